@@ -1,0 +1,32 @@
+"""Every exception that PCAP Analyzer raises on purpose.
+
+    PcapAnalyzerError
+    ├── CaptureError      the file is no capture, is of an unsupported version, or cannot be read
+    ├── Cancelled         the caller asked to stop
+    └── SettingsError     a setting has a value that is not allowed
+
+Damage inside a capture is not raised: reading ends after the last whole record and the fault stands in `Capture.damage`.
+"""
+
+
+class PcapAnalyzerError(Exception):
+    """The root of the tree."""
+
+
+class CaptureError(PcapAnalyzerError):
+    """A file that cannot be opened as a capture: what was found, what was expected, at which byte.
+
+    offset: bytes from the start of the (decompressed) file; None where no place can be named.
+    """
+
+    def __init__(self, message: str, *, offset: int | None = None) -> None:
+        super().__init__(message if offset is None else f"{message} (at byte {offset})")
+        self.offset = offset
+
+
+class Cancelled(PcapAnalyzerError):
+    """The `cancelled` callback answered True."""
+
+
+class SettingsError(PcapAnalyzerError):
+    """A setting has a wrong value: the message names the variable, the value and what is allowed."""
