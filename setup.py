@@ -13,6 +13,7 @@ set, which is why `make` builds the last two elsewhere.
 import fcntl
 import os
 import platform
+import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -72,8 +73,9 @@ class BuildNative(build_ext):
 
     def finalize_options(self) -> None:
         super().finalize_options()
-        if self.inplace and VARIANT != "release":
-            self.build_lib = self.build_temp = f"build/{VARIANT}"
+        if self.inplace:
+            # Also for an editable install, whose own folders are temporary: nothing is compiled twice.
+            self.build_lib = self.build_temp = f"build/{VARIANT}-{sys.implementation.cache_tag}"
         self.parallel = self.parallel or os.cpu_count() or 1
 
     def run(self) -> None:
