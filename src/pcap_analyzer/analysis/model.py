@@ -1,0 +1,360 @@
+"""What one pass over a capture has learnt: the value that every report, table and page is made from.
+
+Plain frozen dataclasses on numpy arrays: `analyze` reads them without importing pyarrow. Times are int64 nanoseconds
+since 1970 UTC, lengths are original (wire) lengths unless the name says captured, rates and means are left to the
+reader of these sums, so that neither threads nor batches can change a digit. Every list is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Int64Array = npt.NDArray[np.int64]
+FlowBatches = Callable[[int], Iterator[npt.NDArray[Any]]]
+Ended = Literal["fin", "reset", "open"]
+
+TCP_FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """How the capture was given and read: the only part that may differ between two runs over the same packets."""
+
+    name: str
+    """File name without its folder; "-" for standard input."""
+    size_bytes: int | None
+    """Bytes on disk, compressed as they are; None: the size is not known (a pipe)."""
+    compression: str | None
+    """gzip, zstd, lz4, xz or bz2; None: plain."""
+    seconds: float
+    """Wall time of the scan."""
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTypeCount:
+    """Packets of one link type."""
+
+    number: int
+    """LINKTYPE_ number."""
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureInfo:
+    """The capture as a whole."""
+
+    format: Literal["pcap", "pcapng"]
+    variant: str
+    """In words, e.g. "pcap, microseconds, little-endian"."""
+    packets: int
+    bytes: int
+    """Sum of original lengths."""
+    captured_bytes: int
+    """Sum of captured lengths."""
+    first_ns: int | None
+    """Earliest packet time; None: no packet has a time."""
+    last_ns: int | None
+    """Latest packet time; None: no packet has a time."""
+    link_types: list[LinkTypeCount]
+    """Most packets first, then by number."""
+    sections: int
+    """pcapng section header blocks; 1 in pcap."""
+    comments: list[str] = field(default_factory=list)
+    """Comments of sections and interfaces, in file order, the first 100. Text of the file: hostile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Where the walk over the file had to end, and why."""
+
+    offset: int
+    """Byte in the (decompressed) file."""
+    reason: str
+    """One sentence: found, expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnsupportedPart:
+    """Something in the capture that we do not read, by name."""
+
+    name: str
+    """e.g. "link type 147 (USER0)", "ethertype 0x88cc"."""
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How far the capture can be trusted. Counts are packets unless they say otherwise."""
+
+    damage: Damage | None
+    """None: the file was walked to its end."""
+    cut_packets: int
+    """captured length < original length."""
+    truncated: int
+    """decode_status truncated: a header is cut."""
+    malformed: int
+    unsupported: int
+    dropped: int | None
+    """Packets the capturing side says it lost (pcapng statistics, epb_dropcount); None: the file does not say."""
+    backward_time: int
+    """Packets earlier than the one before them in the file."""
+    without_time: int
+    fragments: int
+    """IP fragments."""
+    skipped_bytes: int
+    """Bytes of the file that belong to no record that was read."""
+    snap_length: int | None
+    """Largest snap length of the interfaces; None: unlimited or not stated."""
+    one_sided_flows: int
+    """TCP and UDP flows with packets in one direction only."""
+    two_sided_flows: int
+    unsupported_parts: list[UnsupportedPart] = field(default_factory=list)
+    """Most packets first, at most 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One capture interface: pcapng's interface description, or the whole of a pcap file."""
+
+    id: int
+    """Counted over all sections from 0."""
+    name: str | None
+    """if_name; None: not stated. Text of the file: hostile."""
+    description: str | None
+    """if_description; None: not stated. Text of the file: hostile."""
+    link_type: int
+    snap_length: int
+    """0: unlimited."""
+    resolution: str
+    """In words, e.g. "1 µs", "1 ns", "2^-20 s"."""
+    packets: int
+    received: int | None = None
+    """isb_ifrecv; None: not stated."""
+    dropped: int | None = None
+    """isb_ifdrop; None: not stated."""
+    section: int = 0
+    """Counted from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolRow:
+    """One row of the protocol hierarchy (tshark's io,phs): every prefix of a path is a row of its own."""
+
+    path: tuple[str, ...]
+    """e.g. ("eth", "ip", "tcp")."""
+    packets: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Intervals:
+    """Sums per time bucket, at most 2,000 buckets of equal width; all arrays have the same length n."""
+
+    start_ns: int
+    """Start of bucket 0: the time of the first packet; 0 where n is 0."""
+    width_ns: int
+    packets: Int64Array
+    bytes: Int64Array
+    payload: Int64Array
+    """Transport payload bytes."""
+    tcp_bytes: Int64Array
+    udp_bytes: Int64Array
+    other_bytes: Int64Array
+    """bytes - tcp_bytes - udp_bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One address: what it sent and received."""
+
+    address: str
+    flows: int
+    packets_sent: int
+    packets_received: int
+    bytes_sent: int
+    bytes_received: int
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """The addresses of the capture."""
+
+    total: int
+    """How many there are, also beyond the rows."""
+    rows: list[Endpoint]
+    """Most bytes first, at most 1,000."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """All flows between two addresses, any ports and protocols."""
+
+    a: str
+    b: str
+    flows: int
+    packets_ab: int
+    packets_ba: int
+    bytes_ab: int
+    bytes_ba: int
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """All flows to one server port."""
+
+    protocol: int
+    """IP protocol number: 6, 17, 132."""
+    port: int
+    flows: int
+    packets: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One five-tuple conversation, both directions: the columns of the table `flows` that exist already."""
+
+    flow_id: int
+    stream: int | None
+    """Wireshark's tcp.stream or udp.stream; None: neither TCP nor UDP."""
+    ip_version: int
+    protocol: int
+    """IP protocol number."""
+    client: str
+    client_port: int | None
+    """None: the protocol has no ports."""
+    server: str
+    server_port: int | None
+    first_ns: int | None
+    """None: no packet of the flow has a time."""
+    last_ns: int | None
+    client_packets: int
+    client_bytes: int
+    client_payload_bytes: int
+    server_packets: int
+    server_bytes: int
+    server_payload_bytes: int
+    vlan_id: int | None = None
+    """Outermost tag first seen; None: untagged."""
+    tunnel: str | None = None
+    """Path of encapsulations first seen, e.g. "gre"; None: none."""
+    syn_retries: int = 0
+    handshake_network_ns: int | None = None
+    """SYN to SYN/ACK; None: not both seen."""
+    handshake_client_ns: int | None = None
+    """SYN/ACK to ACK; None: not both seen."""
+    initial_rtt_ns: int | None = None
+    """Wireshark's tcp.analysis.initial_rtt; None: no whole handshake."""
+    conn_state: str | None = None
+    """Zeek's conn_state; None: not a protocol it is defined for."""
+    history: str = ""
+    """Zeek's history."""
+    ended: Ended | None = None
+    """How a TCP flow stood at the end of the capture; None: not TCP."""
+    client_flags: dict[str, int] = field(default_factory=dict)
+    """Segments by flag, keys of TCP_FLAGS; empty: not TCP."""
+    server_flags: dict[str, int] = field(default_factory=dict)
+
+
+def _no_values() -> Int64Array:
+    return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Histogram:
+    """Durations in logarithmic buckets, narrow enough (ratio ≤ 1.04) that a percentile is at most 2 % off.
+
+    Bucket i holds edges_ns[i] <= value < edges_ns[i + 1]. Empty arrays: nothing was measured.
+    """
+
+    edges_ns: Int64Array = field(default_factory=_no_values)
+    """(n + 1,) ascending."""
+    counts: Int64Array = field(default_factory=_no_values)
+    """(n,)"""
+    total_ns: int = 0
+    """Sum of the values."""
+    min_ns: int | None = None
+    max_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handshakes:
+    """TCP flows by what was seen of their handshake (RFC 9293 section 3.5); the three add up to all TCP flows."""
+
+    complete: int = 0
+    """SYN, SYN/ACK and the client's ACK."""
+    incomplete: int = 0
+    """A SYN, but not all three: unanswered, refused, or given up."""
+    unseen: int = 0
+    """No SYN: the connection is older than the capture."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowTotals:
+    """Sums over all flows, also those beyond `top_flows`."""
+
+    flows: int = 0
+    tcp: int = 0
+    udp: int = 0
+    icmp: int = 0
+    """ICMP and ICMPv6."""
+    sctp: int = 0
+    other: int = 0
+    conn_states: dict[str, int] = field(default_factory=dict)
+    """TCP flows by Zeek's conn_state; states that did not occur may be missing."""
+    ended: dict[str, int] = field(default_factory=dict)
+    """TCP flows by `Flow.ended`: fin, reset, open."""
+    handshakes: Handshakes = field(default_factory=Handshakes)
+    resets: int = 0
+    """RST segments."""
+    syn_retries: int = 0
+    """SYN segments sent again."""
+    syn_retry_flows: int = 0
+    """Flows with at least one."""
+    handshake_network: Histogram = field(default_factory=Histogram)
+    """SYN to SYN/ACK, one value a flow."""
+    handshake_client: Histogram = field(default_factory=Histogram)
+    """SYN/ACK to ACK, one value a flow."""
+    initial_rtt: Histogram = field(default_factory=Histogram)
+    """Wireshark's tcp.analysis.initial_rtt, one value a flow."""
+
+
+def _no_flows(batch_size: int) -> Iterator[npt.NDArray[Any]]:
+    return iter(())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """All that one pass has learnt. Only `source` depends on how the file was given."""
+
+    source: SourceInfo
+    capture: CaptureInfo
+    quality: Quality
+    interfaces: list[Interface]
+    """In order of id, the first 1,000."""
+    protocols: list[ProtocolRow]
+    """Depth first, parents before children, at most 1,000 rows."""
+    intervals: Intervals
+    endpoints: Endpoints
+    conversations: list[Conversation]
+    """Top 100 pairs by bytes."""
+    services: list[Service]
+    """Top 100 by bytes."""
+    top_flows: list[Flow]
+    """Top 100 by bytes."""
+    totals: FlowTotals
+    marks_exact: bool = True
+    """False: more flows were live at once than are held, so some were judged after a gap."""
+    evicted_flows: int = 0
+    flow_batches: FlowBatches = _no_flows
+    """Called with a batch size; see flows()."""
+
+    def flows(self, batch_size: int = 65_536) -> Iterator[npt.NDArray[Any]]:
+        """All flows as structured arrays of at most `batch_size` rows, in order of flow_id."""
+        return self.flow_batches(batch_size)
