@@ -1,8 +1,8 @@
 """The columns of every table: name, type, unit, meaning of null, source. Declared once, a public contract.
 
-`VERSION` stands in the metadata of every Arrow schema as `pcap_analyzer.schema_version`; a change of meaning raises it, a
-new column does not. Types are written in words so that names, units and documentation can be read without pyarrow, which
-takes 0.3 s to import: `analyze` never needs it.
+`VERSION` stands in the metadata of every Arrow schema as `pcap_analyzer.schema_version`; a change of meaning raises
+it, a new column does not. Types are written in words so that names, units and documentation can be read without
+pyarrow, which takes 0.3 s to import: `analyze` never needs it.
 """
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Field:
     """One column. `null` says what an absent value means; None: the column has no nulls."""
 
     name: str
-    type: str
+    kind: str
     meaning: str
     unit: str | None = None
     null: str | None = None
@@ -58,10 +58,10 @@ class Table:
 
 
 def field(
-    name: str, type: str, meaning: str, *, unit: str | None = None, null: str | None = None, source: str | None = None
+    name: str, kind: str, meaning: str, *, unit: str | None = None, null: str | None = None, source: str | None = None
 ) -> Field:
     """Declare one column."""
-    return Field(name, type, meaning, unit, null, source)
+    return Field(name, kind, meaning, unit, null, source)
 
 
 PACKETS = Table("packets", "one record of the capture", (
@@ -213,9 +213,9 @@ CAPTURE = Table("capture", "the whole capture: one row", (
 TABLES = {table.name: table for table in (PACKETS, FLOWS, ENDPOINTS, PROTOCOLS, INTERVALS, INTERFACES, CAPTURE)}
 
 
-def arrow_type(type: str) -> pa.DataType:
+def arrow_type(kind: str) -> pa.DataType:
     """The Arrow type of a type written in words. Raises KeyError for a word that is no type."""
-    import pyarrow as pa
+    import pyarrow as pa  # noqa: PLC0415 - late on purpose, see above
 
     makers: dict[str, Callable[[], Any]] = {
         "bool": pa.bool_, "uint8": pa.uint8, "uint16": pa.uint16, "uint32": pa.uint32, "uint64": pa.uint64,
@@ -224,18 +224,18 @@ def arrow_type(type: str) -> pa.DataType:
         SPAN: lambda: pa.duration("ns"),
         WORD: lambda: pa.dictionary(pa.int32(), pa.string()),
     }
-    return makers[type]()
+    return makers[kind]()
 
 
 def arrow_field(declared: Field) -> pa.Field[Any]:
     """One column in Arrow form; meaning, unit, null and source travel in its metadata."""
-    import pyarrow as pa
+    import pyarrow as pa  # noqa: PLC0415
 
     notes = {
         "meaning": declared.meaning, "unit": declared.unit, "null": declared.null, "source": declared.source,
     }
     return pa.field(
-        declared.name, arrow_type(declared.type), nullable=declared.null is not None,
+        declared.name, arrow_type(declared.kind), nullable=declared.null is not None,
         metadata={key: value for key, value in notes.items() if value is not None},
     )
 
@@ -245,7 +245,7 @@ def arrow_schema(table: Table, columns: tuple[str, ...] | None = None) -> pa.Sch
 
     Raises KeyError for a column the table does not have.
     """
-    import pyarrow as pa
+    import pyarrow as pa  # noqa: PLC0415
 
     chosen = table.fields if columns is None else tuple(table[name] for name in columns)
     return pa.schema([arrow_field(one) for one in chosen], metadata={VERSION_KEY: VERSION})

@@ -1,0 +1,62 @@
+"""Addresses as text: 16 bytes and an IP version in, RFC 5952 text out.
+
+Inside the engine every address is 16 bytes, IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). The version is kept
+beside it, because an IPv6 packet may carry such an address too.
+"""
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAPPED = bytes(10) + b"\xff\xff"  # the first 12 bytes of an IPv4 address stored in 16
+CACHED = 1 << 16  # addresses of which the text is remembered from batch to batch
+
+
+@lru_cache(CACHED)
+def address_text(address: bytes, ip_version: int) -> str:
+    """The text of one address of 16 bytes; for `ip_version` 4 the last four count."""
+    if ip_version == 4:
+        return str(IPv4Address(address[12:]))
+    if address.startswith(MAPPED):
+        # RFC 5952 section 5: mixed notation where the prefix says that an IPv4 address is inside.
+        return f"::ffff:{IPv4Address(address[12:])}"
+    return str(IPv6Address(address))
+
+
+def address_texts(addresses: NDArray[np.uint8], ip_version: NDArray[np.uint8]) -> list[str]:
+    """The text of every row.
+
+    addresses: (n, 16) bytes.  ip_version: (n,) 4 or 6.
+    """
+    rows = np.ascontiguousarray(addresses).view("V16")[:, 0]
+    return [address_text(address, version) for address, version in zip(rows.tolist(), ip_version.tolist(), strict=True)]
+
+
+def address_keys(addresses: NDArray[np.uint8], ip_version: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Rows of bytes that are equal exactly where address and version are; `key_text` reads one.
+
+    addresses: (n, 16) bytes.  ip_version: (n,) 4 or 6, anything else where there is no address.
+    Returns (n, 16), or (n, 17) with the version at the end where an IPv6 packet carries an IPv4-mapped address.
+    """
+    contiguous = np.ascontiguousarray(addresses)
+    six = ip_version == 6
+    if six.any() and _mapped(contiguous[six]).any():
+        return np.column_stack((contiguous, ip_version))
+    return contiguous
+
+
+def key_text(key: bytes) -> str:
+    """The text of one row of `address_keys`."""
+    if len(key) > 16:
+        return address_text(key[:16], key[16])
+    return address_text(key, 4 if key.startswith(MAPPED) else 6)
+
+
+def _mapped(addresses: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Whether each row is stored as ::ffff:a.b.c.d."""
+    words = addresses.view("<u4")
+    mapped: NDArray[np.bool_] = (words[:, 0] == 0) & (words[:, 1] == 0) & (words[:, 2] == 0xFFFF0000)
+    return mapped
