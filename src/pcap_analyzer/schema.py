@@ -7,6 +7,7 @@ pyarrow, which takes 0.3 s to import: `analyze` never needs it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -240,6 +241,7 @@ def arrow_field(declared: Field) -> pa.Field[Any]:
     )
 
 
+@lru_cache(64)
 def arrow_schema(table: Table, columns: tuple[str, ...] | None = None) -> pa.Schema:
     """The Arrow schema of `table`, or of those of its `columns` asked for, in the order asked for.
 
