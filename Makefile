@@ -53,7 +53,7 @@ check-long: develop ## the full figures of the issues: an hour of fuzzing, every
 lint: develop
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/cython-lint native
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint native
 
 .PHONY: types
 types: develop

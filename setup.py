@@ -6,8 +6,8 @@ Every native/<name>.pyx becomes pcap_analyzer._native.<name>. The environment ch
     PCAP_ANALYZER_SANITIZE=1   AddressSanitizer and UndefinedBehaviorSanitizer, for gcc
     PCAP_ANALYZER_FUZZ=1       AddressSanitizer and the coverage that atheris reads, for clang
 
-Each has its own folder below build/, so that objects of one never end up in another; of the .so files in src/ there is one
-set, which is why `make` builds the last two elsewhere.
+Each has its own folder below build/, so that objects of one never end up in another. Of the .so files in src/ there is
+one set, which is why `make` builds the last two elsewhere.
 """
 
 import fcntl
@@ -80,7 +80,7 @@ class BuildNative(build_ext):
 
     def run(self) -> None:
         Path(self.build_temp).mkdir(parents=True, exist_ok=True)
-        with open(Path(self.build_temp) / "lock", "w") as lock:
+        with (Path(self.build_temp) / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             super().run()
 
