@@ -1,0 +1,76 @@
+"""Blobs as files of one folder.
+
+A blob is written under a name of its own beside its place, made durable, then renamed over it: readers see the old
+file or the whole new one, whenever a process is killed.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+_UNFINISHED = ".part"
+
+
+class NewFile:
+    """A file that has not got its name yet."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        # A name nobody else has: a worker that outlived its service may still be writing the same artifact.
+        self.path = target.with_name(f".{target.name}.{secrets.token_hex(8)}{_UNFINISHED}")
+        self.path.touch(mode=0o600, exist_ok=False)
+
+    def commit(self) -> None:
+        """See NewBlob.commit."""
+        _make_durable(self.path)
+        self.path.replace(self._target)
+        _make_durable(self._target.parent)
+
+    def discard(self) -> None:
+        """See NewBlob.discard."""
+        self.path.unlink(missing_ok=True)
+
+
+class FileBlobs:
+    """Blobs below `root`, on one file system."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        root.mkdir(parents=True, exist_ok=True)
+
+    def create(self, name: str) -> NewFile:
+        """See Blobs.create."""
+        target = self._root / name
+        target.parent.mkdir(exist_ok=True)
+        return NewFile(target)
+
+    def path(self, name: str) -> Path:
+        """See Blobs.path."""
+        path = self._root / name
+        if not path.is_file():
+            raise FileNotFoundError(name)
+        return path
+
+    def delete(self, name: str) -> None:
+        """See Blobs.delete."""
+        (self._root / name).unlink(missing_ok=True)
+
+    def free_bytes(self) -> int:
+        """See Blobs.free_bytes."""
+        return shutil.disk_usage(self._root).free
+
+    def sweep(self) -> None:
+        """See Blobs.sweep."""
+        for unfinished in self._root.glob(f"*/.*{_UNFINISHED}"):
+            with contextlib.suppress(FileNotFoundError):
+                unfinished.unlink()
+
+
+def _make_durable(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,130 @@
+"""Runs each analysis in a worker process of its own on this machine, so that a capture can break only that."""
+
+import contextlib
+import logging
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, cast
+
+import msgspec
+
+from pcap_analyzer.jobs.model import Failed, Order, Outcome, Progress, Stopped, Succeeded, Task
+
+log = logging.getLogger(__name__)
+
+# -P: the folder that the service was started in shall not hold modules for the worker.
+WORKER = (sys.executable, "-P", "-m", "pcap_analyzer.jobs.worker")
+
+# Longer than any message a worker sends; what exceeds it is no message.
+_MAX_LINE = 1 << 16
+_FAREWELL_S = 10.0
+_decode = msgspec.json.Decoder(Progress | Succeeded | Failed).decode
+
+
+class ProcessRunner:
+    """Starts `command` once for every task.
+
+    environment: all that the worker inherits.  memory_bytes, cpu_seconds, threads: what one worker may use.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        memory_bytes: int,
+        cpu_seconds: int,
+        threads: int,
+        command: Sequence[str] = WORKER,
+    ) -> None:
+        self._environment = dict(environment)
+        self._memory_bytes = memory_bytes
+        self._cpu_seconds = cpu_seconds
+        self._threads = threads
+        self._command = list(command)
+        self._lock = threading.Lock()
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._stopping = False
+
+    def run(self, task: Task, on_progress: Callable[[Progress], None]) -> Outcome:
+        """See Runner.run."""
+        order = msgspec.json.encode(Order(task, self._memory_bytes, self._cpu_seconds, self._threads))
+        process = self._start()
+        if process is None:
+            return Stopped()
+        try:
+            said = _converse(process, order, on_progress)
+            code = _end(process)
+        finally:
+            self._forget(process)
+        if said is not None:
+            return said
+        return Stopped() if self._stopping else Failed(self._why(code))
+
+    def stop(self) -> None:
+        """See Runner.stop."""
+        with self._lock:
+            self._stopping = True
+            for process in self._processes:
+                process.kill()
+
+    def _start(self) -> subprocess.Popen[bytes] | None:
+        with self._lock:
+            if self._stopping:
+                return None
+            process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=self._environment,
+                # Ctrl-C in the terminal is for the service; it ends its workers itself.
+                start_new_session=True,
+            )
+            self._processes.add(process)
+        return process
+
+    def _forget(self, process: subprocess.Popen[bytes]) -> None:
+        with process:  # closes the pipes and waits
+            process.kill()
+        with self._lock:
+            self._processes.discard(process)
+
+    def _why(self, code: int) -> str:
+        if code == -signal.SIGXCPU:
+            return f"the analysis needed more than the {self._cpu_seconds} seconds of processor time it may use"
+        if code == -signal.SIGKILL:
+            return "the worker was killed from outside; most often the machine had no memory left"
+        if code < 0:
+            return f"the capture crashed its worker ({signal.Signals(-code).name}); nothing else was harmed"
+        return f"the worker ended with code {code} and without a result; the log of the service may say why"
+
+
+def _converse(
+    process: subprocess.Popen[bytes], order: bytes, on_progress: Callable[[Progress], None]
+) -> Succeeded | Failed | None:
+    """Give the order and listen until the result; None when the worker ended, or talked nonsense, before one came."""
+    orders, messages = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+    with contextlib.suppress(BrokenPipeError):
+        orders.write(order)
+        orders.close()
+    while (line := messages.readline(_MAX_LINE)).endswith(b"\n"):
+        try:
+            message: Progress | Succeeded | Failed = _decode(line)
+        except msgspec.MsgspecError:
+            log.error("a worker sent no message but %s", ascii(line[:200]))
+            process.kill()
+            return None
+        if not isinstance(message, Progress):
+            return message
+        on_progress(message)
+    return None
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """The exit code; a worker that has said its last word but lingers is killed."""
+    try:
+        return process.wait(_FAREWELL_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()

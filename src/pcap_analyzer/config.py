@@ -1,0 +1,102 @@
+"""The settings of the service, read once from the environment; nothing else reads it.
+
+A wrong value stops the start with one line that names the variable, the value and what is allowed: a typing mistake
+found at the start is cheaper than one found by the first large capture.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pcap_analyzer.errors import SettingsError
+
+Value = TypeVar("Value")
+
+MIB = 1 << 20
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+# What a worker process may inherit. It reads hostile bytes, so whatever else the environment holds stays here.
+_WORKER_VARIABLES = re.compile(r"PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|LD_PRELOAD|(A|UB)SAN_OPTIONS|PYTHON\w*")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the service was told; every field is the variable of the same name in capitals.
+
+    memory and upload sizes are in MiB, times in seconds.
+    """
+
+    data_dir: Path
+    database_url: str
+    log_level: str
+    max_upload_size_mb: int
+    max_queue_size: int
+    workers: int
+    analysis_memory_mb: int
+    analysis_cpu_seconds: int
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in `environment`, defaults for what it does not name. Raises SettingsError."""
+
+    def setting(name: str, default: str, parse: Callable[[str], Value | None], allowed: str) -> Value:
+        text = environment.get(name, "").strip() or default
+        value = parse(text)
+        if value is None:
+            raise SettingsError(f"{name} is {text!r}; allowed is {allowed}")
+        return value
+
+    def whole(name: str, default: int, lowest: int, highest: int) -> int:
+        return setting(
+            name, str(default), lambda text: _whole(text, lowest, highest), f"a whole number from {lowest} to {highest}"
+        )
+
+    data_dir = setting("DATA_DIR", "data", _folder, "a folder that exists or can be made, and that may be written")
+    return Settings(
+        data_dir=data_dir,
+        database_url=setting(
+            "DATABASE_URL", f"sqlite:///{data_dir / 'pcap_analyzer.db'}", _database_url, "sqlite:///PATH"
+        ),
+        log_level=setting("LOG_LEVEL", "INFO", _log_level, "one of " + ", ".join(LOG_LEVELS)),
+        max_upload_size_mb=whole("MAX_UPLOAD_SIZE_MB", 10240, 1, 1 << 24),
+        max_queue_size=whole("MAX_QUEUE_SIZE", 5, 1, 100_000),
+        workers=whole("WORKERS", max(1, available_cores() - 1), 1, 1024),
+        analysis_memory_mb=whole("ANALYSIS_MEMORY_MB", 4096, 256, 1 << 24),
+        analysis_cpu_seconds=whole("ANALYSIS_CPU_SECONDS", 3600, 1, 1 << 24),
+    )
+
+
+def available_cores() -> int:
+    """Cores this process may use: a container's affinity counts, not the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def worker_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The part of `environment` that a worker process is given."""
+    return {name: value for name, value in environment.items() if _WORKER_VARIABLES.fullmatch(name)}
+
+
+def _whole(text: str, lowest: int, highest: int) -> int | None:
+    # int() alone would also take "1_000", " 5 " and digits of other scripts.
+    value = int(text) if re.fullmatch(r"[0-9]{1,12}", text) else -1
+    return value if lowest <= value <= highest else None
+
+
+def _folder(text: str) -> Path | None:
+    folder = Path(text).absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK | os.X_OK) else None
+
+
+def _database_url(text: str) -> str | None:
+    return text if re.fullmatch(r"sqlite:///.+", text) else None
+
+
+def _log_level(text: str) -> str | None:
+    return text.upper() if text.upper() in LOG_LEVELS else None

@@ -1,0 +1,95 @@
+"""Keeps as many workers busy as there may be: claims queued analyses, runs them, keeps what comes of them."""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime
+
+from pcap_analyzer.jobs.model import Analysis, Failed, Outcome, Stopped, Succeeded, Task
+from pcap_analyzer.jobs.ports import Blobs, Runner, Store
+from pcap_analyzer.jobs.service import utc_now
+
+log = logging.getLogger(__name__)
+
+# Only a fallback: `wake` ends the wait as soon as an analysis is queued.
+_IDLE_S = 5.0
+
+
+class Dispatcher:
+    """`workers` threads, each of which waits for one worker process at a time."""
+
+    def __init__(
+        self, store: Store, blobs: Blobs, runner: Runner, workers: int, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._runner = runner
+        self._clock = clock
+        self._queued = threading.Condition()
+        self._stopping = False
+        self._threads = [threading.Thread(target=self._serve, name=f"analysis-{n}") for n in range(workers)]
+
+    def start(self) -> None:
+        """Take up what an earlier server left, then begin."""
+        self._blobs.sweep()
+        if again := self._store.requeue_running():
+            log.warning("%d analyses were running when the service ended; they run again", again)
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """An analysis waits."""
+        with self._queued:
+            self._queued.notify()
+
+    def stop(self) -> None:
+        """End the workers; what they were at stays claimed, and the next start queues it again."""
+        with self._queued:
+            self._stopping = True
+            self._queued.notify_all()
+        self._runner.stop()
+        for thread in self._threads:
+            thread.join()
+
+    def _serve(self) -> None:
+        while (analysis := self._next()) is not None:
+            try:
+                self._finish(analysis, self._run(analysis))
+            except Exception:
+                # One analysis must not take its thread along: with it would go every later one.
+                log.exception("analysis %s", analysis.id)
+                self._finish(analysis, Failed("the service could not run the analysis; its log says why"))
+
+    def _next(self) -> Analysis | None:
+        with self._queued:
+            while not self._stopping:
+                analysis = self._store.claim(self._clock())
+                if analysis is not None:
+                    return analysis
+                self._queued.wait(_IDLE_S)
+        return None
+
+    def _run(self, analysis: Analysis) -> Outcome:
+        with ExitStack() as undo:
+            json = self._blobs.create(analysis.artifact("json"))
+            undo.callback(json.discard)
+            html = self._blobs.create(analysis.artifact("html"))
+            undo.callback(html.discard)
+            task = Task(
+                capture=self._blobs.path(analysis.upload), filename=analysis.filename, html=html.path, json=json.path
+            )
+            outcome = self._runner.run(task, lambda progress: self._store.record_progress(analysis.id, progress))
+            if isinstance(outcome, Succeeded):
+                json.commit()
+                html.commit()
+        return outcome
+
+    def _finish(self, analysis: Analysis, outcome: Outcome) -> None:
+        if isinstance(outcome, Stopped):
+            return
+        self._store.finish(analysis.id, outcome, self._clock())
+        if isinstance(outcome, Failed):
+            log.warning("analysis %s failed: %s", analysis.id, ascii(outcome.reason))
+        else:
+            log.info("analysis %s succeeded", analysis.id)

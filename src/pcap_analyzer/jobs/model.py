@@ -1,0 +1,135 @@
+"""What an analysis is, and what a worker process is told and answers."""
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+# The answers of a worker are believed only within bounds: it has read hostile bytes.
+Count = Annotated[int, Meta(ge=0, le=1 << 62)]
+Sentence = Annotated[str, Meta(max_length=2000)]
+
+
+class State(StrEnum):
+    """queued → running → succeeded | failed; a running analysis whose server ended is queued again."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen."""
+        return self in {State.SUCCEEDED, State.FAILED}
+
+
+class Phase(StrEnum):
+    """What a worker is doing."""
+
+    READING = "reading"
+    REPORTING = "reporting"
+
+
+class Progress(Struct, frozen=True, tag="progress"):
+    """How far an analysis has come.
+
+    bytes_total: what bytes_read will be at the end; None where the reader cannot know.  seconds: since reading began.
+    """
+
+    phase: Phase = Phase.READING
+    packets: Count = 0
+    bytes_read: Count = 0
+    bytes_total: Count | None = None
+    seconds: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
+
+
+class Succeeded(Struct, frozen=True, tag="succeeded"):
+    """The artifacts are written.
+
+    script_nonce: the nonce that the HTML's own scripts carry; drawn after the capture was read, so no byte of
+    the capture can know it.
+    """
+
+    script_nonce: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{16,64}$")]
+
+
+class Failed(Struct, frozen=True, tag="failed"):
+    """There are no artifacts; `reason` is a sentence for the user."""
+
+    reason: Sentence
+
+
+class Stopped(Struct, frozen=True):
+    """The analysis was interrupted because the service stops; it shall run again."""
+
+
+Outcome = Succeeded | Failed | Stopped
+
+
+class Task(Struct, frozen=True):
+    """One run of a worker process.
+
+    filename: as the user called the capture; for the report, never a path of ours.
+    html, json: files that the worker fills.
+    """
+
+    capture: Path
+    filename: str
+    html: Path
+    json: Path
+
+
+class Order(Struct, frozen=True):
+    """A task and what the worker may use for it."""
+
+    task: Task
+    memory_bytes: int
+    cpu_seconds: int
+    threads: int
+
+
+class Analysis(Struct, frozen=True):
+    """The job and what is known of its results.
+
+    id: also names the upload and the artifacts.  filename: the user's, for display only.
+    size_bytes: of the upload.  reason: why it failed; None unless it did.
+    """
+
+    id: str
+    filename: str
+    size_bytes: int
+    created_at: datetime
+    state: State = State.QUEUED
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    reason: str | None = None
+    script_nonce: str | None = None
+    progress: Progress = Progress()
+
+    @property
+    def upload(self) -> str:
+        """Blob name of the capture."""
+        return f"uploads/{self.id}.pcap"
+
+    def artifact(self, kind: str) -> str:
+        """Blob name of the result of `kind`, "html" or "json"."""
+        return f"reports/{self.id}.{kind}"
+
+
+class Page(Struct, frozen=True):
+    """A part of the history, newest first, and how many there are in all."""
+
+    analyses: list[Analysis]
+    total: int
+
+
+class Queue(Struct, frozen=True):
+    """How many analyses wait and run, and how many may."""
+
+    queued: int
+    running: int
+    max_queued: int
+    workers: int

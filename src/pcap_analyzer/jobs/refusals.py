@@ -1,0 +1,31 @@
+"""What the service refuses, as kinds the domain knows; `web.problems` gives each its HTTP status."""
+
+from pcap_analyzer.errors import PcapAnalyzerError
+
+
+class Refused(PcapAnalyzerError):
+    """The request cannot be served; the message says why and what to do."""
+
+
+class UploadTooLarge(Refused):
+    """More bytes than MAX_UPLOAD_SIZE_MB allows."""
+
+
+class NotACapture(Refused):
+    """The first bytes are those of something else."""
+
+
+class QueueFull(Refused):
+    """As many analyses wait as MAX_QUEUE_SIZE allows."""
+
+
+class StorageFull(Refused):
+    """The disk cannot hold the upload."""
+
+
+class UnknownAnalysis(Refused):
+    """No analysis has this id."""
+
+
+class NoReport(Refused):
+    """The analysis has not succeeded, so there is nothing to show."""

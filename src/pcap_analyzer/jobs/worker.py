@@ -1,0 +1,111 @@
+"""The worker process, `python -m pcap_analyzer.jobs.worker`: one capture in, two artifacts out, then it ends.
+
+An Order comes as JSON on standard input; Progress, then Succeeded or Failed, go out as JSON lines on standard output.
+It limits itself before it opens the capture. When the service is gone, the next line finds a closed pipe and ends it.
+"""
+
+import os
+import resource
+import secrets
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+
+import msgspec
+
+from pcap_analyzer.errors import CaptureError
+from pcap_analyzer.jobs.model import Failed, Order, Phase, Progress, Succeeded, Task
+
+_REPORT_EVERY_S = 0.25
+# After the soft limit's signal, this long until the kernel kills without asking.
+_GRACE_CPU_SECONDS = 5
+# The service's answers come first.
+_NICENESS = 5
+
+
+Tell = Callable[[Progress | Succeeded | Failed], None]
+Analyse = Callable[[Task, int, Callable[[Progress], None]], Succeeded]
+
+
+def analyse_capture(task: Task, threads: int, on_progress: Callable[[Progress], None]) -> Succeeded:
+    """Run the whole pipeline and fill the artifacts. Raises CaptureError."""
+    # Imported here, so that the limits hold for it too.
+    from pcap_analyzer import export, pipeline, report  # noqa: PLC0415
+
+    began = time.monotonic()
+    last = Progress()
+
+    def reading(progress: pipeline.Progress) -> None:
+        nonlocal last
+        seconds = time.monotonic() - began
+        last = Progress(Phase.READING, progress.packets, progress.bytes_read, progress.bytes_total, seconds)
+        on_progress(last)
+
+    analysis = pipeline.analyze_capture(task.capture, progress=reading, threads=threads)
+    on_progress(msgspec.structs.replace(last, phase=Phase.REPORTING, packets=analysis.capture.packets))
+    # The file has our name for it; the reader knows the user's.
+    named = replace(analysis, source=replace(analysis.source, name=task.filename))
+    nonce = secrets.token_urlsafe(24)
+    told = report.build_report(named)
+    task.json.write_bytes(export.json.encode(told))
+    task.html.write_bytes(export.html.render(told, nonce=nonce))
+    return Succeeded(nonce)
+
+
+def main(analyse: Analyse = analyse_capture) -> None:
+    """Carry out the order on standard input."""
+    tell = _own_standard_output()
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    _limit(order)
+    try:
+        tell(analyse(order.task, order.threads, _seldom(tell)))
+    except CaptureError as error:
+        tell(Failed(str(error)[:2000]))
+    except MemoryError:
+        tell(Failed(f"the analysis needed more than the {order.memory_bytes >> 20} MiB of memory it may use"))
+    except BrokenPipeError:
+        # Nobody is left to be told; without this, Python's own flush at exit would complain once more.
+        os._exit(1)
+    except Exception:
+        traceback.print_exc()
+        tell(Failed("the analysis met an error of its own; the log of the service has its trace"))
+
+
+def _own_standard_output() -> Tell:
+    """Keep standard output for messages; whatever else prints goes to standard error."""
+    messages = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+
+    def tell(message: Progress | Succeeded | Failed) -> None:
+        messages.write(msgspec.json.encode(message) + b"\n")
+
+    return tell
+
+
+def _limit(order: Order) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Not RLIMIT_AS: a capture of any size is mapped.
+    resource.setrlimit(resource.RLIMIT_DATA, (order.memory_bytes, order.memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (order.cpu_seconds, order.cpu_seconds + _GRACE_CPU_SECONDS))
+    os.nice(_NICENESS)
+
+
+def _seldom(tell: Tell) -> Callable[[Progress], None]:
+    """Pass on progress at most every _REPORT_EVERY_S, and always when the phase changes."""
+    last_told = float("-inf")
+    phase: Phase | None = None
+
+    def on_progress(progress: Progress) -> None:
+        nonlocal last_told, phase
+        now = time.monotonic()
+        if progress.phase is not phase or now - last_told >= _REPORT_EVERY_S:
+            last_told, phase = now, progress.phase
+            tell(progress)
+
+    return on_progress
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""The composition root: Settings in, a service whose parts know each other out. Imports the adapters in use, no more."""
+
+import fcntl
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from pcap_analyzer.adapters.files import FileBlobs
+from pcap_analyzer.adapters.process import WORKER, ProcessRunner
+from pcap_analyzer.adapters.sql import SqlStore
+from pcap_analyzer.config import MIB, Settings, available_cores, worker_environment
+from pcap_analyzer.errors import SettingsError
+from pcap_analyzer.jobs.dispatcher import Dispatcher
+from pcap_analyzer.jobs.service import AnalysisService, Limits
+
+
+class Running:
+    """The service and what it runs on, from the start to `close`."""
+
+    def __init__(self, settings: Settings, worker: Sequence[str] = WORKER) -> None:
+        with ExitStack() as opened:
+            opened.callback(os.close, _lock(settings.data_dir))
+            store = SqlStore(settings.database_url)
+            opened.callback(store.close)
+            blobs = FileBlobs(settings.data_dir)
+            runner = ProcessRunner(
+                worker_environment(),
+                memory_bytes=settings.analysis_memory_mb * MIB,
+                cpu_seconds=settings.analysis_cpu_seconds,
+                threads=max(1, available_cores() // settings.workers),
+                command=worker,
+            )
+            dispatcher = Dispatcher(store, blobs, runner, settings.workers)
+            limits = Limits(settings.max_upload_size_mb * MIB, settings.max_queue_size, settings.workers)
+            self.service = AnalysisService(store, blobs, limits, on_queued=dispatcher.wake)
+            dispatcher.start()
+            opened.callback(dispatcher.stop)
+            self._opened = opened.pop_all()
+
+    def close(self) -> None:
+        """Stop the workers and give everything back; analyses that were running run again after the next start."""
+        self._opened.close()
+
+
+def _lock(data_dir: Path) -> int:
+    """Claim the folder: a second service would take the first one's running analyses for abandoned."""
+    descriptor = os.open(data_dir / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise SettingsError(
+            f"DATA_DIR is {str(data_dir)!r}, which another running service uses; allowed is a folder of its own"
+        ) from None
+    return descriptor
