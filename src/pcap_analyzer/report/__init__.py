@@ -1,0 +1,48 @@
+"""What the reader is told: an `Analysis` in, the versioned `Report` out. No HTML here, no numpy, nothing from a file.
+
+Each section is one module with one function from `Analysis` to its part of the model. A section bounds its own lists,
+so the report is small whatever the capture; what is left out is counted. Sections do not know each other. The
+order here is the order of the JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pcap_analyzer.analysis.model import Analysis
+from pcap_analyzer.report.capture import capture_section
+from pcap_analyzer.report.conversations import conversations_section
+from pcap_analyzer.report.endpoints import endpoints_section
+from pcap_analyzer.report.findings import findings_section
+from pcap_analyzer.report.flows import flows_section
+from pcap_analyzer.report.interfaces import interfaces_section
+from pcap_analyzer.report.intervals import intervals_section
+from pcap_analyzer.report.model import SCHEMA_VERSION, Report
+from pcap_analyzer.report.protocols import protocols_section
+from pcap_analyzer.report.quality import quality_section
+from pcap_analyzer.report.services import services_section
+from pcap_analyzer.report.source import source_section
+from pcap_analyzer.report.tcp import tcp_section
+
+__all__ = ["SCHEMA_VERSION", "SECTIONS", "Report", "build_report"]
+
+SECTIONS: dict[str, Callable[[Analysis], Any]] = {
+    "source": source_section,
+    "capture": capture_section,
+    "quality": quality_section,
+    "findings": findings_section,
+    "intervals": intervals_section,
+    "protocols": protocols_section,
+    "endpoints": endpoints_section,
+    "conversations": conversations_section,
+    "services": services_section,
+    "flows": flows_section,
+    "tcp": tcp_section,
+    "interfaces": interfaces_section,
+}
+
+
+def build_report(analysis: Analysis) -> Report:
+    """The report on one capture."""
+    return Report(schema_version=SCHEMA_VERSION, **{name: section(analysis) for name, section in SECTIONS.items()})

@@ -1,0 +1,21 @@
+"""Traffic over time."""
+
+from __future__ import annotations
+
+from pcap_analyzer.analysis.model import Analysis
+from pcap_analyzer.report.model import Series
+
+
+def intervals_section(analysis: Analysis) -> Series:
+    """The buckets as lists; the analysis already bounds them to 2,000."""
+    intervals = analysis.intervals
+    return Series(
+        start_ns=intervals.start_ns,
+        width_ns=intervals.width_ns,
+        packets=intervals.packets.tolist(),
+        bytes=intervals.bytes.tolist(),
+        payload_bytes=intervals.payload.tolist(),
+        tcp_bytes=intervals.tcp_bytes.tolist(),
+        udp_bytes=intervals.udp_bytes.tolist(),
+        other_bytes=intervals.other_bytes.tolist(),
+    )

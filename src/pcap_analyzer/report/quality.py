@@ -1,0 +1,222 @@
+"""Can this capture be trusted? The counts, and each that matters as a plain sentence, worst first.
+
+It gates the confidence in everything after it, so it stands first on the page and in the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pcap_analyzer.analysis.model import Analysis
+from pcap_analyzer.report.model import DamageAt, QualitySummary, Remark, Unsupported
+from pcap_analyzer.report.text import plain
+from pcap_analyzer.report.words import count, plural, share, size
+
+MAX_PARTS = 30
+NAMED_PARTS = 5
+ORDER = {"problem": 0, "caution": 1, "note": 2}
+
+
+def quality_section(analysis: Analysis) -> QualitySummary:
+    """Counts as they are, and the remarks that they give rise to."""
+    quality, damage = analysis.quality, analysis.quality.damage
+    remarks = [remark for check in CHECKS if (remark := check(analysis)) is not None]
+    return QualitySummary(
+        remarks=sorted(remarks, key=lambda remark: ORDER[remark.level]),
+        damage=None if damage is None else DamageAt(offset=damage.offset, reason=plain(damage.reason)),
+        cut_packets=quality.cut_packets,
+        truncated=quality.truncated,
+        malformed=quality.malformed,
+        unsupported=quality.unsupported,
+        dropped=quality.dropped,
+        backward_time=quality.backward_time,
+        without_time=quality.without_time,
+        fragments=quality.fragments,
+        skipped_bytes=quality.skipped_bytes,
+        snap_length=quality.snap_length,
+        one_sided_flows=quality.one_sided_flows,
+        two_sided_flows=quality.two_sided_flows,
+        marks_exact=analysis.marks_exact,
+        evicted_flows=analysis.evicted_flows,
+        unsupported_parts=[
+            Unsupported(name=plain(part.name, 100), packets=part.packets)
+            for part in quality.unsupported_parts[:MAX_PARTS]
+        ],
+    )
+
+
+def _damage(analysis: Analysis) -> Remark | None:
+    damage = analysis.quality.damage
+    if damage is None:
+        return None
+    reason = plain(damage.reason).rstrip(".")
+    text = f"The file is damaged at byte {count(damage.offset)}: {reason}. All packets before it are in this report."
+    return Remark(code="damage", level="problem", text=text)
+
+
+def _dropped(analysis: Analysis) -> Remark | None:
+    dropped = analysis.quality.dropped
+    if not dropped:
+        return None
+    seen = dropped + analysis.capture.packets
+    text = (
+        f"The capturing side lost {plural(dropped, 'packet')} ({share(dropped, seen)} of those it saw): "
+        "what looks like loss on the network may be loss at the capture."
+    )
+    return Remark(code="dropped", level="problem", text=text)
+
+
+def _skipped(analysis: Analysis) -> Remark | None:
+    skipped = analysis.quality.skipped_bytes
+    if not skipped:
+        return None
+    text = f"{size(skipped)} of the file could not be read as records and {'was' if skipped == 1 else 'were'} skipped."
+    return Remark(code="skipped", level="problem", text=text)
+
+
+def _unsupported(analysis: Analysis) -> Remark | None:
+    quality = analysis.quality
+    if not quality.unsupported:
+        return None
+    names = [f"{plain(part.name, 100)} ({count(part.packets)})" for part in quality.unsupported_parts[:NAMED_PARTS]]
+    more = len(quality.unsupported_parts) - len(names)
+    named = f": {', '.join(names)}{f' and {more} more' if more else ''}" if names else ""
+    text = (
+        f"{_packets(quality.unsupported, analysis)} {_use(quality.unsupported)} a protocol that is not read{named}. "
+        "They count in sizes and times, but not in flows."
+    )
+    return Remark(code="unsupported", level="caution", text=text)
+
+
+def _malformed(analysis: Analysis) -> Remark | None:
+    malformed = analysis.quality.malformed
+    if not malformed:
+        return None
+    text = (
+        f"{_packets(malformed, analysis)} {_have(malformed)} a header that contradicts itself or the packet's length."
+    )
+    return Remark(code="malformed", level="caution", text=text, display_filter="_ws.malformed")
+
+
+def _truncated(analysis: Analysis) -> Remark | None:
+    truncated = analysis.quality.truncated
+    if not truncated:
+        return None
+    text = (
+        f"In {_packets(truncated, analysis)} even a header is cut off: "
+        "addresses, ports or TCP numbers may be missing there."
+    )
+    return Remark(code="truncated", level="caution", text=text, display_filter="frame.cap_len < frame.len")
+
+
+def _cut(analysis: Analysis) -> Remark | None:
+    cut = analysis.quality.cut_packets
+    if not cut:
+        return None
+    snap = analysis.quality.snap_length
+    to = f", at {plural(snap, 'byte')} a packet," if snap else ""
+    text = (
+        f"{_packets(cut, analysis)} {_was(cut)} cut{to} when captured. Sizes and rates here use the original "
+        "lengths, so they stay right; contents beyond the cut are unknown."
+    )
+    return Remark(code="cut", level="note", text=text, display_filter="frame.cap_len < frame.len")
+
+
+def _backward(analysis: Analysis) -> Remark | None:
+    backward = analysis.quality.backward_time
+    if not backward:
+        return None
+    text = (
+        f"{_packets(backward, analysis)} {_is(backward)} earlier than the one before: the clock stepped, or "
+        "several interfaces were merged. Times between neighbouring packets are unreliable there."
+    )
+    return Remark(code="backward", level="caution", text=text, display_filter="frame.time_delta < 0")
+
+
+def _without_time(analysis: Analysis) -> Remark | None:
+    without = analysis.quality.without_time
+    if not without:
+        return None
+    text = f"{_packets(without, analysis)} {_have(without)} no time in the file and no place in pictures over time."
+    return Remark(code="without-time", level="caution", text=text)
+
+
+def _one_sided(analysis: Analysis) -> Remark | None:
+    one, two = analysis.quality.one_sided_flows, analysis.quality.two_sided_flows
+    if not one:
+        return None
+    flows = one + two
+    # A scan or unanswered queries make some; when it is the rule, the capture point sees half of the traffic.
+    rule = 2 * one > flows >= 10
+    text = (
+        f"{plural(one, 'flow')} of {count(flows)} ({share(one, flows)}) {_have(one)} packets in one direction only"
+        + (": this point of the network seems to see half of the traffic." if rule else ".")
+    )
+    return Remark(code="one-sided", level="caution" if rule else "note", text=text)
+
+
+def _fragments(analysis: Analysis) -> Remark | None:
+    fragments = analysis.quality.fragments
+    if not fragments:
+        return None
+    text = f"{_packets(fragments, analysis)} {_is(fragments)} part of a fragmented one; later fragments carry no ports."
+    return Remark(
+        code="fragments",
+        level="note",
+        text=text,
+        display_filter="ip.flags.mf == 1 || ip.frag_offset > 0 || ipv6.fraghdr.nxt",
+    )
+
+
+def _evicted(analysis: Analysis) -> Remark | None:
+    if analysis.marks_exact and not analysis.evicted_flows:
+        return None
+    text = (
+        f"More flows were alive at once than are held in memory: {plural(analysis.evicted_flows, 'flow')} "
+        f"{_was(analysis.evicted_flows)} set aside in between, so some TCP judgements are less exact."
+    )
+    return Remark(code="evicted", level="caution", text=text)
+
+
+def _unknown_drops(analysis: Analysis) -> Remark | None:
+    if analysis.quality.dropped is not None or not analysis.capture.packets:
+        return None
+    text = "The file does not say whether packets were lost while capturing."
+    return Remark(code="dropped", level="note", text=text)
+
+
+CHECKS: list[Callable[[Analysis], Remark | None]] = [
+    _damage,
+    _dropped,
+    _skipped,
+    _malformed,
+    _truncated,
+    _unsupported,
+    _backward,
+    _without_time,
+    _evicted,
+    _cut,
+    _one_sided,
+    _fragments,
+    _unknown_drops,
+]
+
+
+def _packets(number: int, analysis: Analysis) -> str:
+    return f"{plural(number, 'packet')} ({share(number, analysis.capture.packets)})"
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"
+
+
+def _use(number: int) -> str:
+    return "uses" if number == 1 else "use"
