@@ -85,20 +85,22 @@ BUILD_VARIANT = $(BIN)/python setup.py -q build --build-base build/$* --build-li
 
 build/%/.built: $(NATIVE_SOURCES) $(PACKAGE_SOURCES) | develop
 	rm -rf build/$*/lib
-	PCAP_ANALYZER_DEBUG= PCAP_ANALYZER_SANITIZE= PCAP_ANALYZER_FUZZ= \
+	env PCAP_ANALYZER_DEBUG= PCAP_ANALYZER_SANITIZE= PCAP_ANALYZER_FUZZ= \
 	  PCAP_ANALYZER_$$(echo $* | tr a-z A-Z)=1 $(BUILD_VARIANT)
 	touch $@
 
 # libstdc++ too: ASan looks for the throw of C++ when it starts, and pyarrow brings it later.
 SANITIZERS = $(foreach name,asan ubsan stdc++,$(shell gcc -print-file-name=lib$(name).so))
-# These tests start servers, browsers and limited processes around native code that the others reach directly.
+# What a sanitizer finds, it writes to the real standard error: pytest must not capture that.
+# The tests left out start servers, browsers and limited processes around code that the others reach directly.
 UNSANITIZED := browser web jobs adapters contract chart test_architecture.py
 
 .PHONY: sanitize
 sanitize: build/sanitize/.built ## the tests of native code under AddressSanitizer and UndefinedBehaviorSanitizer
-	PYTHONPATH=build/sanitize/lib LD_PRELOAD="$(SANITIZERS)" PYTHONMALLOC=malloc PCAP_ANALYZER_SANITIZE=1 \
+	PYTHONPATH=$(CURDIR)/build/sanitize/lib LD_PRELOAD="$(SANITIZERS)" PYTHONMALLOC=malloc PCAP_ANALYZER_SANITIZE=1 \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
-	  $(BIN)/python -m pytest -p no:cacheprovider -m "not browser and not long" $(UNSANITIZED:%=--ignore=tests/%) $(TESTS)
+	  $(BIN)/python -m pytest -p no:cacheprovider --capture=sys -m "not browser and not long" \
+	  $(UNSANITIZED:%=--ignore=tests/%) $(TESTS)
 
 .PHONY: fuzz
 ifeq ($(shell command -v clang),)
@@ -106,7 +108,7 @@ fuzz:
 	@echo "make fuzz needs clang and its runtime: apt-get install clang libclang-rt-14-dev"; test "$$CI" != true
 else
 fuzz: build/fuzz/.built $(VENV)/.fuzz ## FUZZ_SECONDS=60 of atheris on reader and decoder, with ASan
-	PYTHONPATH=build/fuzz/lib:. $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+	PYTHONPATH=build/fuzz/lib:. $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(CRASH:%=--crash %)
 endif
 
 ## Packages ------------------------------------------------------------------------------------------------------------

@@ -12,12 +12,18 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import pcap_analyzer
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 
 # A busy machine or a sanitizer is slow without being wrong: no example has a deadline.
 settings.register_profile("pcap-analyzer", deadline=None)
 settings.load_profile("pcap-analyzer")
+
+
+def pytest_report_header() -> str:
+    return f"package: {Path(pcap_analyzer.__file__).parent}"
 
 
 def shared_folder(name: str) -> Path:

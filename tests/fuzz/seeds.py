@@ -1,0 +1,41 @@
+"""What fuzzing starts from: small captures of the tests and of ../shared, and the frames in them."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+
+from tests.conftest import ROOT, SHARED
+
+SMALL = 16384
+FRAMES = 8  # from each capture: neighbours look alike
+
+
+def write(folder: Path, harness: str) -> int:
+    """Fill `folder` with the seeds of a harness, named by their content; how many there are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in recorded():
+        content = path.read_bytes()
+        for seed in [content] if harness == "capture" else islice(frames(content), FRAMES):
+            (folder / sha256(seed).hexdigest()[:16]).write_bytes(seed)
+    return len(list(folder.iterdir()))
+
+
+def recorded() -> Iterator[Path]:
+    for folder in (ROOT / "tests" / "captures", SHARED / "captures"):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.stat().st_size <= SMALL:
+                yield path
+
+
+def frames(capture: bytes) -> Iterator[bytes]:
+    """Two bytes of link type, then the frame: what the harness `frame` reads. Only of pcap; pcapng has no other frames."""
+    order = {b"\xa1\xb2\xc3\xd4": "big", b"\xa1\xb2\x3c\x4d": "big"}.get(capture[:4], "little")
+    if capture[:4] not in {m if order == "big" else m[::-1] for m in (b"\xa1\xb2\xc3\xd4", b"\xa1\xb2\x3c\x4d")}:
+        return
+    link_type = int.from_bytes(capture[20:24], order) & 0xFFFF
+    at = 24
+    while at + 16 <= len(capture):
+        length = int.from_bytes(capture[at + 8 : at + 12], order)
+        yield link_type.to_bytes(2) + capture[at + 16 : at + 16 + length]
+        at += 16 + length
