@@ -11,6 +11,7 @@ from benchmarks.frames import ACK, FIN, PSH, RST, SYN, TCP, UDP, dns
 
 MICROSECOND, MILLISECOND = 1_000, 1_000_000
 DUPLICATE_ACKS = 3
+PAYLOADS_A_LENGTH = 64  # more full segments than the window of gzip holds, or captures would shrink to nothing
 
 Options = Literal["none", "syn", "syn+stamps", "stamps", "stamps+sack", "sack"]
 
@@ -90,7 +91,7 @@ class Payloads:
         """One of the payloads of this length."""
         kept = self._kept.get(length)
         if kept is None:
-            kept = self._kept[length] = [self._make(length) for _ in range(8)]
+            kept = self._kept[length] = [self._make(length) for _ in range(PAYLOADS_A_LENGTH)]
         return kept[self._rng.randrange(len(kept))]
 
     def _make(self, length: int) -> bytes:
