@@ -1,4 +1,4 @@
-"""One harness under atheris, in the process that __main__ prepares: python -m tests.fuzz.run HARNESS [libFuzzer options]."""
+"""One harness under atheris, in the process that __main__ prepared: tests.fuzz.run HARNESS [libFuzzer options]."""
 
 import sys
 from importlib import import_module

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from tests.conftest import ROOT, SHARED
 
+PCAP_MICROSECONDS, PCAP_NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
 SMALL = 16384
 FRAMES = 8  # from each capture: neighbours look alike
 
@@ -29,9 +31,9 @@ def recorded() -> Iterator[Path]:
 
 
 def frames(capture: bytes) -> Iterator[bytes]:
-    """Two bytes of link type, then the frame: what the harness `frame` reads. Only of pcap; pcapng has no other frames."""
-    order = {b"\xa1\xb2\xc3\xd4": "big", b"\xa1\xb2\x3c\x4d": "big"}.get(capture[:4], "little")
-    if capture[:4] not in {m if order == "big" else m[::-1] for m in (b"\xa1\xb2\xc3\xd4", b"\xa1\xb2\x3c\x4d")}:
+    """Two bytes of link type, then the frame: as the harness `frame` reads it. Of pcap only: pcapng adds none."""
+    order: Literal["big", "little"] = "big" if capture[:2] == b"\xa1\xb2" else "little"
+    if int.from_bytes(capture[:4], order) not in (PCAP_MICROSECONDS, PCAP_NANOSECONDS):
         return
     link_type = int.from_bytes(capture[20:24], order) & 0xFFFF
     at = 24
