@@ -115,7 +115,7 @@ endif
 
 .PHONY: build
 build: $(VENV)/.base ## wheel and sdist, in dist/
-	$(BIN)/python -m build --installer uv
+	$(BIN)/python -m build --no-isolation
 
 .PHONY: lock
 lock: $(VENV)/.base ## choose the exact versions of requirements/ again
