@@ -1,0 +1,124 @@
+"""What our columns should say of a packet, from what tshark says of it.
+
+Addresses and ports are those of the innermost layer that no ICMP error quotes. A column is left out where tshark does
+not say enough to know its value.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from pcap_analyzer.comparison.layers import TsharkPacket, integer
+
+COLUMNS = (
+    "frame_number", "timestamp", "interface_id", "captured_length", "original_length", "vlan_id", "inner_vlan_id",
+    "ip_version", "src", "dst", "protocol", "ttl", "ip_id", "fragment_offset", "more_fragments", "src_port", "dst_port",
+    "icmp_type", "icmp_code", "payload_length", "stream", "tcp_flags", "tcp_seq", "tcp_ack", "tcp_window_raw",
+)  # of `packets`, to be read for a comparison
+TCP_STREAM, UDP_STREAM = "stream (TCP)", "stream (UDP)"  # compared apart: each has numbers of its own
+TRANSPORT = {"tcp": "tcp", "udp": "udp", "udplite": "udp", "sctp": "sctp", "icmp": "icmp", "icmpv6": "icmpv6"}
+# IP protocol numbers of layers behind an IP header.
+NUMBERS = {
+    "icmp": 1, "igmp": 2, "ip": 4, "tcp": 6, "udp": 17, "dccp": 33, "ipv6": 41, "rsvp": 46, "gre": 47, "esp": 50,
+    "icmpv6": 58, "eigrp": 88, "ospf": 89, "etherip": 97, "pim": 103, "ipcomp": 108, "vrrp": 112, "sctp": 132,
+    "udplite": 136,
+}
+EXTENSIONS = ("ipv6.hopopts", "ipv6.routing", "ipv6.fraghdr", "ipv6.dstopts", "ah")
+
+
+def expected(packet: TsharkPacket) -> dict[str, Any]:
+    """Our column names → the values that would agree; None: the column should be null."""
+    vlans = packet.values("vlan.id")
+    return {
+        "timestamp": packet.timestamp,
+        "interface_id": integer(packet.value("frame.interface_id")),
+        "captured_length": integer(packet.value("frame.cap_len")),
+        "original_length": integer(packet.value("frame.len")),
+        "vlan_id": integer(vlans[0]) if vlans else None,
+        "inner_vlan_id": integer(vlans[1]) if len(vlans) > 1 else None,
+        **_network(packet),
+        **_transport(packet),
+    }
+
+
+def _network(packet: TsharkPacket) -> dict[str, Any]:
+    """The columns of the innermost IP layer."""
+    layer = packet.innermost_ip
+    if layer is None:
+        return dict.fromkeys(("ip_version", "src", "dst", "protocol", "ttl", "ip_id", "fragment_offset"))
+    columns = dict(layer.columns)
+    next_header = columns.pop("next_header", None)
+    behind = [name for name in packet.layers[layer.position + 1:packet.quote + 1] if name not in EXTENSIONS]
+    if behind and behind[0] in NUMBERS:
+        columns["protocol"] = NUMBERS[behind[0]]  # behind extension headers, which the header's own field is not
+    elif next_header is not None and not _extended(packet, layer.position):
+        columns["protocol"] = next_header
+    return columns
+
+
+def _extended(packet: TsharkPacket, position: int) -> bool:
+    """Whether an extension header stands behind the IP layer at this position."""
+    return packet.layers[position + 1:position + 2] != () and packet.layers[position + 1] in EXTENSIONS
+
+
+def _transport(packet: TsharkPacket) -> dict[str, Any]:
+    """The columns of the transport layer behind the innermost IP layer."""
+    columns: dict[str, Any] = dict.fromkeys((
+        "src_port", "dst_port", "icmp_type", "icmp_code", "tcp_flags", "tcp_seq", "tcp_ack", "tcp_window_raw",
+        TCP_STREAM, UDP_STREAM))
+    layer = packet.innermost_ip
+    start = layer.position + 1 if layer else 0
+    for at in range(start, min(packet.quote + 1, len(packet.layers))):
+        name = packet.layers[at]
+        if name in TRANSPORT and layer is not None:
+            kind = TRANSPORT[name]
+            earlier = sum(TRANSPORT.get(other) == kind for other in packet.layers[:at])
+            columns.update(_READERS[kind](packet, earlier))
+            break
+    return columns
+
+
+def _ports(packet: TsharkPacket, kind: str, occurrence: int) -> dict[str, Any]:
+    return {
+        "src_port": integer(packet.value(f"{kind}.srcport", occurrence)),
+        "dst_port": integer(packet.value(f"{kind}.dstport", occurrence)),
+    }
+
+
+def _tcp(packet: TsharkPacket, occurrence: int) -> dict[str, Any]:
+    columns = {
+        **_ports(packet, "tcp", occurrence),
+        "tcp_flags": integer(packet.value("tcp.flags", occurrence)),
+        "tcp_seq": integer(packet.value("tcp.seq_raw", occurrence)),
+        "tcp_ack": integer(packet.value("tcp.ack_raw", occurrence)),
+        "tcp_window_raw": integer(packet.value("tcp.window_size_value", occurrence)),
+        TCP_STREAM: integer(packet.value("tcp.stream", occurrence)),
+    }
+    # tshark gives no length for the first fragment of a datagram: it would be that of the datagram.
+    if (length := packet.value("tcp.len", occurrence)) is not None:
+        columns["payload_length"] = integer(length)
+    return columns
+
+
+def _udp(packet: TsharkPacket, occurrence: int) -> dict[str, Any]:
+    columns = {**_ports(packet, "udp", occurrence), UDP_STREAM: integer(packet.value("udp.stream", occurrence))}
+    length = integer(packet.value("udp.length", occurrence))
+    if length is not None and length >= 8:
+        columns["payload_length"] = length - 8
+    return columns
+
+
+def _sctp(packet: TsharkPacket, occurrence: int) -> dict[str, Any]:
+    return _ports(packet, "sctp", occurrence)
+
+
+def _icmp(packet: TsharkPacket, occurrence: int) -> dict[str, Any]:
+    return {"icmp_type": integer(packet.value("icmp.type", occurrence)),
+            "icmp_code": integer(packet.value("icmp.code", occurrence))}
+
+
+def _icmpv6(packet: TsharkPacket, occurrence: int) -> dict[str, Any]:
+    return {"icmp_type": integer(packet.value("icmpv6.type", occurrence)),
+            "icmp_code": integer(packet.value("icmpv6.code", occurrence))}
+
+
+_READERS = {"tcp": _tcp, "udp": _udp, "sctp": _sctp, "icmp": _icmp, "icmpv6": _icmpv6}
