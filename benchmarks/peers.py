@@ -69,8 +69,15 @@ def _run_peer(peer: Peer, file: Path, packets: int, rounds: int) -> PeerResult:
 
 def write_slice(capture: Path, out: Path, packets: int) -> None:
     """The first packets of a plain pcap or pcapng file. Raises ValueError for any other file."""
-    with capture.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        out.write_bytes(data[: _end_of(data, packets)])
+    with capture.open("rb") as file, out.open("wb") as part:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            rest = _end_of(data, packets)
+        while rest > 0:
+            chunk = file.read(min(rest, 1 << 20))
+            if not chunk:
+                break
+            part.write(chunk)
+            rest -= len(chunk)
 
 
 def _end_of(data: mmap.mmap, packets: int) -> int:

@@ -4,7 +4,9 @@ import json
 import struct
 
 import pytest
-from benchmarks.adversarial import cases_for
+
+from benchmarks.__main__ import ATTACKS
+from benchmarks.adversarial import CASES, cases_for
 from benchmarks.generate import FLOW_MODES, generate
 
 MEGABYTE = 1_000_000
@@ -77,3 +79,7 @@ def test_the_same_seed_gives_the_same_file(tmp_path):
         generate(tmp_path / name, "mixed", size=MEGABYTE, flows=50, seed=seed)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "same").read_bytes()
     assert (tmp_path / "one").read_bytes() != (tmp_path / "other").read_bytes()
+
+
+def test_every_adversarial_case_is_in_the_table():
+    assert {case for case, _ in ATTACKS} == set(CASES)
