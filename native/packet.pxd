@@ -5,6 +5,9 @@ tables are taken out of a batch of them afterwards, so that the hot path keeps o
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+cdef extern from "<stdlib.h>" nogil:
+    void* aligned_alloc(size_t alignment, size_t size)
+
 cdef enum:
     NO_VLAN = 0xFFFF
     NO_EXTRA = 0xFFFFFFFF

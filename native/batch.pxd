@@ -1,0 +1,393 @@
+"""One batch of rows through the stages: decode, track flows by shard, give the numbers.
+
+The stages are separated by barriers; within a stage each thread works on its own memory only.
+"""
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport realloc
+
+from counters cimport count_one, counters_t
+from decode cimport decode_frame
+from flow cimport (
+    FLOW_COUNTED,
+    KIND_ADDRESSES,
+    KIND_TCP,
+    KIND_UDP,
+    count_packet,
+    find_flow,
+    flow_key_t,
+    flow_t,
+    fill_key,
+    fresh_t,
+    hash_key,
+    open_flow,
+    packet_key,
+    packet_kind,
+    push_fresh,
+    stream_kind,
+    table_t,
+    touch_tcp,
+)
+from packet cimport (
+    HAS_IP,
+    HAS_TCP,
+    HAS_TIME,
+    NO_EXTRA,
+    conversation_t,
+    decoder_t,
+    extra_t,
+    packet_t,
+)
+from walk cimport MAX_CHAINS, interface_t, reader_t, record_t, segment_t
+from wire cimport prefetch_read
+
+cdef extern from * nogil:
+    """
+    #define pcap_add_relaxed(at, value) __atomic_fetch_add(at, value, __ATOMIC_RELAXED)
+    #define pcap_prefetch_write(at) __builtin_prefetch(at, 1)
+    """
+    void add_relaxed "pcap_add_relaxed"(uint64_t* at, uint64_t value) noexcept
+    void prefetch_write "pcap_prefetch_write"(const void* at) noexcept
+
+cdef enum:
+    MAX_THREADS = 16
+    MAX_SEGMENTS = MAX_CHAINS * 2 + 2
+    AHEAD_FRAME = 16                 # measured: 12 to 24 are alike
+    AHEAD_SLOT = 16
+    AHEAD_FLOW = 8
+    ITEM_OWN = 15                    # the packet's own flow; smaller codes are conversations in its extra
+    ITEM_STREAM = 14                 # a malformed packet's stream, for the number alone
+    ITEM_BITS = 4
+
+ctypedef struct batch_t:
+    uint32_t rows
+    uint32_t capacity
+    packet_t* packets                # (capacity,)
+    uint64_t* frame_number           # (capacity,)
+    flow_t** flow                    # (capacity,) the flow a row is counted in, or NULL
+    flow_t** stream                  # (capacity,) the entry whose stream number a row shows, or NULL
+    uint8_t* forward                 # (capacity,) 1: the sender is side a of the flow's key
+
+ctypedef struct list_t:              # rows of one shard found by one decoding thread, in file order
+    uint32_t* items                  # row << ITEM_BITS | code
+    uint32_t count
+    uint32_t capacity
+
+ctypedef struct worker_t:
+    decoder_t decoder
+    list_t lists[MAX_THREADS]
+    table_t table
+    counters_t counters
+    uint8_t failed
+    uint32_t merged                  # of table.fresh, while numbers are given
+
+ctypedef struct place_t:            # a place in the window's records
+    uint32_t segment
+    uint32_t index
+
+ctypedef struct window_t:
+    const uint8_t* base
+    uint64_t size
+    uint64_t file_offset
+    segment_t segments[MAX_SEGMENTS]
+    uint32_t segment_count
+    uint64_t records
+    uint64_t done                    # records handled
+    int64_t time_before              # of the last record with a time before this window
+    uint8_t timed_before
+
+
+cdef inline place_t place_of(const window_t* window, uint64_t record) noexcept nogil:
+    cdef place_t place
+    place.segment = 0
+    while place.segment < window.segment_count and record >= window.segments[place.segment].count:
+        record -= window.segments[place.segment].count
+        place.segment += 1
+    place.index = <uint32_t>record
+    return place
+
+
+cdef inline const record_t* next_record(const window_t* window, place_t* place) noexcept nogil:
+    """The record at the place, which moves on; the caller stays within window.records."""
+    cdef const segment_t* segment = &window.segments[place.segment]
+    while place.index >= segment.count:
+        place.segment += 1
+        place.index = 0
+        segment = &window.segments[place.segment]
+    place.index += 1
+    return &segment.records[place.index - 1]
+
+
+# ---------------------------------------------------------------- decode
+
+cdef inline void push_item(worker_t* worker, uint32_t shard, uint32_t row, uint32_t code) noexcept nogil:
+    cdef list_t* items = &worker.lists[shard]
+    cdef uint32_t* grown
+    cdef uint32_t capacity
+    if items.count == items.capacity:
+        capacity = items.capacity * 2 if items.capacity else 4096
+        grown = <uint32_t*>realloc(items.items, capacity * sizeof(uint32_t))
+        if grown == NULL:
+            worker.failed = 1
+            return
+        items.items = grown
+        items.capacity = capacity
+    items.items[items.count] = row << ITEM_BITS | code
+    items.count += 1
+
+
+cdef inline uint32_t shard_of(uint32_t hash, uint32_t shards) noexcept nogil:
+    return (hash >> 20) % shards
+
+
+cdef inline bint conversation_key(flow_key_t* key, const conversation_t* conversation) noexcept nogil:
+    key.kind = KIND_TCP if conversation.protocol == 6 else KIND_UDP
+    key.protocol = conversation.protocol
+    key.ip_version = conversation.ip_version
+    return fill_key(key, conversation.src, conversation.dst, conversation.src_port, conversation.dst_port)
+
+
+cdef inline void push_conversation(
+    worker_t* worker, uint32_t row, uint32_t code, uint32_t shards, conversation_t* conversation
+) noexcept nogil:
+    cdef flow_key_t key
+    conversation_key(&key, conversation)
+    conversation.hash = hash_key(&key, worker.table.seed)
+    push_item(worker, shard_of(conversation.hash, shards), row, code)
+
+
+cdef inline void push_packet(worker_t* worker, packet_t* packet, uint32_t row, uint32_t shards) noexcept nogil:
+    """List a packet for the shard of its flow; a malformed one also for that of its stream."""
+    cdef flow_key_t key
+    cdef uint8_t kind = packet_kind(packet), stream
+    if kind == KIND_ADDRESSES:
+        stream = stream_kind(packet)
+        if stream:
+            packet_key(&key, packet, stream)
+            push_item(worker, shard_of(hash_key(&key, worker.table.seed), shards), row, ITEM_STREAM)
+    packet_key(&key, packet, kind)
+    packet.hash = hash_key(&key, worker.table.seed)
+    push_item(worker, shard_of(packet.hash, shards), row, ITEM_OWN)
+
+
+cdef inline void push_row(worker_t* worker, packet_t* packet, uint32_t row, uint32_t shards) noexcept nogil:
+    """A row's conversations and its own flow, in the order in which Wireshark would number them."""
+    cdef extra_t* extra
+    cdef uint32_t index
+    if packet.extra == NO_EXTRA:
+        if packet.present & HAS_IP:
+            push_packet(worker, packet, row, shards)
+        return
+    extra = &worker.decoder.extras[packet.extra]
+    for index in range(extra.conversations):
+        push_conversation(worker, row, index, shards, &extra.conversation[index])
+    if packet.present & HAS_IP:
+        push_packet(worker, packet, row, shards)
+
+
+cdef inline void decode_rows(
+    worker_t* worker, batch_t* batch, const window_t* window, reader_t* reader, uint32_t begin, uint32_t end, uint32_t shards
+) noexcept nogil:
+    """Rows [begin, end) of the batch: decoded, counted, listed by shard."""
+    cdef place_t cursor = place_of(window, window.done + begin)
+    cdef place_t ahead
+    cdef uint64_t ahead_end = window.records - window.done
+    cdef uint32_t row, index, run_interface = 0xFFFFFFFFu
+    cdef uint64_t run = 0
+    cdef const record_t* record
+    cdef packet_t* packet
+    cdef int64_t before = window.time_before
+    cdef bint timed_before = window.timed_before
+    for index in range(shards):
+        worker.lists[index].count = 0
+    worker.decoder.extra_count = 0
+    if begin and begin < end:
+        ahead = place_of(window, window.done + begin - 1)
+        record = next_record(window, &ahead)
+        before, timed_before = record.timestamp, record.flags & HAS_TIME
+    ahead = cursor
+    for row in range(begin, end if end < begin + AHEAD_FRAME else begin + AHEAD_FRAME):
+        record = next_record(window, &ahead)
+        prefetch_read(window.base + record.offset)
+        prefetch_read(window.base + record.offset + 64)
+    for row in range(begin, end):
+        if row + <uint64_t>AHEAD_FRAME < end:
+            record = next_record(window, &ahead)
+            prefetch_read(window.base + record.offset)
+            prefetch_read(window.base + record.offset + 64)
+        record = next_record(window, &cursor)
+        packet = &batch.packets[row]
+        packet.timestamp = record.timestamp
+        packet.offset = window.file_offset + record.offset
+        packet.captured_length = record.captured_length
+        packet.original_length = record.original_length
+        packet.interface_id = record.interface_id
+        packet.link_type = record.link_type
+        packet.present = record.flags
+        batch.frame_number[row] = window.segments[cursor.segment].first_number + record.number + 1
+        batch.flow[row] = NULL
+        batch.stream[row] = NULL
+        decode_frame(&worker.decoder, window.base + record.offset, packet)
+        count_one(&worker.counters, packet)
+        if record.flags & HAS_TIME:
+            worker.counters.backward_time += timed_before and record.timestamp < before
+            before, timed_before = record.timestamp, True
+        if record.interface_id != run_interface:
+            if run and run_interface != 0xFFFFFFFFu:
+                add_relaxed(&reader.interfaces[run_interface].packets, run)
+            run_interface, run = record.interface_id, 0
+        run += 1
+        push_row(worker, packet, row, shards)
+    if run and run_interface != 0xFFFFFFFFu:
+        add_relaxed(&reader.interfaces[run_interface].packets, run)
+
+
+# ---------------------------------------------------------------- track
+
+cdef inline void track_stream_only(table_t* table, batch_t* batch, uint32_t item) noexcept nogil:
+    """A malformed packet has a stream number in Wireshark, but is no packet of a flow."""
+    cdef uint32_t row = item >> ITEM_BITS
+    cdef packet_t* packet = &batch.packets[row]
+    cdef flow_key_t key
+    cdef uint8_t kind = stream_kind(packet)
+    cdef bint forward = packet_key(&key, packet, kind), fresh = False
+    cdef uint32_t hash = hash_key(&key, table.seed)
+    cdef flow_t* flow
+    if kind == KIND_TCP:
+        flow = touch_tcp(table, &key, hash, item, forward, 0, 0, 0, False, &fresh)
+    else:
+        flow = find_flow(table, &key, hash, item, &fresh)
+    if flow == NULL:
+        return
+    if fresh:
+        push_fresh(table, flow, item, True, False)
+    flow.last_frame = batch.frame_number[row]
+    batch.stream[row] = flow
+
+
+cdef inline void track_conversation(
+    table_t* table, batch_t* batch, uint32_t item, const conversation_t* conversation
+) noexcept nogil:
+    """A header that is not the packet's own: it takes a stream number, nothing else."""
+    cdef flow_key_t key
+    cdef bint forward = conversation_key(&key, conversation), fresh = False
+    cdef flow_t* flow
+    if conversation.protocol == 6:
+        flow = touch_tcp(
+            table, &key, conversation.hash, item, forward, conversation.tcp_seq, conversation.tcp_ack,
+            conversation.tcp_flags, not conversation.quoted, &fresh,
+        )
+    else:
+        flow = find_flow(table, &key, conversation.hash, item, &fresh)
+    if flow == NULL:
+        return
+    if fresh:
+        push_fresh(table, flow, item, True, False)
+    flow.last_frame = batch.frame_number[item >> ITEM_BITS]
+
+
+cdef inline void track_packet(table_t* table, batch_t* batch, uint32_t item) noexcept nogil:
+    cdef uint32_t row = item >> ITEM_BITS
+    cdef packet_t* packet = &batch.packets[row]
+    cdef flow_key_t key
+    cdef uint8_t kind = packet_kind(packet)
+    cdef bint forward = packet_key(&key, packet, kind), fresh = False, opened
+    cdef flow_t* flow
+    if kind == KIND_TCP:
+        flow = touch_tcp(
+            table, &key, packet.hash, item, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags,
+            (packet.present & HAS_TCP) != 0, &fresh,
+        )
+    else:
+        flow = find_flow(table, &key, packet.hash, item, &fresh)
+    if flow == NULL:
+        return
+    if kind == KIND_ADDRESSES:
+        count_packet(flow, packet, batch.frame_number[row], forward)
+        return
+    opened = not flow.state & FLOW_COUNTED or flow.direction[0].packets + flow.direction[1].packets == 0
+    if opened:
+        if fresh or not flow.state & FLOW_COUNTED:
+            push_fresh(table, flow, item, fresh and kind <= KIND_UDP, not flow.state & FLOW_COUNTED)
+        open_flow(flow, packet, batch.frame_number[row], forward)
+        flow.state |= FLOW_COUNTED
+    count_packet(flow, packet, batch.frame_number[row], forward)
+    batch.flow[row] = flow
+    batch.stream[row] = flow if kind <= KIND_UDP else NULL
+    batch.forward[row] = forward
+
+
+cdef inline void look_ahead(
+    const table_t* table, const batch_t* batch, const uint32_t* items, uint32_t at, uint32_t count
+) noexcept nogil:
+    """Fetch the slot of a row further on, and the flow of a nearer one."""
+    cdef uint32_t item, hash, index
+    cdef uint64_t slot
+    cdef const uint8_t* flow
+    if at + AHEAD_SLOT < count:
+        item = items[at + AHEAD_SLOT]
+        prefetch_read(&table.slots[batch.packets[item >> ITEM_BITS].hash & table.mask])
+    if at + AHEAD_FLOW < count:
+        item = items[at + AHEAD_FLOW]
+        hash = batch.packets[item >> ITEM_BITS].hash
+        slot = table.slots[hash & table.mask]
+        index = <uint32_t>slot - 1
+        if slot and <uint32_t>(slot >> 32) == hash and index < table.allocated:
+            flow = <const uint8_t*>&table.chunks[index // 1024][index % 1024]
+            prefetch_write(flow)
+            prefetch_write(flow + 64)
+            prefetch_write(flow + 128)
+            prefetch_write(flow + 256)
+
+
+cdef inline void track_list(
+    table_t* table, batch_t* batch, const decoder_t* decoder, const list_t* rows
+) noexcept nogil:
+    """The rows of one shard that one thread decoded, in file order."""
+    cdef uint32_t at, item, code
+    for at in range(rows.count):
+        look_ahead(table, batch, rows.items, at, rows.count)
+        item = rows.items[at]
+        code = item & ((1 << ITEM_BITS) - 1)
+        if code == ITEM_OWN:
+            track_packet(table, batch, item)
+        elif code == ITEM_STREAM:
+            track_stream_only(table, batch, item)
+        else:
+            track_conversation(
+                table, batch, item, &decoder.extras[batch.packets[item >> ITEM_BITS].extra].conversation[code]
+            )
+
+
+# ---------------------------------------------------------------- numbers
+
+cdef inline void number_fresh(worker_t* workers, uint32_t count, uint32_t* next_flow, uint32_t* next_stream) noexcept nogil:
+    """Give flow_id and stream to what the shards found new in this batch, in file order.
+
+    An item is row << ITEM_BITS | code, so their order is that of the file, and in a frame that of its headers. (A packet's
+    own flow comes last; it takes no stream number where headers quoted behind it do, in an ICMP error.)
+    """
+    cdef uint32_t shard, best
+    cdef fresh_t* fresh
+    cdef fresh_t* candidate
+    for shard in range(count):
+        workers[shard].merged = 0
+    while True:
+        fresh = NULL
+        best = 0
+        for shard in range(count):
+            if workers[shard].merged < workers[shard].table.fresh_count:
+                candidate = &workers[shard].table.fresh[workers[shard].merged]
+                if fresh == NULL or candidate.order < fresh.order:
+                    fresh = candidate
+                    best = shard
+        if fresh == NULL:
+            break
+        workers[best].merged += 1
+        if fresh.wants_stream:
+            fresh.flow.stream = next_stream[fresh.flow.key.kind]
+            next_stream[fresh.flow.key.kind] += 1
+        if fresh.wants_flow:
+            fresh.flow.flow_id = next_flow[0]
+            next_flow[0] += 1
+    for shard in range(count):
+        workers[shard].table.fresh_count = 0

@@ -1,0 +1,157 @@
+"""What each thread counts while packets pass: totals, quality, the time series, packets a protocol path.
+
+All are integers and are added up at the end, so the number of threads cannot change them.
+"""
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from packet cimport HAS_FRAGMENT, HAS_TIME, packet_t
+
+cdef enum:
+    MAX_BUCKETS = 2000
+    MAX_PATHS = 4096
+    FIRST_WIDTH_NS = 1000
+
+ctypedef struct bucket_t:
+    uint64_t packets
+    uint64_t bytes
+    uint64_t payload_bytes
+    uint64_t tcp_bytes
+    uint64_t udp_bytes
+
+ctypedef struct intervals_t:         # buckets of FIRST_WIDTH_NS << shift from `start` on
+    int64_t start
+    int64_t bucket_begin             # the bucket of the packet before
+    int64_t bucket_end
+    uint32_t bucket
+    uint32_t used
+    uint32_t shift
+    bucket_t buckets[MAX_BUCKETS]
+
+ctypedef struct counters_t:
+    uint64_t packets
+    uint64_t bytes
+    uint64_t captured_bytes
+    uint64_t cut_packets
+    uint64_t status[4]
+    uint64_t backward_time
+    uint64_t without_time
+    uint64_t fragments
+    int64_t first_ns
+    int64_t last_ns
+    uint64_t path_packets[MAX_PATHS]
+    uint64_t path_bytes[MAX_PATHS]
+    intervals_t intervals
+
+
+cdef inline void counters_init(counters_t* counters) noexcept nogil:
+    memset(counters, 0, sizeof(counters_t))
+    counters.first_ns = INT64_MAX
+    counters.last_ns = INT64_MIN
+
+
+cdef inline void widen(intervals_t* intervals) noexcept nogil:
+    """Buckets of twice the width: each pair becomes one."""
+    cdef uint32_t pair, into
+    cdef bucket_t* buckets = intervals.buckets
+    for into in range((intervals.used + 1) // 2):
+        pair = into * 2
+        buckets[into] = buckets[pair]
+        if pair + 1 < intervals.used:
+            buckets[into].packets += buckets[pair + 1].packets
+            buckets[into].bytes += buckets[pair + 1].bytes
+            buckets[into].payload_bytes += buckets[pair + 1].payload_bytes
+            buckets[into].tcp_bytes += buckets[pair + 1].tcp_bytes
+            buckets[into].udp_bytes += buckets[pair + 1].udp_bytes
+    into = (intervals.used + 1) // 2
+    memset(&buckets[into], 0, (intervals.used - into) * sizeof(bucket_t))
+    intervals.used = into
+    intervals.shift += 1
+
+
+cdef inline void find_bucket(intervals_t* intervals, int64_t now) noexcept nogil:
+    """Make the bucket of `now` the current one; what lies before the start belongs to the first."""
+    cdef uint64_t since = <uint64_t>now - <uint64_t>intervals.start if now > intervals.start else 0
+    cdef uint64_t index = (since >> intervals.shift) // FIRST_WIDTH_NS
+    cdef uint64_t width
+    while index >= MAX_BUCKETS:
+        widen(intervals)
+        index = (since >> intervals.shift) // FIRST_WIDTH_NS
+    if index >= intervals.used:
+        intervals.used = <uint32_t>index + 1
+    width = <uint64_t>FIRST_WIDTH_NS << intervals.shift
+    intervals.bucket = <uint32_t>index
+    intervals.bucket_begin = intervals.start + <int64_t>(index * width) if index else INT64_MIN
+    since = <uint64_t>intervals.start + (index + 1) * width
+    intervals.bucket_end = <int64_t>since if since < <uint64_t>INT64_MAX or intervals.start < 0 else INT64_MAX
+
+
+cdef inline void count_interval(intervals_t* intervals, const packet_t* packet) noexcept nogil:
+    cdef bucket_t* bucket
+    if packet.timestamp >= intervals.bucket_end or packet.timestamp < intervals.bucket_begin:
+        find_bucket(intervals, packet.timestamp)
+    bucket = &intervals.buckets[intervals.bucket]
+    bucket.packets += 1
+    bucket.bytes += packet.original_length
+    bucket.payload_bytes += packet.payload_length
+    if packet.protocol == 6:
+        bucket.tcp_bytes += packet.original_length
+    elif packet.protocol == 17:
+        bucket.udp_bytes += packet.original_length
+
+
+cdef inline void count_one(counters_t* counters, const packet_t* packet) noexcept nogil:
+    counters.packets += 1
+    counters.bytes += packet.original_length
+    counters.captured_bytes += packet.captured_length
+    counters.cut_packets += packet.captured_length < packet.original_length
+    counters.status[packet.decode_status & 3] += 1
+    counters.fragments += (packet.present & HAS_FRAGMENT) != 0
+    counters.path_packets[packet.path & (MAX_PATHS - 1)] += 1
+    counters.path_bytes[packet.path & (MAX_PATHS - 1)] += packet.original_length
+    if packet.present & HAS_TIME:
+        if packet.timestamp < counters.first_ns:
+            counters.first_ns = packet.timestamp
+        if packet.timestamp > counters.last_ns:
+            counters.last_ns = packet.timestamp
+        count_interval(&counters.intervals, packet)
+    else:
+        counters.without_time += 1
+
+
+cdef inline void merge_intervals(intervals_t* into, intervals_t* other) noexcept nogil:
+    """Add `other`, which may be widened to the same width; both begin at the same time."""
+    cdef uint32_t index
+    while into.shift < other.shift:
+        widen(into)
+    while other.shift < into.shift:
+        widen(other)
+    if other.used > into.used:
+        into.used = other.used
+    for index in range(other.used):
+        into.buckets[index].packets += other.buckets[index].packets
+        into.buckets[index].bytes += other.buckets[index].bytes
+        into.buckets[index].payload_bytes += other.buckets[index].payload_bytes
+        into.buckets[index].tcp_bytes += other.buckets[index].tcp_bytes
+        into.buckets[index].udp_bytes += other.buckets[index].udp_bytes
+
+
+cdef inline void merge_counters(counters_t* into, counters_t* other) noexcept nogil:
+    cdef int index
+    into.packets += other.packets
+    into.bytes += other.bytes
+    into.captured_bytes += other.captured_bytes
+    into.cut_packets += other.cut_packets
+    into.backward_time += other.backward_time
+    into.without_time += other.without_time
+    into.fragments += other.fragments
+    for index in range(4):
+        into.status[index] += other.status[index]
+    if other.first_ns < into.first_ns:
+        into.first_ns = other.first_ns
+    if other.last_ns > into.last_ns:
+        into.last_ns = other.last_ns
+    for index in range(MAX_PATHS):
+        into.path_packets[index] += other.path_packets[index]
+        into.path_bytes[index] += other.path_bytes[index]
+    merge_intervals(&into.intervals, &other.intervals)

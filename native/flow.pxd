@@ -1,0 +1,705 @@
+"""The flow table: five-tuple → flow, its numbers, its counters.
+
+One table a shard; a flow's packets all fall into the shard that its hash names, so threads never meet in a flow. Numbers that
+depend on the order of the whole file (flow_id, Wireshark's stream) are given afterwards, batch by batch, from the lists of
+what each shard found new.
+
+An entry may exist for the number alone: Wireshark numbers the streams of tunnels, of packets quoted by ICMP errors and of
+malformed ones too, though no packet of ours belongs to them.
+
+A flow is 384 bytes, of which a packet touches 256: the head and its own direction.
+"""
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memset
+
+from packet cimport (
+    DECODE_MALFORMED,
+    DECODE_TRUNCATED,
+    HAS_ECHO,
+    HAS_FRAGMENT,
+    HAS_ICMP,
+    HAS_IP,
+    HAS_PORTS,
+    HAS_SCTP,
+    HAS_TCP,
+    HAS_TIME,
+    HAS_UDP,
+    NO_SCALE,
+    NO_VLAN,
+    OPTION_MSS,
+    OPTION_SCALE,
+    aligned_alloc,
+    conversation_t,
+    packet_t,
+)
+from wire cimport load64, prefetch_read
+
+cdef extern from * nogil:
+    """
+    static inline uint64_t pcap_mix(uint64_t a, uint64_t b) {
+        unsigned __int128 wide = (unsigned __int128)a * b;
+        return (uint64_t)wide ^ (uint64_t)(wide >> 64);
+    }
+    """
+    uint64_t mix "pcap_mix"(uint64_t a, uint64_t b) noexcept
+
+cdef enum:
+    CHUNK_FLOWS = 1024
+    NO_NUMBER = 0xFFFFFFFF
+    TOMBSTONE = 0x80000000           # bit of a slot's index
+    HISTORY = 24
+    TCP_FIN = 0x01
+    TCP_SYN = 0x02
+    TCP_RST = 0x04
+    TCP_ACK = 0x10
+
+cdef enum kind_t:
+    KIND_ADDRESSES = 0               # counted for the endpoints only: no flow
+    KIND_TCP = 1
+    KIND_UDP = 2
+    KIND_SCTP = 3
+    KIND_ICMP = 4
+    KIND_OTHER = 5
+
+cdef enum flow_state_t:              # bits of flow_t.state
+    FLOW_COUNTED = 1                 # has packets of its own, hence a flow_id
+    FLOW_CLIENT_B = 2                # the client is side b of the key
+    FLOW_SUPERSEDED = 4              # its ports were used again: no longer found by its key
+    FLOW_BASE_A = 8                  # base_seq[0] is known
+    FLOW_BASE_B = 16
+    FLOW_RETURNED = 32               # continues a flow that was written out
+    FLOW_TIMED = 64                  # first and last time are valid
+    FLOW_CLOSED = 128                # a FIN or RST was seen
+    FLOW_SERVER_FIRST = 256          # the first packet came from the server side
+    FLOW_LIVE = 512                  # this place of the pool is in use
+
+cdef enum letter_t:                  # Zeek's history letters, in each direction
+    LETTER_SYN = 1
+    LETTER_SYN_ACK = 2
+    LETTER_ACK = 4
+    LETTER_DATA = 8
+    LETTER_FIN = 16
+    LETTER_RST = 32
+
+ctypedef struct flow_key_t:          # canonical: the smaller of (address, port) is a
+    uint64_t a[2]
+    uint64_t b[2]
+    uint16_t a_port
+    uint16_t b_port
+    uint8_t kind
+    uint8_t protocol
+    uint8_t ip_version
+    uint8_t zero
+
+ctypedef struct direction_t:         # 128 bytes
+    uint64_t packets
+    uint64_t bytes                   # original lengths
+    uint64_t payload_bytes
+    int64_t first_payload            # ns
+    int64_t last_payload
+    uint32_t flag_count[8]           # FIN SYN RST PSH ACK URG ECE CWR
+    uint32_t shortest                # original length of a packet
+    uint32_t longest
+    uint16_t window_min              # as on the wire, SYN left out for min and max
+    uint16_t window_max
+    uint16_t window_last
+    uint16_t mss                     # 0: no option seen
+    uint32_t zero_windows
+    uint8_t scale                    # NO_SCALE: no option seen
+    uint8_t options
+    uint16_t letters
+    uint8_t spare[32]
+
+ctypedef struct flow_t:              # 384 bytes
+    flow_key_t key
+    uint32_t hash
+    uint32_t flow_id
+    uint32_t stream
+    uint16_t state
+    uint16_t vlan_id
+    uint64_t last_frame
+    # second line
+    uint64_t first_frame
+    int64_t first_seen
+    int64_t last_seen
+    uint32_t base_seq[2]
+    uint16_t path
+    uint16_t syn_retries
+    uint8_t history_length
+    char history[HISTORY]
+    uint8_t pad[3]
+    # third line on
+    direction_t direction[2]         # from a, from b
+
+ctypedef struct handshake_t:         # lies in direction[0].spare: touched while a connection opens
+    int64_t syn                      # the first
+    int64_t last_syn                 # the latest before the answer
+    int64_t syn_ack
+    int64_t ack
+
+ctypedef struct tombstone_t:         # what stays of a flow that was written out
+    flow_key_t key
+    uint32_t hash
+    uint32_t flow_id
+    uint32_t stream
+    uint32_t base_seq[2]
+    uint16_t state
+    uint16_t letters[2]
+    uint8_t history_length
+    uint8_t pad
+
+ctypedef struct fresh_t:             # something that wants a number
+    uint32_t order
+    uint8_t wants_stream
+    uint8_t wants_flow
+    flow_t* flow
+
+ctypedef struct table_t:
+    uint64_t* slots                  # hash << 32 | index + 1; 0 is empty
+    uint32_t mask
+    uint32_t used
+    flow_t** chunks
+    uint32_t chunk_count
+    uint32_t chunk_capacity
+    uint32_t allocated
+    uint32_t* released               # indices to use again
+    uint32_t released_count
+    uint32_t released_capacity
+    uint32_t live
+    tombstone_t* tombstones
+    uint32_t tombstone_count
+    uint32_t tombstone_capacity
+    fresh_t* fresh
+    uint32_t fresh_count
+    uint32_t fresh_capacity
+    uint64_t seed[4]
+    uint8_t failed                   # memory ran out
+
+
+# ---------------------------------------------------------------- keys
+
+cdef inline bint fill_key(
+    flow_key_t* key, const uint8_t* src, const uint8_t* dst, uint16_t src_port, uint16_t dst_port
+) noexcept nogil:
+    """The canonical key of both directions; True when the sender is side a."""
+    cdef uint64_t s0 = load64(src), s1 = load64(src + 8), d0 = load64(dst), d1 = load64(dst + 8)
+    cdef bint forward
+    if s1 != d1:
+        forward = s1 < d1
+    elif s0 != d0:
+        forward = s0 < d0
+    else:
+        forward = src_port <= dst_port
+    if forward:
+        key.a[0], key.a[1], key.b[0], key.b[1] = s0, s1, d0, d1
+        key.a_port, key.b_port = src_port, dst_port
+    else:
+        key.a[0], key.a[1], key.b[0], key.b[1] = d0, d1, s0, s1
+        key.a_port, key.b_port = dst_port, src_port
+    key.zero = 0
+    return forward
+
+
+cdef inline uint32_t hash_key(const flow_key_t* key, const uint64_t* seed) noexcept nogil:
+    """Keyed, so that a capture cannot be made to collide."""
+    cdef uint64_t tail = load64(<const uint8_t*>&key.a_port)
+    cdef uint64_t wide = mix(key.a[0] ^ seed[0], key.a[1] ^ seed[1]) ^ mix(key.b[0] ^ seed[1], key.b[1] ^ seed[2])
+    wide = mix(wide ^ tail ^ seed[3], seed[0] | 1)
+    return <uint32_t>(wide ^ (wide >> 32))
+
+
+cdef inline bint same_key(const flow_key_t* one, const flow_key_t* other) noexcept nogil:
+    return (
+        one.a[0] == other.a[0] and one.a[1] == other.a[1] and one.b[0] == other.b[0] and one.b[1] == other.b[1]
+        and load64(<const uint8_t*>&one.a_port) == load64(<const uint8_t*>&other.a_port)
+    )
+
+
+cdef inline bint packet_key(flow_key_t* key, const packet_t* packet, uint8_t kind) noexcept nogil:
+    """The key under which a packet is counted; True when its sender is side a."""
+    cdef uint16_t src_port = 0, dst_port = 0
+    if kind == KIND_TCP or kind == KIND_UDP or kind == KIND_SCTP:
+        src_port, dst_port = packet.src_port, packet.dst_port
+    elif kind == KIND_ICMP and packet.present & HAS_ECHO:
+        src_port = dst_port = packet.icmp_id
+    key.kind = kind
+    key.protocol = packet.protocol if kind != KIND_ADDRESSES else 0
+    key.ip_version = packet.ip_version
+    return fill_key(key, packet.src, packet.dst, src_port, dst_port)
+
+
+cdef inline uint8_t stream_kind(const packet_t* packet) noexcept nogil:
+    """Which of Wireshark's stream counters a transport header belongs to; 0 where to none."""
+    if packet.present & HAS_PORTS:
+        if packet.protocol == 6:
+            return KIND_TCP
+        if packet.protocol == 17 or packet.protocol == 136:
+            return KIND_UDP
+    return 0
+
+
+cdef inline uint8_t packet_kind(const packet_t* packet) noexcept nogil:
+    """The kind of flow that a packet with an IP header is counted in."""
+    if packet.present & HAS_TCP:
+        return KIND_TCP
+    if packet.present & HAS_UDP:
+        return KIND_UDP
+    if packet.present & HAS_SCTP:
+        return KIND_SCTP
+    if packet.decode_status == DECODE_MALFORMED:
+        return KIND_ADDRESSES
+    if packet.present & HAS_ICMP:
+        return KIND_ICMP
+    if packet.present & HAS_PORTS:
+        return stream_kind(packet)               # cut behind the ports
+    if packet.present & HAS_FRAGMENT and packet.fragment_offset:
+        return KIND_ADDRESSES                    # IP reassembly is not done: no ports, no flow
+    if packet.decode_status == DECODE_TRUNCATED:
+        return KIND_ADDRESSES
+    return KIND_OTHER
+
+
+# ---------------------------------------------------------------- table
+
+cdef inline bint table_init(table_t* table, const uint64_t* seed) noexcept nogil:
+    memset(table, 0, sizeof(table_t))
+    table.mask = 4095
+    table.slots = <uint64_t*>calloc(table.mask + 1, sizeof(uint64_t))
+    table.seed[0], table.seed[1], table.seed[2], table.seed[3] = seed[0], seed[1], seed[2], seed[3]
+    return table.slots != NULL
+
+
+cdef inline void table_free(table_t* table) noexcept nogil:
+    cdef uint32_t index
+    for index in range(table.chunk_count):
+        free(table.chunks[index])
+    free(table.chunks)
+    free(table.slots)
+    free(table.released)
+    free(table.tombstones)
+    free(table.fresh)
+    memset(table, 0, sizeof(table_t))
+
+
+cdef inline flow_t* flow_at(const table_t* table, uint32_t index) noexcept nogil:
+    return &table.chunks[index // CHUNK_FLOWS][index % CHUNK_FLOWS]
+
+
+cdef inline bint grow_slots(table_t* table) noexcept nogil:
+    """Twice the slots; a slot holds its whole hash, so no flow is touched."""
+    cdef uint32_t mask = table.mask * 2 + 1, at
+    cdef uint64_t slot
+    cdef uint64_t* slots = <uint64_t*>calloc(<size_t>mask + 1, sizeof(uint64_t))
+    if slots == NULL:
+        return False
+    for index in range(<size_t>table.mask + 1):
+        slot = table.slots[index]
+        if slot:
+            at = <uint32_t>(slot >> 32) & mask
+            while slots[at]:
+                at = (at + 1) & mask
+            slots[at] = slot
+    free(table.slots)
+    table.slots = slots
+    table.mask = mask
+    return True
+
+
+cdef inline bint add_chunk(table_t* table) noexcept nogil:
+    cdef uint32_t capacity
+    cdef flow_t** grown
+    if table.chunk_count == table.chunk_capacity:
+        capacity = table.chunk_capacity * 2 if table.chunk_capacity else 64
+        grown = <flow_t**>realloc(table.chunks, capacity * sizeof(flow_t*))
+        if grown == NULL:
+            return False
+        table.chunks = grown
+        table.chunk_capacity = capacity
+    table.chunks[table.chunk_count] = <flow_t*>aligned_alloc(128, CHUNK_FLOWS * sizeof(flow_t))
+    if table.chunks[table.chunk_count] == NULL:
+        return False
+    table.chunk_count += 1
+    return True
+
+
+cdef inline bint push_fresh(table_t* table, flow_t* flow, uint32_t order, bint stream, bint counted) noexcept nogil:
+    cdef uint32_t capacity
+    cdef fresh_t* grown
+    if table.fresh_count == table.fresh_capacity:
+        capacity = table.fresh_capacity * 2 if table.fresh_capacity else 1024
+        grown = <fresh_t*>realloc(table.fresh, capacity * sizeof(fresh_t))
+        if grown == NULL:
+            table.failed = 1
+            return False
+        table.fresh = grown
+        table.fresh_capacity = capacity
+    table.fresh[table.fresh_count] = fresh_t(order=order, wants_stream=stream, wants_flow=counted, flow=flow)
+    table.fresh_count += 1
+    return True
+
+
+cdef inline flow_t* new_flow(table_t* table, const flow_key_t* key, uint32_t hash, uint32_t* index) noexcept nogil:
+    """A zeroed flow, not yet in the slots; NULL when memory is short."""
+    cdef flow_t* flow
+    if table.released_count:
+        table.released_count -= 1
+        index[0] = table.released[table.released_count]
+    else:
+        if table.allocated == table.chunk_count * CHUNK_FLOWS and not add_chunk(table):
+            table.failed = 1
+            return NULL
+        index[0] = table.allocated
+        table.allocated += 1
+    flow = flow_at(table, index[0])
+    memset(flow, 0, sizeof(flow_t))
+    flow.key = key[0]
+    flow.hash = hash
+    flow.flow_id = flow.stream = NO_NUMBER
+    flow.vlan_id = NO_VLAN
+    flow.state = FLOW_LIVE
+    flow.direction[0].scale = flow.direction[1].scale = NO_SCALE
+    table.live += 1
+    return flow
+
+
+cdef inline uint64_t* find_slot(table_t* table, const flow_key_t* key, uint32_t hash) noexcept nogil:
+    """The slot of a key, or the empty one where it belongs."""
+    cdef uint32_t at = hash & table.mask, index
+    cdef uint64_t slot
+    while True:
+        slot = table.slots[at]
+        if slot == 0:
+            return &table.slots[at]
+        if <uint32_t>(slot >> 32) == hash:
+            index = <uint32_t>slot - 1
+            if index & TOMBSTONE:
+                if same_key(&table.tombstones[index & ~<uint32_t>TOMBSTONE].key, key):
+                    return &table.slots[at]
+            elif same_key(&flow_at(table, index).key, key):
+                return &table.slots[at]
+        at = (at + 1) & table.mask
+
+
+cdef inline flow_t* revive(table_t* table, uint64_t* slot, const flow_key_t* key, uint32_t hash) noexcept nogil:
+    """The flow behind a tombstone goes on, with its old numbers and what its history already says."""
+    cdef uint32_t index
+    cdef const tombstone_t* stone = &table.tombstones[(<uint32_t>slot[0] - 1) & ~<uint32_t>TOMBSTONE]
+    cdef flow_t* flow = new_flow(table, key, hash, &index)
+    if flow == NULL:
+        return NULL
+    stone = &table.tombstones[(<uint32_t>slot[0] - 1) & ~<uint32_t>TOMBSTONE]
+    flow.flow_id = stone.flow_id
+    flow.stream = stone.stream
+    flow.base_seq[0], flow.base_seq[1] = stone.base_seq[0], stone.base_seq[1]
+    flow.state = <uint16_t>((stone.state | FLOW_RETURNED | FLOW_LIVE) & ~<uint32_t>FLOW_TIMED)
+    flow.direction[0].letters, flow.direction[1].letters = stone.letters[0], stone.letters[1]
+    slot[0] = (<uint64_t>hash << 32) | (index + 1)
+    return flow
+
+
+cdef inline flow_t* find_flow(
+    table_t* table, const flow_key_t* key, uint32_t hash, uint32_t order, bint* created
+) noexcept nogil:
+    """The flow of a key, made where there is none yet. NULL only when memory is short."""
+    cdef uint64_t* slot = find_slot(table, key, hash)
+    cdef uint32_t index
+    cdef flow_t* flow
+    created[0] = False
+    if slot[0]:
+        index = <uint32_t>slot[0] - 1
+        if index & TOMBSTONE:
+            return revive(table, slot, key, hash)
+        return flow_at(table, index)
+    created[0] = True
+    flow = new_flow(table, key, hash, &index)
+    if flow == NULL:
+        return NULL
+    slot[0] = (<uint64_t>hash << 32) | (index + 1)
+    table.used += 1
+    if table.used * 2 > table.mask and not grow_slots(table):
+        table.failed = 1
+        return NULL
+    return flow
+
+
+cdef inline flow_t* supersede(table_t* table, flow_t* old, uint32_t order) noexcept nogil:
+    """The same ports are used again: a new flow takes the key's slot."""
+    cdef uint64_t* slot = find_slot(table, &old.key, old.hash)
+    cdef uint32_t index
+    cdef flow_t* flow = new_flow(table, &old.key, old.hash, &index)
+    if flow == NULL:
+        return NULL
+    old.state |= FLOW_SUPERSEDED
+    slot[0] = (<uint64_t>old.hash << 32) | (index + 1)
+    return flow
+
+
+# ---------------------------------------------------------------- streams
+
+cdef inline flow_t* touch_tcp(
+    table_t* table, const flow_key_t* key, uint32_t hash, uint32_t order, bint forward,
+    uint32_t seq, uint32_t ack, uint16_t flags, bint sound, bint* fresh
+) noexcept nogil:
+    """The stream of a TCP header as Wireshark numbers it.
+
+    A SYN whose sequence number differs from the one its direction began with opens a new stream. Each direction's base is
+    its SYN's number, or one less than its first packet's; the other side's is learnt from an acknowledgement.
+    """
+    cdef flow_t* flow = find_flow(table, key, hash, order, fresh)
+    cdef int own = 0 if forward else 1
+    cdef uint16_t own_base = FLOW_BASE_A if forward else FLOW_BASE_B
+    cdef uint16_t other_base = FLOW_BASE_B if forward else FLOW_BASE_A
+    if flow == NULL or not sound:
+        return flow
+    if flags & (TCP_SYN | TCP_ACK) == TCP_SYN and flow.state & own_base and flow.base_seq[own] != seq:
+        flow = supersede(table, flow, order)
+        fresh[0] = True
+        if flow == NULL:
+            return NULL
+    if not flow.state & own_base:
+        flow.base_seq[own] = seq if flags & TCP_SYN else seq - 1
+        flow.state |= own_base
+    if not flow.state & other_base and flags & TCP_ACK:
+        flow.base_seq[1 - own] = ack - 1
+        flow.state |= other_base
+    return flow
+
+
+# ---------------------------------------------------------------- counters
+
+cdef inline handshake_t* handshake_of(flow_t* flow) noexcept nogil:
+    return <handshake_t*>flow.direction[0].spare
+
+
+cdef inline void note_letter(flow_t* flow, direction_t* direction, uint16_t letter, char name, bint client) noexcept nogil:
+    """A letter of Zeek's history, once a direction: capitals for the client."""
+    if direction.letters & letter:
+        return
+    direction.letters |= letter
+    if flow.history_length < HISTORY:
+        flow.history[flow.history_length] = name if client else name + 32
+        flow.history_length += 1
+
+
+cdef inline void decide_client(flow_t* flow, const packet_t* packet, bint forward) noexcept nogil:
+    """On the first packet, for good: SYN, SYN/ACK, the higher port, the first sender."""
+    cdef bint sender = True
+    if packet.present & HAS_TCP and packet.tcp_flags & TCP_SYN:
+        sender = not packet.tcp_flags & TCP_ACK
+    elif packet.present & HAS_PORTS:
+        sender = packet.src_port >= packet.dst_port
+    if sender != forward:
+        flow.state |= FLOW_CLIENT_B
+    if not sender:
+        flow.state |= FLOW_SERVER_FIRST
+
+
+cdef inline void count_handshake(flow_t* flow, const packet_t* packet, bint client) noexcept nogil:
+    cdef handshake_t* handshake = handshake_of(flow)
+    cdef uint16_t flags = packet.tcp_flags
+    if not packet.present & HAS_TIME or flags & TCP_RST:
+        return
+    if flags & TCP_SYN:
+        if flags & TCP_ACK:
+            if not client and not handshake.syn_ack:
+                handshake.syn_ack = packet.timestamp
+        elif client and not handshake.ack:
+            if handshake.syn and flow.syn_retries < 0xFFFF:
+                flow.syn_retries += 1
+            if not handshake.syn:
+                handshake.syn = packet.timestamp
+            if not handshake.syn_ack:
+                handshake.last_syn = packet.timestamp
+    elif flags & TCP_ACK and client and handshake.syn_ack and not handshake.ack:
+        handshake.ack = packet.timestamp
+
+
+cdef inline void count_tcp(flow_t* flow, direction_t* direction, const packet_t* packet, bint client) noexcept nogil:
+    cdef uint16_t flags = packet.tcp_flags, bit
+    cdef int index
+    if flags == TCP_ACK:                         # most packets
+        direction.flag_count[4] += 1
+    else:
+        for index in range(8):
+            direction.flag_count[index] += (flags >> index) & 1
+    if flags & TCP_SYN:
+        note_letter(flow, direction, LETTER_SYN_ACK if flags & TCP_ACK else LETTER_SYN, c"H" if flags & TCP_ACK else c"S", client)
+        if packet.tcp_options & OPTION_MSS:
+            direction.mss = packet.tcp_mss
+        if packet.tcp_options & OPTION_SCALE:
+            direction.scale = packet.tcp_scale
+        direction.options |= packet.tcp_options
+    elif not flags & TCP_RST:                    # a reset's window means nothing
+        if direction.window_max == 0 and direction.window_min == 0 and direction.zero_windows == 0:
+            direction.window_min = direction.window_max = packet.tcp_window
+        elif packet.tcp_window < direction.window_min:
+            direction.window_min = packet.tcp_window
+        elif packet.tcp_window > direction.window_max:
+            direction.window_max = packet.tcp_window
+        direction.window_last = packet.tcp_window
+        if packet.tcp_window == 0:
+            direction.zero_windows += 1
+    if flow.history_length < HISTORY:
+        if packet.payload_length:
+            note_letter(flow, direction, LETTER_DATA, c"D", client)
+        elif flags & (TCP_ACK | TCP_SYN | TCP_FIN | TCP_RST) == TCP_ACK:
+            note_letter(flow, direction, LETTER_ACK, c"A", client)
+    if flags & (TCP_FIN | TCP_RST):
+        flow.state |= FLOW_CLOSED
+        if flags & TCP_FIN:
+            note_letter(flow, direction, LETTER_FIN, c"F", client)
+        if flags & TCP_RST:
+            note_letter(flow, direction, LETTER_RST, c"R", client)
+    if not handshake_of(flow).ack:
+        count_handshake(flow, packet, client)
+
+
+cdef inline void open_flow(flow_t* flow, const packet_t* packet, uint64_t frame_number, bint forward) noexcept nogil:
+    """The first packet of its own: what is said of the flow once."""
+    if not flow.state & FLOW_RETURNED:
+        decide_client(flow, packet, forward)
+        if flow.state & FLOW_SERVER_FIRST:
+            flow.history[0] = c"^"
+            flow.history_length = 1
+    flow.first_frame = frame_number
+    flow.vlan_id = packet.vlan_id
+    flow.path = packet.path
+
+
+cdef inline void count_packet(flow_t* flow, const packet_t* packet, uint64_t frame_number, bint forward) noexcept nogil:
+    """Add one packet to its flow and direction."""
+    cdef direction_t* direction = &flow.direction[0 if forward else 1]
+    cdef bint client = forward == (not flow.state & FLOW_CLIENT_B)
+    cdef int64_t now = packet.timestamp
+    cdef uint32_t length = packet.original_length
+    flow.last_frame = frame_number
+    if packet.present & HAS_TIME:
+        if not flow.state & FLOW_TIMED:
+            flow.state |= FLOW_TIMED
+            flow.first_seen = flow.last_seen = now
+        elif now > flow.last_seen:
+            flow.last_seen = now
+        elif now < flow.first_seen:
+            flow.first_seen = now
+        if packet.payload_length:
+            if direction.payload_bytes == 0:
+                direction.first_payload = now
+            direction.last_payload = now
+    if direction.packets == 0 or length < direction.shortest:
+        direction.shortest = length
+    if length > direction.longest:
+        direction.longest = length
+    direction.packets += 1
+    direction.bytes += length
+    direction.payload_bytes += packet.payload_length
+    if packet.present & HAS_TCP:
+        count_tcp(flow, direction, packet, client)
+    elif packet.payload_length and not direction.letters & LETTER_DATA:
+        note_letter(flow, direction, LETTER_DATA, c"D", client)
+
+
+# ---------------------------------------------------------------- flows written out and merged again
+
+cdef inline void merge_direction(direction_t* into, const direction_t* later) noexcept nogil:
+    cdef int index
+    if later.packets == 0:
+        return
+    if into.packets == 0 or later.shortest < into.shortest:
+        into.shortest = later.shortest
+    if later.longest > into.longest:
+        into.longest = later.longest
+    if later.payload_bytes:
+        if into.payload_bytes == 0:
+            into.first_payload = later.first_payload
+        into.last_payload = later.last_payload
+    if later.window_max or later.zero_windows:
+        if into.window_max == 0 and into.zero_windows == 0:
+            into.window_min = later.window_min
+        elif later.window_min < into.window_min:
+            into.window_min = later.window_min
+        if later.window_max > into.window_max:
+            into.window_max = later.window_max
+        into.window_last = later.window_last
+    into.packets += later.packets
+    into.bytes += later.bytes
+    into.payload_bytes += later.payload_bytes
+    into.zero_windows += later.zero_windows
+    for index in range(8):
+        into.flag_count[index] += later.flag_count[index]
+    if later.mss:
+        into.mss = later.mss
+    if later.scale != NO_SCALE:
+        into.scale = later.scale
+    into.options |= later.options
+    into.letters |= later.letters
+
+
+cdef inline void merge_flow(flow_t* into, const flow_t* later) noexcept nogil:
+    """Join two parts of one flow, the earlier one first."""
+    cdef int index
+    cdef handshake_t* ours = handshake_of(into)
+    cdef const handshake_t* theirs = <const handshake_t*>later.direction[0].spare
+    if later.state & FLOW_TIMED:
+        if not into.state & FLOW_TIMED or later.first_seen < into.first_seen:
+            into.first_seen = later.first_seen
+        if not into.state & FLOW_TIMED or later.last_seen > into.last_seen:
+            into.last_seen = later.last_seen
+    into.state |= later.state
+    into.last_frame = later.last_frame
+    into.syn_retries += later.syn_retries
+    for index in range(later.history_length):
+        if into.history_length < HISTORY:
+            into.history[into.history_length] = later.history[index]
+            into.history_length += 1
+    if not ours.syn:
+        ours.syn, ours.last_syn = theirs.syn, theirs.last_syn
+    if not ours.syn_ack:
+        ours.syn_ack = theirs.syn_ack
+    if not ours.ack:
+        ours.ack = theirs.ack
+    merge_direction(&into.direction[0], &later.direction[0])
+    merge_direction(&into.direction[1], &later.direction[1])
+
+
+cdef inline bint bury(table_t* table, uint32_t index) noexcept nogil:
+    """Leave a tombstone where a flow was and give its memory back; the caller has written it out."""
+    cdef flow_t* flow = flow_at(table, index)
+    cdef uint32_t capacity
+    cdef tombstone_t* stones
+    cdef tombstone_t* stone
+    cdef uint32_t* released
+    cdef uint64_t* slot
+    if table.released_count == table.released_capacity:
+        capacity = table.released_capacity * 2 if table.released_capacity else 1024
+        released = <uint32_t*>realloc(table.released, capacity * sizeof(uint32_t))
+        if released == NULL:
+            return False
+        table.released = released
+        table.released_capacity = capacity
+    if not flow.state & FLOW_SUPERSEDED:
+        if table.tombstone_count == table.tombstone_capacity:
+            capacity = table.tombstone_capacity * 2 if table.tombstone_capacity else 1024
+            stones = <tombstone_t*>realloc(table.tombstones, <size_t>capacity * sizeof(tombstone_t))
+            if stones == NULL:
+                return False
+            table.tombstones = stones
+            table.tombstone_capacity = capacity
+        slot = find_slot(table, &flow.key, flow.hash)
+        stone = &table.tombstones[table.tombstone_count]
+        stone.key = flow.key
+        stone.hash = flow.hash
+        stone.flow_id = flow.flow_id
+        stone.stream = flow.stream
+        stone.base_seq[0], stone.base_seq[1] = flow.base_seq[0], flow.base_seq[1]
+        stone.state = flow.state
+        stone.letters[0], stone.letters[1] = flow.direction[0].letters, flow.direction[1].letters
+        stone.history_length = flow.history_length
+        slot[0] = (<uint64_t>flow.hash << 32) | ((table.tombstone_count | TOMBSTONE) + 1)
+        table.tombstone_count += 1
+    flow.state = 0
+    flow.last_frame = 0
+    table.released[table.released_count] = index
+    table.released_count += 1
+    table.live -= 1
+    return True

@@ -1,0 +1,182 @@
+"""Flows beyond the limit: the least recently seen are written out, leave a tombstone, and are merged again at the end.
+
+Looked at only where the count of frames is a multiple of EVICT_FRAMES, over all shards together: the rule knows nothing of
+threads or batches.
+"""
+from libc.stdint cimport uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.string cimport memset
+from posix.unistd cimport lseek, write
+
+from batch cimport worker_t
+from flow cimport FLOW_LIVE, FLOW_SUPERSEDED, KIND_ADDRESSES, NO_NUMBER, bury, flow_at, flow_t, merge_flow, table_t
+
+cdef enum:
+    EVICT_FRAMES = 65536
+    RECENCY_STEPS = 65536
+
+ctypedef struct part_t:              # flows written out together, in order of flow_id
+    uint64_t first                   # row in the spill file
+    uint64_t count
+
+ctypedef struct spill_t:
+    int descriptor
+    uint64_t rows
+    part_t* parts
+    uint32_t part_count
+    uint32_t part_capacity
+    uint64_t evicted
+
+
+cdef inline int by_flow_id(const void* one, const void* other) noexcept nogil:
+    cdef uint32_t a = (<const flow_t* const*>one)[0].flow_id
+    cdef uint32_t b = (<const flow_t* const*>other)[0].flow_id
+    return (a > b) - (a < b)
+
+
+cdef inline bint write_all(int descriptor, const void* data, size_t size) noexcept nogil:
+    cdef const char* at = <const char*>data
+    cdef ssize_t written
+    while size:
+        written = write(descriptor, at, size)
+        if written <= 0:
+            return False
+        at += written
+        size -= <size_t>written
+    return True
+
+
+cdef inline bint write_part(spill_t* spill, flow_t** flows, uint32_t count) noexcept nogil:
+    cdef uint32_t index, capacity
+    cdef part_t* grown
+    if spill.part_count == spill.part_capacity:
+        capacity = spill.part_capacity * 2 if spill.part_capacity else 64
+        grown = <part_t*>realloc(spill.parts, capacity * sizeof(part_t))
+        if grown == NULL:
+            return False
+        spill.parts = grown
+        spill.part_capacity = capacity
+    qsort(flows, count, sizeof(flow_t*), &by_flow_id)
+    for index in range(count):
+        if not write_all(spill.descriptor, flows[index], sizeof(flow_t)):
+            return False
+    spill.parts[spill.part_count] = part_t(first=spill.rows, count=count)
+    spill.part_count += 1
+    spill.rows += count
+    return True
+
+
+cdef inline uint64_t recency_bound(worker_t* workers, uint32_t shards, uint64_t now, uint64_t surplus) noexcept nogil:
+    """The frame number such that about `surplus` flows were last seen at or before it; 0 when memory is short."""
+    cdef uint64_t step = now // RECENCY_STEPS + 1, seen = 0
+    cdef uint32_t shard, index
+    cdef flow_t* flow
+    cdef uint32_t* histogram = <uint32_t*>calloc(RECENCY_STEPS + 1, sizeof(uint32_t))
+    if histogram == NULL:
+        return 0
+    for shard in range(shards):
+        for index in range(workers[shard].table.allocated):
+            flow = flow_at(&workers[shard].table, index)
+            if flow.state & FLOW_LIVE:
+                histogram[flow.last_frame // step] += 1
+    for index in range(RECENCY_STEPS + 1):
+        seen += histogram[index]
+        if seen >= surplus:
+            break
+    free(histogram)
+    return (<uint64_t>index + 1) * step - 1
+
+
+cdef inline bint evict(worker_t* workers, uint32_t shards, uint64_t limit, uint64_t now, spill_t* spill) noexcept nogil:
+    """Write out the least recently seen flows until seven eighths of `limit` are left. False: no memory or no disk."""
+    cdef uint64_t live = 0, bound
+    cdef uint32_t shard, index, count
+    cdef table_t* table
+    cdef flow_t* flow
+    cdef flow_t** leaving
+    for shard in range(shards):
+        live += workers[shard].table.live
+    if live <= limit:
+        return True
+    bound = recency_bound(workers, shards, now, live - limit + limit // 8)
+    leaving = <flow_t**>malloc(live * sizeof(flow_t*))
+    if bound == 0 or leaving == NULL:
+        free(leaving)
+        return False
+    count = 0
+    for shard in range(shards):
+        table = &workers[shard].table
+        for index in range(table.allocated):
+            flow = flow_at(table, index)
+            if flow.state & FLOW_LIVE and flow.last_frame <= bound:
+                if flow.direction[0].packets + flow.direction[1].packets:
+                    leaving[count] = flow
+                    count += 1
+    if not write_part(spill, leaving, count):
+        free(leaving)
+        return False
+    free(leaving)
+    for shard in range(shards):
+        table = &workers[shard].table
+        for index in range(table.allocated):
+            flow = flow_at(table, index)
+            if flow.state & FLOW_LIVE and flow.last_frame <= bound:
+                if flow.flow_id != NO_NUMBER:
+                    spill.evicted += 1
+                if not bury(table, index):
+                    return False
+    return True
+
+
+# ---------------------------------------------------------------- the flows at the end
+
+cdef inline flow_t** live_by_id(worker_t* workers, uint32_t shards, uint32_t flows) noexcept nogil:
+    """(flows,) the live part of every flow, NULL where only written parts exist."""
+    cdef flow_t** by_id = <flow_t**>calloc(flows + 1, sizeof(flow_t*))
+    cdef uint32_t shard, index
+    cdef flow_t* flow
+    if by_id == NULL:
+        return NULL
+    for shard in range(shards):
+        for index in range(workers[shard].table.allocated):
+            flow = flow_at(&workers[shard].table, index)
+            if flow.state & FLOW_LIVE and flow.flow_id < flows:
+                by_id[flow.flow_id] = flow
+    return by_id
+
+
+cdef inline uint64_t first_at_or_after(const flow_t* rows, uint64_t count, uint32_t flow_id) noexcept nogil:
+    cdef uint64_t low = 0, high = count, middle
+    while low < high:
+        middle = (low + high) // 2
+        if rows[middle].flow_id < flow_id:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+cdef inline void collect(
+    flow_t* const* by_id, const flow_t* spilled, const spill_t* spill, uint32_t begin, uint32_t end, flow_t* out
+) noexcept nogil:
+    """Flows [begin, end), each whole, in order of flow_id, into out (end - begin,)."""
+    cdef uint32_t index, flow_id
+    cdef uint64_t row
+    cdef const flow_t* rows
+    memset(out, 0, <size_t>(end - begin) * sizeof(flow_t))
+    for index in range(spill.part_count):
+        rows = spilled + spill.parts[index].first
+        row = first_at_or_after(rows, spill.parts[index].count, begin)
+        while row < spill.parts[index].count and rows[row].flow_id < end:
+            add_part(&out[rows[row].flow_id - begin], &rows[row])
+            row += 1
+    for flow_id in range(begin, end):
+        if by_id[flow_id] != NULL:
+            add_part(&out[flow_id - begin], by_id[flow_id])
+
+
+cdef inline void add_part(flow_t* out, const flow_t* part) noexcept nogil:
+    if out.state & FLOW_LIVE:
+        merge_flow(out, part)
+    else:
+        out[0] = part[0]
