@@ -11,23 +11,23 @@ from pcap_analyzer.schema import PACKETS
 
 PACKET = np.dtype([
     ("timestamp", "i8"), ("captured_length", "u4"), ("original_length", "u4"), ("interface_id", "u4"),
-    ("payload_length", "u4"), ("src", "u1", 16), ("dst", "u1", 16), ("src_port", "u2"), ("dst_port", "u2"),
+    ("payload_length", "u4"), ("src", "V16"), ("dst", "V16"), ("src_port", "u2"), ("dst_port", "u2"),
     ("tcp_seq", "u4"), ("tcp_ack", "u4"), ("tcp_window", "u2"), ("tcp_flags", "u2"), ("protocol", "u1"), ("ttl", "u1"),
     ("traffic_class", "u1"), ("ip_version", "u1"), ("ip_id", "u2"), ("fragment_offset", "u2"), ("vlan_id", "u2"),
     ("inner_vlan_id", "u2"), ("path", "u2"), ("present", "u2"), ("decode_status", "u1"), ("decode_layer", "u1"),
     ("icmp_type", "u1"), ("icmp_code", "u1"), ("link_type", "u2"), ("extra", "u4"),
 ])
-EXTRA = np.dtype([("outer_src", "u1", 16), ("outer_dst", "u1", 16), ("outer_version", "u1")])
+EXTRA = np.dtype([("outer_src", "V16"), ("outer_dst", "V16"), ("outer_version", "u1")])
 PATHS = [(), ("eth", "ip", "tcp"), ("eth", "ip", "gre", "ipv6", "udp")]
 TCP = columns.HAS_TIME | columns.HAS_IP | columns.HAS_PORTS | columns.HAS_TCP | columns.HAS_IP_ID
 
 
-def four(last: int) -> list[int]:
-    return [*bytes(10), 255, 255, 192, 0, 2, last]
+def four(last: int) -> bytes:
+    return bytes([*bytes(10), 255, 255, 192, 0, 2, last])
 
 
-def six(last: int) -> list[int]:
-    return [0x20, 1, 0x0D, 0xB8, *bytes(11), last]
+def six(last: int) -> bytes:
+    return bytes([0x20, 1, 0x0D, 0xB8, *bytes(11), last])
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def batch() -> DecodedBatch:
     packets["present"] = [TCP, columns.HAS_TIME | columns.HAS_IP | columns.HAS_PORTS | columns.HAS_UDP
                           | columns.HAS_TUNNEL, 0]
     packets["timestamp"] = [10**9, 2 * 10**9 + 1, 0]
-    packets["src"] = [four(1), six(1), [0] * 16]
-    packets["dst"] = [four(2), six(2), [0] * 16]
+    packets["src"] = np.array([four(1), six(1), bytes(16)], "V16")
+    packets["dst"] = np.array([four(2), six(2), bytes(16)], "V16")
     packets["ip_version"] = [4, 6, 0]
     packets["protocol"] = [6, 17, 0]
     packets["traffic_class"] = [46 << 2 | 1, 0, 0]
@@ -54,7 +54,7 @@ def batch() -> DecodedBatch:
     packets["decode_status"] = [0, 0, 3]
     packets["decode_layer"] = [0, 0, 1]
     extras = np.zeros(1, EXTRA)
-    extras["outer_src"], extras["outer_dst"], extras["outer_version"] = four(8), four(9), 4
+    extras["outer_src"], extras["outer_dst"], extras["outer_version"] = np.void(four(8)), np.void(four(9)), 4
     return DecodedBatch(
         np.array([1, 2, 4], "u8"), packets, extras, PATHS, np.array([0, 1, NONE], "u4"),
         np.array([0, 0, NONE], "u4"), np.array([1, 0, 0], "u1"),
@@ -117,7 +117,7 @@ def test_fragments_say_offset_and_whether_more_follow(batch):
 
 
 def test_an_address_stands_once_in_the_dictionary(batch):
-    batch.packets["src"][:2] = four(1)
+    batch.packets["src"][:2] = np.void(four(1))
     batch.packets["ip_version"][:2] = 4
     assert packet_batch(batch, ("src",)).column(0).dictionary.to_pylist() == ["192.0.2.1"]
 

@@ -125,7 +125,7 @@ def _words(texts: Sequence[str], indices: NDArray[Any], present: Mask | None = N
 
 def _addresses(name: str, batch: DecodedBatch) -> pa.DictionaryArray:
     """`src` or `dst` of the innermost IP layer."""
-    return _address_words(batch.packets[name], batch.packets["ip_version"], _having(HAS_IP, batch))
+    return _address_words(_octets(batch.packets[name]), batch.packets["ip_version"], _having(HAS_IP, batch))
 
 
 def _outer_addresses(name: str, batch: DecodedBatch) -> pa.DictionaryArray:
@@ -135,10 +135,15 @@ def _outer_addresses(name: str, batch: DecodedBatch) -> pa.DictionaryArray:
         return pa.nulls(len(batch.packets), pa.dictionary(pa.int32(), pa.string()))
     extras = batch.extras[batch.packets["extra"][tunnelled]]
     addresses = np.zeros((len(batch.packets), 16), np.uint8)
-    addresses[tunnelled] = extras[name]
+    addresses[tunnelled] = _octets(extras[name])
     version = np.zeros(len(batch.packets), np.uint8)
     version[tunnelled] = extras["outer_version"]
     return _address_words(addresses, version, tunnelled)
+
+
+def _octets(addresses: NDArray[np.void]) -> NDArray[np.uint8]:
+    """(n,) values of 16 bytes as (n, 16) octets, out of the records in one copy."""
+    return np.ascontiguousarray(addresses).view(np.uint8).reshape(len(addresses), 16)
 
 
 def _address_words(
