@@ -1,4 +1,4 @@
-"""The composition root: Settings in, a service whose parts know each other out. Imports the adapters in use, no more."""
+"""The composition root: Settings in, a running service out. Imports the adapters in use, no others."""
 
 import fcntl
 import os

@@ -49,7 +49,7 @@ class ProcessRunner:
 
     def run(self, task: Task, on_progress: Callable[[Progress], None]) -> Outcome:
         """See Runner.run."""
-        order = msgspec.json.encode(Order(task, self._memory_bytes, self._cpu_seconds, self._threads))
+        order = msgspec.json.encode(Order(task, self._memory_bytes, self._cpu_seconds, self._threads), enc_hook=str)
         process = self._start()
         if process is None:
             return Stopped()

@@ -88,9 +88,8 @@ class AnalysisService:
     def report(self, analysis: Analysis, kind: str) -> Path:
         """A file with the report as "html" or "json". Raises NoReport."""
         if analysis.state is not State.SUCCEEDED:
-            raise NoReport(
-                f"the analysis of {analysis.filename} is {analysis.state}; a report is there once it succeeded"
-            )
+            stands = f"has failed: {analysis.reason}" if analysis.reason else f"is {analysis.state}; come back later"
+            raise NoReport(f"the analysis of {analysis.filename} {stands}")
         try:
             return self._blobs.path(analysis.artifact(kind))
         except FileNotFoundError:

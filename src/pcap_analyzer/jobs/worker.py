@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 
@@ -57,7 +58,7 @@ def analyse_capture(task: Task, threads: int, on_progress: Callable[[Progress], 
 def main(analyse: Analyse = analyse_capture) -> None:
     """Carry out the order on standard input."""
     tell = _own_standard_output()
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order, dec_hook=_path)
     _limit(order)
     try:
         tell(analyse(order.task, order.threads, _seldom(tell)))
@@ -71,6 +72,11 @@ def main(analyse: Analyse = analyse_capture) -> None:
     except Exception:
         traceback.print_exc()
         tell(Failed("the analysis met an error of its own; the log of the service has its trace"))
+
+
+def _path(kind: type[Path], text: str) -> Path:
+    # Paths are all that an order holds beside what JSON knows.
+    return kind(text)
 
 
 def _own_standard_output() -> Tell:

@@ -1,0 +1,118 @@
+"""How analyses stand, and their reports."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+from anyio.to_thread import run_sync
+from litestar import Response, get
+from litestar.params import FromQuery, QueryParameter
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from pcap_analyzer.jobs.model import State
+from pcap_analyzer.jobs.service import AnalysisService
+from pcap_analyzer.web.injected import Service, TaskId
+from pcap_analyzer.web.policy import new_nonce, report_policy
+from pcap_analyzer.web.status import Status, status_of
+
+# As often as a worker tells.
+_LOOK_EVERY_S = 0.25
+# A silent stream looks dead to proxies.
+_SIGN_OF_LIFE_S = 15.0
+_RECONNECT_AFTER_MS = 1000
+
+Limit = Annotated[int, QueryParameter(ge=1, le=500)]
+Offset = Annotated[int, QueryParameter(ge=0, le=1 << 31)]
+
+
+class History(msgspec.Struct, frozen=True):
+    """A page of analyses, newest first; total: how many match in all."""
+
+    analyses: list[Status]
+    total: int
+    limit: int
+    offset: int
+
+
+class QueueStatus(msgspec.Struct, frozen=True):
+    """How busy the service is."""
+
+    queued: int
+    running: int
+    max_queue_size: int
+    workers: int
+
+
+@get("/api/status/{task_id:uuid}", sync_to_thread=True)
+def status(task_id: TaskId, service: Service) -> Status:
+    """One analysis."""
+    return status_of(service.get(str(task_id)))
+
+
+@get("/api/history", sync_to_thread=True)
+def history(
+    service: Service,
+    limit: Limit = 50,
+    offset: Offset = 0,
+    in_state: Annotated[State | None, QueryParameter(name="status")] = None,
+) -> History:
+    """Analyses, newest first."""
+    page = service.history(limit, offset, in_state)
+    return History([status_of(analysis) for analysis in page.analyses], page.total, limit, offset)
+
+
+@get("/api/queue/status", sync_to_thread=True)
+def queue_status(service: Service) -> QueueStatus:
+    """How many analyses wait and run."""
+    queue = service.queue()
+    return QueueStatus(queue.queued, queue.running, queue.max_queued, queue.workers)
+
+
+@get("/api/progress/{task_id:uuid}")
+async def progress(task_id: TaskId, service: Service) -> ServerSentEvent:
+    """Status as server-sent events, whole each time, so that a client that missed some has missed nothing."""
+    await run_sync(service.get, str(task_id))
+    return ServerSentEvent(_changes(str(task_id), service))
+
+
+async def _changes(analysis_id: str, service: AnalysisService) -> AsyncIterator[ServerSentEventMessage]:
+    number, told, silent_s = 0, b"", 0.0
+    while True:
+        analysis = await run_sync(service.get, analysis_id)
+        now = msgspec.json.encode(status_of(analysis))
+        if now != told:
+            number, told, silent_s = number + 1, now, 0.0
+            yield ServerSentEventMessage(event="status", id=number, retry=_RECONNECT_AFTER_MS, data=now)
+        elif silent_s >= _SIGN_OF_LIFE_S:
+            silent_s = 0.0
+            yield ServerSentEventMessage(comment="still here", data=None)
+        if analysis.state.final:
+            return
+        await asyncio.sleep(_LOOK_EVERY_S)
+        silent_s += _LOOK_EVERY_S
+
+
+@get("/api/reports/{task_id:uuid}/html", sync_to_thread=True)
+def html_report(task_id: TaskId, service: Service, download: FromQuery[bool] = False) -> Response[bytes]:
+    """The report as one self-contained page, with a nonce of its own for every answer."""
+    analysis = service.get(str(task_id))
+    page = service.report(analysis, "html").read_bytes()
+    nonce = new_nonce()
+    if analysis.script_nonce is not None:
+        page = page.replace(analysis.script_nonce.encode(), nonce.encode())
+    headers = {"Content-Security-Policy": report_policy(nonce)}
+    return _artifact(page, "text/html", headers, f"{task_id}.html" if download else None)
+
+
+@get("/api/reports/{task_id:uuid}/json", sync_to_thread=True)
+def json_report(task_id: TaskId, service: Service, download: FromQuery[bool] = False) -> Response[bytes]:
+    """The report's data, versioned."""
+    data = service.report(service.get(str(task_id)), "json").read_bytes()
+    return _artifact(data, "application/json", {}, f"{task_id}.json" if download else None)
+
+
+def _artifact(body: bytes, media_type: str, headers: dict[str, str], save_as: str | None) -> Response[bytes]:
+    if save_as is not None:
+        headers["Content-Disposition"] = f'attachment; filename="report-{save_as}"'
+    return Response(body, media_type=media_type, headers=headers)

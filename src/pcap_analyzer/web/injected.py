@@ -1,0 +1,14 @@
+"""What handlers may ask for by annotation."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request
+from litestar.di import NamedDependency
+from litestar.params import FromPath, SkipValidation
+
+from pcap_analyzer.jobs.service import AnalysisService
+
+Service = NamedDependency[SkipValidation[AnalysisService]]
+TaskId = FromPath[UUID]
+AnyRequest = Request[Any, Any, Any]

@@ -1,0 +1,55 @@
+"""What browsers are told they may do with our pages: Content-Security-Policy and its companions."""
+
+import secrets
+from typing import Any, cast
+
+from litestar.types import Scope
+
+_NONCE = "csp_nonce"
+
+# Said with every answer that does not say otherwise.
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    # Not no-referrer: with it a browser would send "Origin: null" with our own form.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cache-Control": "no-store",
+}
+
+
+def new_nonce() -> str:
+    """Good for one answer."""
+    return secrets.token_urlsafe(18)
+
+
+def nonce_of(scope: Scope) -> str:
+    """The nonce of the answer to this request."""
+    return str(cast("dict[str, Any]", scope)[_NONCE])
+
+
+def give_nonce(scope: Scope, nonce: str) -> None:
+    """Make `nonce` the one of this request."""
+    cast("dict[str, Any]", scope)[_NONCE] = nonce
+
+
+def page_policy(nonce: str) -> str:
+    """For our own pages: scripts by nonce, all else from here, the report in a frame; no text ever becomes HTML."""
+    return (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+
+
+def report_policy(nonce: str) -> str:
+    """For a report, whose every string came from a capture: sandboxed into an origin of its own, nothing is fetched.
+
+    Styles are inline, because the file must stand alone and Plotly sets them on what it draws.
+    """
+    return (
+        "sandbox allow-scripts allow-downloads allow-popups; "
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; img-src data: blob:; "
+        "font-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+    )

@@ -1,0 +1,105 @@
+"""Errors as RFC 9457 problem details; the one place where the domain's refusals get an HTTP status."""
+
+import http
+import logging
+
+import msgspec
+from litestar import Response
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap
+
+from pcap_analyzer.jobs.refusals import (
+    NoReport,
+    NotACapture,
+    QueueFull,
+    Refused,
+    StorageFull,
+    UnknownAnalysis,
+    UploadTooLarge,
+)
+from pcap_analyzer.web.injected import AnyRequest
+from pcap_analyzer.web.rendering import render
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 10
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """RFC 9457 section 3. `type` is stable; `detail` says what was found, what was expected, what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class BadForm(Refused):
+    """The body is not the form that was expected."""
+
+
+class CrossSite(Refused):
+    """Another site's page sent this."""
+
+
+class WrongHost(Refused):
+    """The request was meant for another name than ours."""
+
+
+_KINDS: dict[type[Refused], tuple[int, str, str]] = {
+    BadForm: (400, "bad-form", "The form cannot be read"),
+    CrossSite: (403, "cross-site", "Sent by another site"),
+    UnknownAnalysis: (404, "unknown-analysis", "No such analysis"),
+    NoReport: (409, "no-report", "There is no report"),
+    UploadTooLarge: (413, "upload-too-large", "The capture is too large"),
+    NotACapture: (415, "not-a-capture", "The file is no capture"),
+    WrongHost: (421, "wrong-host", "This name is not served here"),
+    QueueFull: (429, "queue-full", "Too many analyses wait"),
+    StorageFull: (507, "storage-full", "The disk is full"),
+}
+
+
+def problem_of(error: Exception) -> Problem:
+    """What a client is told of an error; of an unexpected one, nothing of the inside."""
+    if isinstance(error, Refused):
+        status, kind, title = _KINDS[type(error)]
+        return Problem(_type(kind), title, status, str(error))
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return Problem(_type("http"), http.HTTPStatus(error.status_code).phrase, error.status_code, _detail(error))
+    return Problem(_type("internal"), "Internal error", 500, "the service met an error of its own; its log says more")
+
+
+def headers_of(problem: Problem) -> dict[str, str]:
+    """Headers that belong to a problem beside its body."""
+    return {"Retry-After": str(RETRY_AFTER_S)} if problem.status == http.HTTPStatus.TOO_MANY_REQUESTS else {}
+
+
+def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """The problem, as a page for a browser that asked for one, else as JSON."""
+    problem = problem_of(error)
+    if problem.status == http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("%s %s", request.method, request.scope["path"], exc_info=error)
+    if wants_page(request):
+        response = render("problem.html", request.scope, status_code=problem.status, problem=problem)
+    else:
+        response = Response(msgspec.json.encode(problem), media_type=MEDIA_TYPE, status_code=problem.status)
+    response.headers.update(headers_of(problem))
+    return response
+
+
+def wants_page(request: AnyRequest) -> bool:
+    """Whether a browser is going to show the answer, as after a form sent without scripts."""
+    return request.accept.best_match([MEDIA_TYPE, "text/html"]) == "text/html"
+
+
+def _type(kind: str) -> str:
+    return f"urn:pcap-analyzer:problem:{kind}"
+
+
+def _detail(error: HTTPException) -> str:
+    wrong = error.extra if isinstance(error.extra, list) else []
+    return "; ".join(f"{item['key']}: {item['message']}" for item in wrong) or error.detail
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {Refused: answer, HTTPException: answer, Exception: answer}

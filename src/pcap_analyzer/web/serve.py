@@ -1,0 +1,90 @@
+"""Starts the service: `pcap-analyzer serve`."""
+
+import ipaddress
+import logging
+import os
+import socket
+import threading
+import webbrowser
+
+import uvicorn
+
+from pcap_analyzer.config import load
+from pcap_analyzer.errors import SettingsError
+from pcap_analyzer.web.app import create_app
+from pcap_analyzer.wiring import Running
+
+# Open pages keep a stream of progress; on a stop they, and uploads under way, get this long to end.
+_GRACE_S = 2
+_BACKLOG = 128
+
+
+def run(host: str = "127.0.0.1", port: int = 8000, *, open_browser: bool = False) -> None:
+    """Serve until interrupted; prints the address. Raises SettingsError for a setting, host or port that cannot be."""
+    # Captures and reports are nobody else's to read, whatever the shell's habit.
+    os.umask(0o077)
+    settings = load()
+    with _listen(host, port) as listener:
+        _start_log(settings.log_level)
+        running = Running(settings)
+        try:
+            address = _address(listener)
+            print(f"PCAP Analyzer is at {address} (Ctrl-C ends it)", flush=True)
+            if open_browser:
+                # The listener holds the browser's call until the server answers; the browser may be slow to start.
+                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+            _server(running).run(sockets=[listener])
+        except KeyboardInterrupt:
+            pass
+        finally:
+            running.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if not _is_loopback(host):
+        raise SettingsError(
+            f"--host is {host!r}; allowed is a loopback address such as 127.0.0.1, "
+            "because the service does not ask anybody who they are"
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except (OSError, OverflowError) as error:
+        raise SettingsError(
+            f"--port is {port}, which cannot be opened on {host} ({error}); allowed is a free port, "
+            "or 0 to have one chosen"
+        ) from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def _start_log(level: str) -> None:
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Its start and stop are told by the line with the address.
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+def _server(running: Running) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            # Closed by the application too: on SIGTERM uvicorn does not come back here.
+            create_app(running.service, on_shutdown=running.close),
+            lifespan="on",
+            ws="none",
+            # Addresses and names of captures do not belong into a log.
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+    )

@@ -1,0 +1,75 @@
+"""How an analysis looks from outside; the one shape that status, history and progress share."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from pcap_analyzer.jobs.model import Analysis, Phase, Progress, State
+
+
+class ProgressView(Struct, frozen=True):
+    """percent: of the bytes to read; None if unknown, as in a pipe.  bytes_per_second: mean since reading began."""
+
+    phase: Phase
+    percent: float | None
+    packets: int
+    bytes_read: int
+    bytes_per_second: int
+
+
+class Links(Struct, frozen=True):
+    """Where the report is: the page, and the two artifacts."""
+
+    page: str
+    html: str
+    json: str
+
+
+class Status(Struct, frozen=True):
+    """An analysis. `reason` only when it failed, `report` only when it succeeded."""
+
+    task_id: str
+    filename: str
+    file_size_bytes: int
+    status: State
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    reason: str | None
+    progress: ProgressView
+    report: Links | None
+
+
+def status_of(analysis: Analysis) -> Status:
+    """The outside of `analysis`."""
+    return Status(
+        task_id=analysis.id,
+        filename=analysis.filename,
+        file_size_bytes=analysis.size_bytes,
+        status=analysis.state,
+        created_at=analysis.created_at,
+        started_at=analysis.started_at,
+        finished_at=analysis.finished_at,
+        reason=analysis.reason,
+        progress=_view(analysis.progress),
+        report=_links(analysis.id) if analysis.state is State.SUCCEEDED else None,
+    )
+
+
+def _view(progress: Progress) -> ProgressView:
+    read, total = progress.bytes_read, progress.bytes_total
+    return ProgressView(
+        phase=progress.phase,
+        percent=round(min(100.0, 100 * read / total), 1) if total else None,
+        packets=progress.packets,
+        bytes_read=read,
+        bytes_per_second=round(read / progress.seconds) if progress.seconds else 0,
+    )
+
+
+def _links(analysis_id: str) -> Links:
+    return Links(
+        page=f"/analyses/{analysis_id}/report",
+        html=f"/api/reports/{analysis_id}/html",
+        json=f"/api/reports/{analysis_id}/json",
+    )
