@@ -1,0 +1,29 @@
+"""Report to bytes: one module a format, one line each in EXPORTERS; command line, routes and media types follow from it.
+
+Importing this costs nothing but msgspec: an exporter imports what it needs when it runs, since a command that writes only
+JSON should not wait for a template engine. `templates/` and `static/` serve the standalone page and the service's pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pcap_analyzer.export import html, json
+from pcap_analyzer.report.model import Report
+
+__all__ = ["EXPORTERS", "Exporter"]
+
+
+class Exporter(NamedTuple):
+    """One format that a report can be written in."""
+
+    suffix: str
+    media_type: str
+    export: Callable[[Report], bytes]
+
+
+EXPORTERS: dict[str, Exporter] = {
+    "html": Exporter(".html", "text/html; charset=utf-8", html.render),
+    "json": Exporter(".json", "application/json", json.encode),
+}

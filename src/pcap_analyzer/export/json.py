@@ -1,0 +1,19 @@
+"""The report as JSON, and back: the versioned contract of `report.model`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pcap_analyzer.report.model import Report
+
+_decoder = msgspec.json.Decoder(Report)
+
+
+def encode(report: Report) -> bytes:
+    """Compact UTF-8 JSON on one line, fields in the model's order."""
+    return msgspec.json.encode(report) + b"\n"
+
+
+def decode(data: bytes) -> Report:
+    """The report that `encode` wrote. Raises msgspec.ValidationError if it is none; fields not known here are ignored."""
+    return _decoder.decode(data)

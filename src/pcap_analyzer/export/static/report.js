@@ -1,0 +1,255 @@
+// Draws the report's graphs and makes its tables handy. Everything it shows comes from the data block and is written as
+// text; the page is complete without it, but for the graphs.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const data = JSON.parse(document.getElementById("report-data").textContent);
+  const narrow = () => window.innerWidth <= 640;
+  const colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+  // Plotly reads a little markup in labels: what came from a capture must not be any.
+  const label = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+
+  const config = { displayModeBar: false, displaylogo: false, responsive: true, doubleClick: "reset" };
+
+  function layout(height, more) {
+    const base = {
+      height, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
+      font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("soft") },
+      margin: { l: narrow() ? 44 : 64, r: 12, t: 12, b: 40 },
+      hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink"), size: 12 } },
+      legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", font: { size: 12 } },
+      dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+    };
+    return Object.assign(base, more);
+  }
+
+  const axis = (more) => Object.assign({
+    gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("line"), fixedrange: false, automargin: true,
+  }, more);
+
+  // Short captures are read by elapsed time, longer ones by the clock.
+  const UNITS = [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]];
+  function timeScale(startNs, lengthNs) {
+    if (lengthNs >= 2e9) {
+      return { at: (ns) => ns / 1e6, length: (ns) => ns / 1e6, axis: { type: "date", hoverformat: "%Y-%m-%d %H:%M:%S.%3f" } };
+    }
+    const [step, unit] = UNITS.find(([size]) => lengthNs >= size) || UNITS[3];
+    return {
+      at: (ns) => (ns - startNs) / step, length: (ns) => ns / step,
+      axis: { type: "linear", ticksuffix: ` ${unit}`, hoverformat: "~g" },
+    };
+  }
+
+  function throughput() {
+    const { start_ns: start, width_ns: width, tcp_bytes: tcp, udp_bytes: udp, other_bytes: other, packets } = data.intervals;
+    const scale = timeScale(start, width * packets.length);
+    // One point more than buckets, so that the last step has its full width.
+    const x = Array.from({ length: packets.length + 1 }, (_, bucket) => scale.at(start + bucket * width));
+    const perSecond = (values, factor) => {
+      const rates = values.map((value) => value * factor * 1e9 / width);
+      rates.push(rates[rates.length - 1]);
+      return rates;
+    };
+    const area = (name, values, shade) => ({
+      type: "scatter", mode: "lines", name, x, y: perSecond(values, 8), stackgroup: "bits", line: { width: 0.8, shape: "hv", color: colour(shade) },
+      fillcolor: `color-mix(in srgb, ${colour(shade)} 65%, transparent)`, hovertemplate: "%{y:.3s}bit/s",
+    });
+    const traces = [["TCP", tcp, "tcp"], ["UDP", udp, "udp"], ["other", other, "rest"]]
+      .filter(([, values]) => values.some((value) => value > 0)).map(([name, values, shade]) => area(name, values, shade));
+    traces.forEach((trace) => { trace.fillcolor = fade(trace.line.color, 0.6); });
+    traces.push({
+      type: "scatter", mode: "lines", name: "packets", x, y: perSecond(packets, 1), yaxis: "y2", showlegend: false,
+      line: { width: 1, shape: "hv", color: colour("ink") }, hovertemplate: "%{y:.3s}/s",
+    });
+    return [traces, layout(narrow() ? 340 : 420, {
+      showlegend: true, hovermode: "x unified",
+      xaxis: axis(Object.assign({ anchor: "y2" }, scale.axis)),
+      yaxis: axis({ domain: [0.36, 1], title: narrow() ? undefined : { text: "bit/s" }, tickformat: "~s", rangemode: "tozero" }),
+      yaxis2: axis({ domain: [0, 0.28], title: narrow() ? undefined : { text: "packets/s" }, tickformat: "~s", rangemode: "tozero", nticks: 4 }),
+    })];
+  }
+
+  // "#rrggbb" with an opacity.
+  function fade(hex, opacity) {
+    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+    return `rgba(${red},${green},${blue},${opacity})`;
+  }
+
+  const SHADES = { tcp: "tcp", udp: "udp", icmp: "c3", icmpv6: "c3", arp: "c3", sctp: "c4" };
+  function protocols() {
+    const key = (path) => path.map((name) => name.replace(/\//g, "_")).join("/");
+    const own = new Map(data.protocols.map((row) => [key(row.path), row.bytes]));
+    // Each sector gets what its children leave, so that the picture holds whatever the numbers are.
+    data.protocols.forEach((row) => {
+      const parent = key(row.path.slice(0, -1));
+      if (own.has(parent)) own.set(parent, own.get(parent) - row.bytes);
+    });
+    const shade = (row) => {
+      const name = [...row.path].reverse().find((part) => part in SHADES);
+      return name ? fade(colour(SHADES[name]), 0.85) : fade(colour("rest"), Math.max(0.25, 0.6 - 0.1 * row.path.length));
+    };
+    const trace = {
+      type: "sunburst", branchvalues: "remainder", sort: true, insidetextorientation: "horizontal",
+      ids: data.protocols.map((row) => key(row.path)),
+      labels: data.protocols.map((row) => label(row.path[row.path.length - 1])),
+      parents: data.protocols.map((row) => key(row.path.slice(0, -1))),
+      values: data.protocols.map((row) => Math.max(0, own.get(key(row.path)))),
+      customdata: data.protocols.map((row) => [label(row.path.join(" › ")), row.packets, row.bytes]),
+      marker: { colors: data.protocols.map(shade), line: { color: colour("card"), width: 1.5 } },
+      textfont: { color: colour("ink") }, leaf: { opacity: 1 },
+      hovertemplate: "%{customdata[0]}<br>%{customdata[2]:.3s}B in %{customdata[1]:,} packets<extra></extra>",
+    };
+    return [[trace], layout(narrow() ? 320 : 400, { margin: { l: 0, r: 0, t: 0, b: 0 } })];
+  }
+
+  const ENDINGS = [
+    ["closed (FIN)", "udp", (flow) => flow.ended === "fin"],
+    ["broken off (RST)", "problem", (flow) => flow.ended === "reset"],
+    ["open", "tcp", (flow) => flow.ended === "open"],
+    ["not TCP", "rest", (flow) => flow.ended === null],
+  ];
+  function flows() {
+    const timed = data.flows.filter((flow) => flow.first_ns !== null && flow.last_ns !== null);
+    if (!timed.length) return null;
+    timed.sort((a, b) => b.first_ns - a.first_ns);
+    const start = Math.min(...timed.map((flow) => flow.first_ns));
+    const span = Math.max(...timed.map((flow) => flow.last_ns)) - start;
+    const scale = timeScale(start, span);
+    const socket = (address, port) => (port === null ? address : address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`);
+    const name = (flow) => label(`${socket(flow.client, flow.client_port)} → ${socket(flow.server, flow.server_port)}`);
+    const short = (text) => (text.length > 46 ? `${text.slice(0, 45)}…` : text);
+    const traces = ENDINGS.map(([title, shade, belongs]) => {
+      const rows = timed.map((flow, row) => [flow, row]).filter(([flow]) => belongs(flow));
+      return {
+        type: "bar", orientation: "h", name: title, y: rows.map(([, row]) => row), base: rows.map(([flow]) => scale.at(flow.first_ns)),
+        // A flow of one packet still has to be seen.
+        x: rows.map(([flow]) => scale.length(Math.max(flow.last_ns - flow.first_ns, span / 300))),
+        marker: { color: colour(shade) }, width: 0.62,
+        customdata: rows.map(([flow]) => [name(flow), flow.client_bytes + flow.server_bytes, (flow.last_ns - flow.first_ns) / 1e9, label(flow.conn_state || flow.protocol_name)]),
+        hovertemplate: "%{customdata[0]}<br>%{customdata[3]}, %{customdata[1]:.3s}B in %{customdata[2]:.3~s}s<extra></extra>",
+      };
+    }).filter((trace) => trace.y.length);
+    const ticks = narrow() ? { showticklabels: false } : {
+      tickmode: "array", tickvals: timed.map((_, row) => row), ticktext: timed.map((flow) => short(name(flow))), tickfont: { size: 11 },
+    };
+    return [traces, layout(90 + 17 * timed.length, {
+      showlegend: true, barmode: "overlay", hovermode: "closest", bargap: 0.3, margin: { l: narrow() ? 8 : 64, r: 12, t: 12, b: 40 },
+      xaxis: axis(scale.axis), yaxis: axis(Object.assign({ range: [-0.7, timed.length - 0.3], showgrid: false, zeroline: false, fixedrange: true }, ticks)),
+    })];
+  }
+
+  function handshakes() {
+    const curve = ([title, part, shade]) => {
+      const { bar_edges_ns: edges, bar_counts: counts } = data.handshakes[part];
+      if (!counts.length) return null;
+      const positive = edges.map((edge) => Math.max(edge, 1) / 1e9);
+      return {
+        type: "scatter", mode: "lines", name: title, x: positive, y: counts.concat(0), fill: "tozeroy", line: { shape: "hv", width: 1.2, color: colour(shade) },
+        fillcolor: fade(colour(shade), 0.3), hovertemplate: "from %{x:.3~s}s: %{y:,} flows",
+      };
+    };
+    const traces = [["SYN → SYN/ACK", "network", "tcp"], ["SYN/ACK → ACK", "client", "c3"]].map(curve).filter(Boolean);
+    return traces.length ? [traces, layout(250, {
+      showlegend: true, xaxis: axis({ type: "log", tickformat: "~s", ticksuffix: "s", nticks: 8 }), yaxis: axis({ title: { text: "flows" }, rangemode: "tozero" }),
+    })] : null;
+  }
+
+  const CHARTS = { throughput, protocols, flows, handshakes };
+  function draw() {
+    document.querySelectorAll("[data-chart]").forEach((figure) => {
+      const drawing = CHARTS[figure.dataset.chart]();
+      if (!drawing) { figure.hidden = true; return; }
+      Plotly.react(figure, drawing[0], drawing[1], config);
+    });
+  }
+
+  // Tables: long ones begin short; a click on a heading sorts.
+  function shorten(table) {
+    const rows = [...table.tBodies[0].rows];
+    const limit = Number(table.dataset.rows);
+    if (rows.length <= limit + 2) return;
+    const mark = () => [...table.tBodies[0].rows].forEach((row, place) => row.classList.toggle("more", place >= limit));
+    const button = document.createElement("button");
+    button.type = "button";
+    const show = (short) => {
+      table.classList.toggle("short", short);
+      button.textContent = short ? `Show all ${rows.length} rows` : "Show fewer rows";
+      button.setAttribute("aria-expanded", String(!short));
+    };
+    button.addEventListener("click", () => show(!table.classList.contains("short")));
+    table.addEventListener("sorted", mark);
+    mark();
+    show(true);
+    table.parentElement.after(button);
+  }
+
+  function sortable(table) {
+    const value = (row, column) => {
+      const cell = row.cells[column];
+      const text = cell.dataset.value === undefined ? cell.textContent.trim() : cell.dataset.value;
+      return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+    };
+    const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true }));
+    [...table.tHead.rows[0].cells].forEach((heading, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "sort";
+      button.setAttribute("aria-label", `Sort by ${heading.textContent.trim()}`);
+      button.textContent = heading.querySelector("a") ? " ⇅" : heading.textContent;
+      if (heading.querySelector("a")) heading.append(button); else heading.replaceChildren(button);
+      button.addEventListener("click", () => {
+        const down = heading.getAttribute("aria-sort") !== "descending";
+        const rows = [...table.tBodies[0].rows].sort((a, b) => compare(value(a, column), value(b, column)) * (down ? -1 : 1));
+        table.tBodies[0].append(...rows);
+        [...table.tHead.rows[0].cells].forEach((cell) => cell.removeAttribute("aria-sort"));
+        heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+        table.dispatchEvent(new Event("sorted"));
+      });
+    });
+  }
+
+  function copyable(code) {
+    if (!navigator.clipboard) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "copy";
+    button.setAttribute("aria-label", `Copy the filter ${code.textContent}`);
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = "copied";
+      setTimeout(() => { button.textContent = "copy"; }, 1500);
+    });
+    code.after(button);
+  }
+
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  function themes(button) {
+    const name = () => { button.textContent = isDark() ? "Light" : "Dark"; button.setAttribute("aria-label", `Change to ${isDark() ? "light" : "dark"} colours`); };
+    button.hidden = false;
+    name();
+    button.addEventListener("click", () => {
+      root.dataset.theme = isDark() ? "light" : "dark";
+      try { localStorage.setItem("pcap-analyzer-theme", root.dataset.theme); } catch (error) { /* remembered for this page only */ }
+      name();
+      draw();
+    });
+    system.addEventListener("change", () => { name(); draw(); });
+  }
+
+  document.querySelectorAll("table[data-rows]").forEach(shorten);
+  document.querySelectorAll("table[data-sort]").forEach(sortable);
+  document.querySelectorAll("[data-copy]").forEach(copyable);
+  document.querySelectorAll("[data-theme-toggle]").forEach(themes);
+  draw();
+
+  let wasNarrow = narrow();
+  window.addEventListener("resize", () => {
+    if (narrow() !== wasNarrow) { wasNarrow = narrow(); draw(); }
+  });
+  // Paper is white.
+  let before;
+  window.addEventListener("beforeprint", () => { before = root.dataset.theme; root.dataset.theme = "light"; draw(); });
+  window.addEventListener("afterprint", () => { if (before) root.dataset.theme = before; else delete root.dataset.theme; draw(); });
+})();
