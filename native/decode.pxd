@@ -1,0 +1,193 @@
+"""One frame to one `packet_t`: the loop that goes from layer to layer.
+
+Ethernet, IPv4 and TCP, nearly all of every capture, go straight through; everything else takes the loop. A frame never
+fails: decode_status says how far reading came and decode_layer where it ended.
+"""
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.string cimport memcpy, memset
+
+from cursor cimport cursor_t, enter, note_outer_transport, unknown
+from link cimport (
+    LINK_ETHERNET, layer_of_link_type, read_arcnet, read_avs, read_chdlc, read_cisco_metadata, read_clip, read_ethernet,
+    read_fddi, read_frame_relay, read_ipnet, read_ipoib, read_llc, read_mpls, read_nflog, read_null, read_pktap, read_ppi,
+    read_ppp, read_pppoe, read_prism, read_pseudowire, read_radiotap, read_raw, read_sll, read_user_dlt, read_vlan,
+    read_wlan,
+)
+from network cimport read_ah, read_arp, read_ipv4, read_ipv6
+from packet cimport (
+    DECODE_OK, DECODE_UNSUPPORTED, HAS_TIME, LAYER_LINK, LAYER_NETWORK, LAYER_NONE, MAX_CONVERSATIONS, MAX_DEPTH,
+    NO_EXTRA, NO_SCALE, NO_VLAN, decode_status_t, decoder_t, packet_t,
+)
+from paths cimport (
+    KIND_LINK_TYPE, NAME_8021AD, NAME_AH, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_CHDLC, NAME_CLIP, NAME_CMD, NAME_ERSPAN,
+    NAME_ETH, NAME_ETHERIP, NAME_FDDI, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP, NAME_GTPPRIME, NAME_ICMP, NAME_ICMPV6,
+    NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_L2TP, NAME_LLC, NAME_MPLS, NAME_NFLOG, NAME_NONE, NAME_NSH,
+    NAME_NULL, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES, NAME_PRISM, NAME_PW_CONTROL, NAME_PW_ETH, NAME_RADIOTAP,
+    NAME_RAW, NAME_SCTP, NAME_SLL, NAME_TCP, NAME_TEREDO, NAME_UDP, NAME_UDPLITE, NAME_USER_DLT, NAME_VLAN, NAME_VXLAN,
+    NAME_WLAN, ROOT,
+)
+from transport cimport read_icmp, read_icmpv6, read_sctp, read_tcp, read_udp
+from tunnel cimport (
+    read_erspan, read_etherip, read_geneve, read_gre, read_gtp, read_gtp_prime, read_l2tp, read_nsh, read_teredo,
+    read_vxlan,
+)
+
+cdef enum:
+    MAX_LAYERS = 2 * MAX_DEPTH      # an encapsulation is a shim and a header
+
+
+cdef inline decode_status_t read_layer(cursor_t* cursor, packet_t* packet, uint32_t name) noexcept nogil:
+    """Read one header; it says in cursor.next what follows."""
+    if name == NAME_IP: return read_ipv4(cursor, packet)
+    elif name == NAME_IPV6: return read_ipv6(cursor, packet)
+    elif name == NAME_TCP: return read_tcp(cursor, packet)
+    elif name == NAME_UDP: return read_udp(cursor, packet, False)
+    elif name == NAME_VLAN or name == NAME_8021AD: return read_vlan(cursor, packet)
+    elif name == NAME_ETH: return read_ethernet(cursor, packet)
+    elif name == NAME_ARP: return read_arp(cursor, packet)
+    elif name == NAME_ICMP: return read_icmp(cursor, packet)
+    elif name == NAME_ICMPV6: return read_icmpv6(cursor, packet)
+    elif name == NAME_SCTP: return read_sctp(cursor, packet)
+    elif name == NAME_UDPLITE: return read_udp(cursor, packet, True)
+    elif name == NAME_AH: return read_ah(cursor, packet)
+    elif name == NAME_MPLS: return read_mpls(cursor, packet)
+    elif name == NAME_PW_ETH: return read_pseudowire(cursor, packet)
+    elif name == NAME_PPPOES: return read_pppoe(cursor, packet)
+    elif name == NAME_PPP: return read_ppp(cursor, packet)
+    elif name == NAME_LLC: return read_llc(cursor, packet)
+    elif name == NAME_SLL: return read_sll(cursor, packet)
+    elif name == NAME_NULL: return read_null(cursor, packet)
+    elif name == NAME_RAW: return read_raw(cursor, packet)
+    elif name == NAME_CHDLC: return read_chdlc(cursor, packet)
+    elif name == NAME_FR: return read_frame_relay(cursor, packet)
+    elif name == NAME_FDDI: return read_fddi(cursor, packet)
+    elif name == NAME_ARCNET: return read_arcnet(cursor, packet)
+    elif name == NAME_IPNET: return read_ipnet(cursor, packet)
+    elif name == NAME_IPOIB: return read_ipoib(cursor, packet)
+    elif name == NAME_NFLOG: return read_nflog(cursor, packet)
+    elif name == NAME_CLIP: return read_clip(cursor, packet)
+    elif name == NAME_WLAN: return read_wlan(cursor, packet)
+    elif name == NAME_RADIOTAP: return read_radiotap(cursor, packet)
+    elif name == NAME_PRISM: return read_prism(cursor, packet)
+    elif name == NAME_AVS: return read_avs(cursor, packet)
+    elif name == NAME_PPI: return read_ppi(cursor, packet)
+    elif name == NAME_USER_DLT: return read_user_dlt(cursor, packet)
+    elif name == NAME_PKTAP: return read_pktap(cursor, packet)
+    elif name == NAME_GRE: return read_gre(cursor, packet)
+    elif name == NAME_ERSPAN: return read_erspan(cursor, packet)
+    elif name == NAME_VXLAN: return read_vxlan(cursor, packet)
+    elif name == NAME_GENEVE: return read_geneve(cursor, packet)
+    elif name == NAME_GTP: return read_gtp(cursor, packet)
+    elif name == NAME_GTPPRIME: return read_gtp_prime(cursor, packet)
+    elif name == NAME_TEREDO: return read_teredo(cursor, packet)
+    elif name == NAME_L2TP: return read_l2tp(cursor, packet)
+    elif name == NAME_NSH: return read_nsh(cursor, packet)
+    elif name == NAME_CMD: return read_cisco_metadata(cursor, packet)
+    elif name == NAME_ETHERIP: return read_etherip(cursor, packet)
+    return DECODE_UNSUPPORTED
+
+
+cdef inline decode_status_t read_layers(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """Go from layer to layer until one ends, fails, or the nesting is absurd."""
+    cdef decode_status_t status = DECODE_OK
+    cdef uint32_t name
+    cdef int count
+    for count in range(MAX_LAYERS):
+        name = cursor.next
+        if name == NAME_NONE or status != DECODE_OK:
+            return status
+        cursor.next = NAME_NONE
+        if name == NAME_PW_ETH:
+            enter(cursor, NAME_PW_CONTROL)
+        enter(cursor, name)
+        status = read_layer(cursor, packet, name)
+    return DECODE_UNSUPPORTED if status == DECODE_OK and cursor.next != NAME_NONE else status
+
+
+cdef inline void reset(packet_t* packet) noexcept nogil:
+    """Forget what the record held before, except what the walker wrote."""
+    cdef uint16_t present = packet.present & HAS_TIME
+    cdef uint16_t link_type = packet.link_type
+    memset(&packet.payload_length, 0, sizeof(packet_t) - (<uint8_t*>&packet.payload_length - <uint8_t*>packet))
+    packet.present = present
+    packet.link_type = link_type
+    packet.vlan_id = NO_VLAN
+    packet.inner_vlan_id = NO_VLAN
+    packet.tcp_scale = NO_SCALE
+    packet.extra = NO_EXTRA
+
+
+cdef inline void read_quotes(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """Note the transport headers inside an ICMP error, and inside an error that it quotes.
+
+    They change no column and no status of the packet: only the conversations in its side record.
+    """
+    cdef packet_t quote
+    cdef int count
+    for count in range(MAX_CONVERSATIONS):
+        if cursor.quote.size == 0:
+            return
+        memset(&quote, 0, sizeof(packet_t))
+        reset(&quote)
+        quote.link_type = packet.link_type
+        cursor.view = cursor.quote
+        cursor.quote.size = 0
+        cursor.quoted = 1
+        cursor.hidden = 1
+        cursor.next = NAME_IPV6 if cursor.view.data[0] >> 4 == 6 else NAME_IP
+        read_layers(cursor, &quote)
+        note_outer_transport(cursor, &quote)
+
+
+cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t* packet) noexcept nogil:
+    """Decode the `captured_length` bytes at `frame`; the record's own fields are set, all others are filled here.
+
+    decoder.extras needs room for one more. Reads nothing outside the frame whatever the packet says.
+    """
+    cdef cursor_t cursor
+    cdef decode_status_t status = DECODE_OK
+    cdef uint8_t layer
+    reset(packet)
+    cursor.view.data = frame
+    cursor.view.wire = packet.original_length
+    # Bytes beyond the original length are no part of the frame, whatever the record says.
+    cursor.view.size = packet.captured_length if packet.captured_length < packet.original_length else packet.original_length
+    cursor.frame = frame
+    cursor.decoder = decoder
+    cursor.owner = packet
+    cursor.path = ROOT
+    cursor.layer = LAYER_NONE
+    cursor.quoted = 0
+    cursor.hidden = 0
+    cursor.pad = 0
+    cursor.quote.size = 0
+    cursor.next = layer_of_link_type(packet.link_type)
+    if cursor.next == NAME_NONE:
+        status = unknown(&cursor, KIND_LINK_TYPE, packet.link_type, LAYER_LINK)
+    else:
+        status = read_straight(&cursor, packet)
+        if status == DECODE_OK and cursor.next != NAME_NONE:
+            status = read_layers(&cursor, packet)
+    packet.path = cursor.path
+    packet.decode_status = <uint8_t>status
+    packet.decode_layer = cursor.layer
+    if cursor.quote.size != 0:
+        read_quotes(&cursor, packet)
+
+
+cdef inline decode_status_t read_straight(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """Ethernet, IPv4, TCP without a detour; stops before the first layer that is something else."""
+    cdef decode_status_t status = DECODE_OK
+    if cursor.next == NAME_ETH:
+        cursor.next = NAME_NONE
+        enter(cursor, NAME_ETH)
+        status = read_ethernet(cursor, packet)
+    if status == DECODE_OK and cursor.next == NAME_IP:
+        cursor.next = NAME_NONE
+        enter(cursor, NAME_IP)
+        status = read_ipv4(cursor, packet)
+    if status == DECODE_OK and cursor.next == NAME_TCP:
+        cursor.next = NAME_NONE
+        enter(cursor, NAME_TCP)
+        status = read_tcp(cursor, packet)
+    return status

@@ -1,0 +1,247 @@
+"""Network headers: IPv4 with options and fragments, IPv6 with its extension headers, AH, ARP."""
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.string cimport memcpy
+
+from cursor cimport cursor_t, enter, extra_of, lacking, note_outer_transport, unknown
+from packet cimport (
+    DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, HAS_ARP, HAS_FRAGMENT, HAS_IP, HAS_IP_ID, HAS_TIME, HAS_TUNNEL,
+    LAYER_NETWORK, LAYER_TRANSPORT, MORE_FRAGMENTS, NO_SCALE, decode_status_t, extra_t, packet_t,
+)
+from paths cimport (
+    KIND_IP_PROTOCOL, NAME_AH, NAME_ETHERIP, NAME_GRE, NAME_ICMP, NAME_ICMPV6, NAME_IP, NAME_IPV6, NAME_MPLS, NAME_NONE,
+    NAME_SCTP, NAME_TCP, NAME_UDP, NAME_UDPLITE,
+)
+from wire cimport be16, be32, clamp, has, skip, view_t
+
+cdef enum:
+    IPV4_HEADER = 20
+    IPV6_HEADER = 40
+    ARP_HEADER = 8
+    MAX_EXTENSIONS = 64             # extension headers followed in one IPv6 packet
+    JUMBO_OPTION = 0xC2             # RFC 2675 section 2
+    IPPROTO_HOP_BY_HOP = 0
+    IPPROTO_ROUTING_HEADER = 43
+    IPPROTO_FRAGMENT_HEADER = 44
+    IPPROTO_AUTHENTICATION = 51
+    IPPROTO_NO_NEXT = 59
+    IPPROTO_DESTINATION_OPTIONS = 60
+
+
+cdef inline uint32_t layer_of_protocol(uint32_t protocol) noexcept nogil:
+    """The layer behind an IP protocol number, NAME_NONE if we read none."""
+    if protocol == 6: return NAME_TCP
+    elif protocol == 17: return NAME_UDP
+    elif protocol == 1: return NAME_ICMP
+    elif protocol == 58: return NAME_ICMPV6
+    elif protocol == 132: return NAME_SCTP
+    elif protocol == 4: return NAME_IP
+    elif protocol == 41: return NAME_IPV6
+    elif protocol == 47: return NAME_GRE
+    elif protocol == 51: return NAME_AH
+    elif protocol == 97: return NAME_ETHERIP
+    elif protocol == 136: return NAME_UDPLITE
+    elif protocol == 137: return NAME_MPLS
+    return NAME_NONE
+
+
+cdef inline decode_status_t follow_protocol(cursor_t* cursor, packet_t* packet, uint32_t protocol) noexcept nogil:
+    """Go to the layer of an IP protocol number; its bytes are the payload where it is not read."""
+    packet.protocol = <uint8_t>protocol
+    cursor.next = layer_of_protocol(protocol)
+    packet.payload_length = cursor.view.wire
+    if cursor.next != NAME_NONE:
+        return DECODE_OK
+    if protocol == IPPROTO_NO_NEXT and packet.ip_version == 6:
+        return DECODE_OK
+    return unknown(cursor, KIND_IP_PROTOCOL, protocol, LAYER_TRANSPORT)
+
+
+cdef inline void enter_tunnel(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """A further IP header was found: its columns replace those of the one around it, which go to the side record."""
+    cdef extra_t* extra
+    note_outer_transport(cursor, packet)
+    if not packet.present & HAS_TUNNEL and not cursor.quoted:
+        extra = extra_of(cursor.decoder, packet)
+        memcpy(extra.outer_src, packet.src, 16)
+        memcpy(extra.outer_dst, packet.dst, 16)
+        extra.outer_version = packet.ip_version
+    packet.present = (packet.present & HAS_TIME) | HAS_TUNNEL
+    packet.src_port = 0
+    packet.dst_port = 0
+    packet.tcp_seq = 0
+    packet.tcp_ack = 0
+    packet.tcp_flags = 0
+    packet.tcp_window = 0
+    packet.tcp_options = 0
+    packet.tcp_scale = NO_SCALE
+    packet.ip_id = 0
+    packet.fragment_offset = 0
+    packet.transport_offset = 0
+    packet.transport_length = 0
+
+
+cdef inline void store_ipv4(uint8_t* address, const uint8_t* at) noexcept nogil:
+    """::ffff:a.b.c.d, so that one column holds both versions (RFC 4291 section 2.5.5.2)."""
+    cdef uint8_t[12] mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
+    memcpy(address, mapped, 12)
+    memcpy(address + 12, at, 4)
+
+
+cdef inline decode_status_t read_ipv4(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """IPv4 header, RFC 791. On DECODE_OK the view holds the payload, without link-layer padding."""
+    cdef view_t* view = &cursor.view
+    cdef const uint8_t* data = view.data
+    cdef uint32_t header, total, fragment
+    cursor.layer = LAYER_NETWORK
+    if not has(view, IPV4_HEADER):
+        return lacking(view, IPV4_HEADER)
+    header = (data[0] & 15) * 4
+    if data[0] >> 4 != 4 or header < IPV4_HEADER:
+        return DECODE_MALFORMED
+    total = be16(data + 2)
+    if total < header:
+        if total != 0:
+            return DECODE_MALFORMED
+        # The network card was to cut this up (TSO) and would have filled in the length: the rest of the frame.
+        total = view.wire
+    if packet.present & HAS_IP:
+        enter_tunnel(cursor, packet)
+    clamp(view, total)
+    fragment = be16(data + 6)
+    packet.ip_version = 4
+    packet.traffic_class = data[1]
+    packet.ip_id = be16(data + 4)
+    packet.ttl = data[8]
+    packet.protocol = data[9]
+    store_ipv4(packet.src, data + 12)
+    store_ipv4(packet.dst, data + 16)
+    packet.present |= HAS_IP | HAS_IP_ID
+    if fragment & 0x3FFF:
+        note_fragment(packet, (fragment & 0x1FFF) * 8, fragment & 0x2000)
+    if not has(view, header):
+        return lacking(view, header)
+    skip(view, header)
+    if fragment & 0x1FFF:
+        packet.payload_length = view.wire
+        return DECODE_OK
+    return follow_protocol(cursor, packet, data[9])
+
+
+cdef inline void note_fragment(packet_t* packet, uint32_t offset, bint more) noexcept nogil:
+    """The innermost IP packet is a fragment, `offset` bytes into its datagram."""
+    packet.fragment_offset = <uint16_t>offset
+    packet.present |= HAS_FRAGMENT
+    if more:
+        packet.present |= MORE_FRAGMENTS
+
+
+cdef inline uint32_t jumbo_length(const uint8_t* options, uint32_t left) noexcept nogil:
+    """The jumbo payload length in a hop-by-hop header's options, 0 without one (RFC 2675)."""
+    cdef uint32_t length
+    while left >= 2:
+        if options[0] == JUMBO_OPTION and options[1] == 4 and left >= 6:
+            return be32(options + 2)
+        length = 1 if options[0] == 0 else 2 + <uint32_t>options[1]
+        if length > left:
+            return 0
+        options += length
+        left -= length
+    return 0
+
+
+cdef inline decode_status_t read_extensions(cursor_t* cursor, packet_t* packet, bint jumbo) noexcept nogil:
+    """IPv6 extension headers, RFC 8200 section 4, up to the first that is none. packet.protocol is the next header."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t kind, length, announced, fragment
+    cdef int count
+    for count in range(MAX_EXTENSIONS):
+        kind = packet.protocol
+        if kind != IPPROTO_HOP_BY_HOP and kind != IPPROTO_ROUTING_HEADER and kind != IPPROTO_DESTINATION_OPTIONS \
+                and kind != IPPROTO_FRAGMENT_HEADER:
+            return follow_protocol(cursor, packet, kind)
+        if not has(view, 8):
+            return lacking(view, 8)
+        length = 8 if kind == IPPROTO_FRAGMENT_HEADER else (<uint32_t>view.data[1] + 1) * 8
+        if not has(view, length):
+            return lacking(view, length)
+        packet.protocol = view.data[0]
+        if kind == IPPROTO_FRAGMENT_HEADER:
+            fragment = be16(view.data + 2)
+            # Offset 0 and nothing more to come is an atomic fragment: a whole packet (RFC 6946).
+            if fragment & 0xFFF9:
+                note_fragment(packet, fragment & 0xFFF8, fragment & 1)
+            if fragment & 0xFFF8:
+                skip(view, length)
+                packet.payload_length = view.wire
+                return DECODE_OK
+        elif kind == IPPROTO_HOP_BY_HOP and jumbo:
+            announced = jumbo_length(view.data + 2, length - 2)
+            if announced != 0:
+                clamp(view, announced)
+                if announced < length:
+                    return DECODE_MALFORMED
+        skip(view, length)
+    return DECODE_UNSUPPORTED
+
+
+cdef inline decode_status_t read_ipv6(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """IPv6 header, RFC 8200. On DECODE_OK the view holds the payload behind the extension headers."""
+    cdef view_t* view = &cursor.view
+    cdef const uint8_t* data = view.data
+    cdef uint32_t length
+    cursor.layer = LAYER_NETWORK
+    if not has(view, IPV6_HEADER):
+        return lacking(view, IPV6_HEADER)
+    if data[0] >> 4 != 6:
+        return DECODE_MALFORMED
+    if packet.present & HAS_IP:
+        enter_tunnel(cursor, packet)
+    length = be16(data + 4)
+    packet.ip_version = 6
+    packet.traffic_class = <uint8_t>(be16(data) >> 4)
+    packet.protocol = data[6]
+    packet.ttl = data[7]
+    memcpy(packet.src, data + 8, 16)
+    memcpy(packet.dst, data + 24, 16)
+    packet.present |= HAS_IP
+    skip(view, IPV6_HEADER)
+    # IPv6 payload length 0 announces a jumbogram (RFC 2675) when a hop-by-hop header follows, else there is nothing.
+    if length != 0 or packet.protocol != IPPROTO_HOP_BY_HOP:
+        clamp(view, length)
+    if packet.protocol == 6 or packet.protocol == 17:
+        return follow_protocol(cursor, packet, packet.protocol)
+    return read_extensions(cursor, packet, length == 0)
+
+
+cdef inline decode_status_t read_ah(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """Authentication header, RFC 4302: the payload behind it is in clear."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t protocol, length
+    cursor.layer = LAYER_TRANSPORT
+    if not has(view, 12):
+        return lacking(view, 12)
+    protocol = view.data[0]
+    length = (<uint32_t>view.data[1] + 2) * 4
+    if length < 12:
+        return DECODE_MALFORMED
+    if not has(view, length):
+        return lacking(view, length)
+    skip(view, length)
+    if packet.ip_version == 6:
+        packet.protocol = <uint8_t>protocol
+        return read_extensions(cursor, packet, False)
+    return follow_protocol(cursor, packet, protocol)
+
+
+cdef inline decode_status_t read_arp(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """ARP, RFC 826: counted, its addresses are no endpoints of a flow."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t length
+    cursor.layer = LAYER_NETWORK
+    if not has(view, ARP_HEADER):
+        return lacking(view, ARP_HEADER)
+    packet.present |= HAS_ARP
+    length = ARP_HEADER + 2 * (<uint32_t>view.data[4] + view.data[5])
+    if not has(view, length):
+        return lacking(view, length)
+    return DECODE_OK

@@ -1,0 +1,221 @@
+"""Transport headers: TCP with its options, UDP and UDP-Lite, SCTP, ICMP and ICMPv6.
+
+Payload lengths come from the headers, never from the captured bytes. What tshark 4.0 shows of a damaged header was found
+by experiment and is followed, because stream numbers count on it; each rule stands where it is applied.
+"""
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+
+from cursor cimport cursor_t, lacking, note_conversation
+from packet cimport (
+    DECODE_MALFORMED, DECODE_OK, HAS_ECHO, HAS_FRAGMENT, HAS_ICMP, HAS_PORTS, HAS_SCTP, HAS_TCP, HAS_UDP,
+    LAYER_TRANSPORT, OPTION_FAST_OPEN, OPTION_MSS, OPTION_SACK, OPTION_SACK_PERMITTED, OPTION_SCALE, OPTION_TIMESTAMPS,
+    decode_status_t, packet_t,
+)
+from tunnel cimport tunnel_of_ports
+from wire cimport be16, be32, clamp, has, skip, view_t
+
+cdef enum:
+    TCP_HEADER = 20
+    TCP_STREAM_PART = 16            # tshark reads so much before it looks for the stream
+    UDP_HEADER = 8
+    SCTP_HEADER = 12
+    ICMP_HEADER = 8
+    MAX_WINDOW_SCALE = 14           # RFC 7323 section 2.3
+    ONLY_TIMESTAMPS = 0x0101080A    # NOP, NOP, timestamps of ten bytes: nearly every segment of a modern stream
+
+
+cdef inline void place_transport(cursor_t* cursor, packet_t* packet, uint32_t length) noexcept nogil:
+    """Note where the innermost transport header stands; `length` is cut to what was captured."""
+    cdef size_t offset = cursor.view.data - cursor.frame
+    if length > cursor.view.size:
+        length = cursor.view.size
+    if offset > 0xFFFF:
+        # Only an absurd chain of headers comes so far: no header is better than a wrong one.
+        offset = 0xFFFF
+        length = 0
+    packet.transport_offset = <uint16_t>offset
+    packet.transport_length = <uint16_t>length
+
+
+cdef inline void read_tcp_option(const uint8_t* at, uint32_t length, packet_t* packet) noexcept nogil:
+    """One TCP option of `length` bytes; a known kind with a wrong length is passed over, as tshark does."""
+    cdef uint32_t kind = at[0]
+    if kind == 8 and length == 10:
+        packet.tcp_tsval = be32(at + 2)
+        packet.tcp_tsecr = be32(at + 6)
+        packet.tcp_options |= OPTION_TIMESTAMPS
+    elif kind == 2 and length == 4:
+        packet.tcp_mss = be16(at + 2)
+        packet.tcp_options |= OPTION_MSS
+    elif kind == 3 and length == 3:
+        packet.tcp_scale = at[2] if at[2] <= MAX_WINDOW_SCALE else MAX_WINDOW_SCALE
+        packet.tcp_options |= OPTION_SCALE
+    elif kind == 4 and length == 2:
+        packet.tcp_options |= OPTION_SACK_PERMITTED
+    elif kind == 5 and length >= 10:
+        packet.tcp_options |= OPTION_SACK
+    elif kind == 34:
+        packet.tcp_options |= OPTION_FAST_OPEN
+
+
+cdef inline void read_tcp_options(const uint8_t* at, uint32_t left, packet_t* packet) noexcept nogil:
+    """The options in `left` bytes, up to the first whose length is wrong."""
+    cdef uint32_t length
+    while left != 0 and at[0] != 0:
+        if at[0] == 1:
+            length = 1
+        else:
+            if left < 2:
+                return
+            length = at[1]
+            if length < 2 or length > left:
+                return
+            read_tcp_option(at, length, packet)
+        at += length
+        left -= length
+
+
+cdef inline decode_status_t read_tcp(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """TCP header, RFC 9293.
+
+    Cut after the ports: they are shown and there is no stream. From 16 bytes on tshark gives a stream number.
+    """
+    cdef view_t* view = &cursor.view
+    cdef const uint8_t* data = view.data
+    cdef uint32_t header, options
+    cursor.layer = LAYER_TRANSPORT
+    if not has(view, TCP_HEADER):
+        return read_cut_tcp(cursor, packet)
+    header = (data[12] >> 4) * 4
+    packet.src_port = be16(data)
+    packet.dst_port = be16(data + 2)
+    packet.tcp_seq = be32(data + 4)
+    packet.tcp_ack = be32(data + 8)
+    packet.tcp_flags = be16(data + 12) & 0x0FFF
+    packet.tcp_window = be16(data + 14)
+    packet.present |= HAS_PORTS
+    place_transport(cursor, packet, header)
+    if header < TCP_HEADER:
+        # tshark gives the stream a number before it looks at the header's length, and stops there.
+        note_conversation(cursor, packet)
+        return DECODE_MALFORMED
+    packet.present |= HAS_TCP
+    if header > view.wire:
+        # The payload's length is unknown: tshark shows the fields and analyses nothing.
+        return DECODE_MALFORMED
+    packet.payload_length = view.wire - header
+    options = header - TCP_HEADER
+    if options == 12 and view.size >= 32 and be32(data + TCP_HEADER) == ONLY_TIMESTAMPS:
+        packet.tcp_tsval = be32(data + 24)
+        packet.tcp_tsecr = be32(data + 28)
+        packet.tcp_options = OPTION_TIMESTAMPS
+        return DECODE_OK
+    if has(view, header):
+        read_tcp_options(data + TCP_HEADER, options, packet)
+        return DECODE_OK
+    read_tcp_options(data + TCP_HEADER, view.size - TCP_HEADER, packet)
+    return lacking(view, header)
+
+
+cdef inline decode_status_t read_cut_tcp(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """What is left of a TCP header of less than 20 bytes."""
+    cdef view_t* view = &cursor.view
+    cdef const uint8_t* data = view.data
+    place_transport(cursor, packet, view.size)
+    if not has(view, 4):
+        return lacking(view, TCP_HEADER)
+    packet.src_port = be16(data)
+    packet.dst_port = be16(data + 2)
+    packet.present |= HAS_PORTS
+    if has(view, TCP_STREAM_PART):
+        packet.tcp_seq = be32(data + 4)
+        packet.tcp_ack = be32(data + 8)
+        packet.tcp_flags = be16(data + 12) & 0x0FFF
+        note_conversation(cursor, packet)
+    return lacking(view, TCP_HEADER)
+
+
+cdef inline decode_status_t read_udp(cursor_t* cursor, packet_t* packet, bint lite) noexcept nogil:
+    """UDP header, RFC 768, and UDP-Lite, RFC 3828, whose length field is the checksum's coverage.
+
+    A length below 8 is shown with its ports and gets no stream number; one beyond the IP payload does.
+    """
+    cdef view_t* view = &cursor.view
+    cdef uint32_t length
+    cursor.layer = LAYER_TRANSPORT
+    place_transport(cursor, packet, UDP_HEADER)
+    if has(view, 4):
+        packet.src_port = be16(view.data)
+        packet.dst_port = be16(view.data + 2)
+        packet.present |= HAS_PORTS
+    if not has(view, UDP_HEADER):
+        return lacking(view, UDP_HEADER)
+    length = be16(view.data + 4)
+    if lite or (length == 0 and packet.ip_version == 6):
+        # RFC 2675 section 4: a length of 0 in a jumbogram is "the rest".
+        length = view.wire
+    if length < UDP_HEADER:
+        return DECODE_MALFORMED
+    packet.present |= HAS_UDP
+    packet.payload_length = length - UDP_HEADER
+    clamp(view, length)
+    skip(view, UDP_HEADER)
+    cursor.next = tunnel_of_ports(packet.src_port, packet.dst_port)
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_sctp(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """SCTP common header, RFC 9260 section 3.1; its chunks are payload here."""
+    cdef view_t* view = &cursor.view
+    cursor.layer = LAYER_TRANSPORT
+    place_transport(cursor, packet, SCTP_HEADER)
+    if not has(view, SCTP_HEADER):
+        return lacking(view, SCTP_HEADER)
+    packet.src_port = be16(view.data)
+    packet.dst_port = be16(view.data + 2)
+    packet.present |= HAS_PORTS | HAS_SCTP
+    packet.payload_length = view.wire - SCTP_HEADER
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_icmp_header(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """Type, code and payload length, alike in ICMP and ICMPv6. On DECODE_OK the view stands behind eight bytes."""
+    cdef view_t* view = &cursor.view
+    cursor.layer = LAYER_TRANSPORT
+    place_transport(cursor, packet, ICMP_HEADER)
+    if has(view, 2):
+        packet.icmp_type = view.data[0]
+        packet.icmp_code = view.data[1]
+        packet.present |= HAS_ICMP
+    if not has(view, ICMP_HEADER):
+        return lacking(view, ICMP_HEADER)
+    packet.icmp_id = be16(view.data + 4)
+    packet.payload_length = view.wire - ICMP_HEADER
+    skip(view, ICMP_HEADER)
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_icmp(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """ICMP, RFC 792: an error quotes the packet that caused it, an echo has an identifier."""
+    cdef decode_status_t status = read_icmp_header(cursor, packet)
+    cdef uint32_t kind = packet.icmp_type
+    if status != DECODE_OK:
+        return status
+    if kind == 8 or kind == 0:
+        packet.present |= HAS_ECHO
+    elif kind == 3 or kind == 4 or kind == 5 or kind == 11 or kind == 12:
+        cursor.quote = cursor.view
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_icmpv6(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """ICMPv6, RFC 4443."""
+    cdef decode_status_t status = read_icmp_header(cursor, packet)
+    cdef uint32_t kind = packet.icmp_type
+    if status != DECODE_OK:
+        return status
+    if kind == 128 or kind == 129:
+        packet.present |= HAS_ECHO
+    elif 1 <= kind <= 4:
+        cursor.quote = cursor.view
+    return DECODE_OK

@@ -1,0 +1,360 @@
+"""Tunnels: from the outer packet to the inner one. GRE and its kin, and what hides behind well-known UDP ports.
+
+A wrong guess does no harm: the outer columns are replaced only when a sound inner IP header has been read.
+"""
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+
+from cursor cimport cursor_t, lacking, unknown
+from link cimport ETHERTYPE_ETHERNET, follow_ethertype
+from packet cimport DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, LAYER_TRANSPORT, decode_status_t, packet_t
+from paths cimport (
+    KIND_ETHERTYPE, KIND_IP_PROTOCOL, NAME_ERSPAN, NAME_ETH, NAME_GENEVE, NAME_GTP, NAME_GTPPRIME, NAME_IP, NAME_IPV6,
+    NAME_L2TP, NAME_NONE, NAME_NSH, NAME_PPP, NAME_TEREDO, NAME_VXLAN, NAME_WLAN,
+)
+from wire cimport be16, be32, clamp, has, skip, view_t
+
+cdef enum:
+    PORT_L2TP = 1701
+    PORT_GTP_USER = 2152
+    PORT_GTP_PRIME = 3386
+    PORT_TEREDO = 3544
+    PORT_VXLAN = 4789
+    PORT_VXLAN_GPE = 4790
+    PORT_GENEVE = 6081
+    WELL_KNOWN_PORTS = 1024
+    GRE_CHECKSUM = 0x8000
+    GRE_ROUTING = 0x4000
+    GRE_KEY = 0x2000
+    GRE_SEQUENCE = 0x1000
+    GRE_ACKNOWLEDGMENT = 0x0080     # version 1 only, RFC 2637
+    GRE_PPP = 0x880B
+    GRE_ERSPAN_2 = 0x88BE
+    GRE_ERSPAN_3 = 0x22EB
+    GRE_WCCP = 0x883E
+    GRE_ARUBA_FIRST = 0x8200        # Aruba access points send 802.11 frames under 0x8200, 0x8210, … 0x8370
+    GRE_ARUBA_LAST = 0x8370
+    GTP_DATA = 255                  # G-PDU, the only message with a packet inside
+    GTP_OPTIONAL = 7                # any of the extension, sequence and N-PDU bits
+
+
+cdef inline uint32_t tunnel_of_port(uint32_t port) noexcept nogil:
+    """The tunnel that is spoken on a UDP port, NAME_NONE for all others."""
+    if port == PORT_VXLAN or port == PORT_VXLAN_GPE: return NAME_VXLAN
+    elif port == PORT_GTP_USER: return NAME_GTP
+    elif port == PORT_GENEVE: return NAME_GENEVE
+    elif port == PORT_TEREDO: return NAME_TEREDO
+    elif port == PORT_L2TP: return NAME_L2TP
+    elif port == PORT_GTP_PRIME: return NAME_GTPPRIME
+    return NAME_NONE
+
+
+cdef inline uint32_t tunnel_of_ports(uint32_t source, uint32_t destination) noexcept nogil:
+    """The tunnel of a port pair: the lower port speaks first, as in tshark.
+
+    A well-known lower port means that the higher one is only a client's choice: DNS answers to port 4789 are no VXLAN.
+    """
+    cdef uint32_t low = source if source < destination else destination
+    cdef uint32_t name = tunnel_of_port(low)
+    if name != NAME_NONE or low < WELL_KNOWN_PORTS:
+        return name
+    return tunnel_of_port(source ^ destination ^ low)
+
+
+cdef inline decode_status_t follow_ip_version(cursor_t* cursor, uint32_t layer) noexcept nogil:
+    """IPv4 or IPv6, told by the first nibble."""
+    cdef uint32_t version
+    if not has(&cursor.view, 1):
+        return lacking(&cursor.view, 1)
+    version = cursor.view.data[0] >> 4
+    if version == 4:
+        cursor.next = NAME_IP
+    elif version == 6:
+        cursor.next = NAME_IPV6
+    else:
+        cursor.layer = <uint8_t>layer
+        return DECODE_UNSUPPORTED
+    return DECODE_OK
+
+
+cdef inline uint32_t gre_options(uint32_t flags) noexcept nogil:
+    """Bytes between the four fixed ones of a GRE header and its payload, source routes aside."""
+    cdef uint32_t length = 0
+    if flags & (GRE_CHECKSUM | GRE_ROUTING):
+        length += 4
+    if flags & GRE_KEY:
+        length += 4
+    if flags & GRE_SEQUENCE:
+        length += 4
+    if flags & 7 == 1 and flags & GRE_ACKNOWLEDGMENT:
+        length += 4
+    return length
+
+
+cdef inline decode_status_t skip_source_routes(view_t* view) noexcept nogil:
+    """Source route entries, RFC 1701: family, offset, length, routes; the last has family and length 0."""
+    cdef uint32_t length
+    while True:
+        if not has(view, 4):
+            return lacking(view, 4)
+        length = view.data[3]
+        if be16(view.data) == 0 and length == 0:
+            skip(view, 4)
+            return DECODE_OK
+        if not has(view, 4 + length):
+            return lacking(view, 4 + length)
+        skip(view, 4 + length)
+
+
+cdef inline decode_status_t read_gre(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """GRE, RFC 2784 and 2890; version 1 with PPP, RFC 2637 (PPTP); NVGRE is GRE with a key and Ethernet."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t flags, kind, length
+    cdef decode_status_t status
+    cursor.layer = LAYER_TRANSPORT
+    if not has(view, 4):
+        return lacking(view, 4)
+    flags = be16(view.data)
+    kind = be16(view.data + 2)
+    length = 4 + gre_options(flags)
+    if not has(view, length):
+        return lacking(view, length)
+    skip(view, length)
+    if flags & GRE_ROUTING:
+        status = skip_source_routes(view)
+        if status != DECODE_OK:
+            return status
+    packet.payload_length = view.wire
+    return follow_gre(cursor, kind, flags & GRE_SEQUENCE)
+
+
+cdef inline decode_status_t follow_gre(cursor_t* cursor, uint32_t kind, bint sequenced) noexcept nogil:
+    """Go to what a GRE protocol type announces: mostly an ethertype."""
+    cdef view_t* view = &cursor.view
+    if kind == GRE_ERSPAN_2 or kind == GRE_ERSPAN_3:
+        # Type I has neither sequence number nor header of its own.
+        cursor.next = NAME_ERSPAN if sequenced or kind == GRE_ERSPAN_3 else NAME_ETH
+        return DECODE_OK
+    if kind == GRE_PPP:
+        # A PPTP acknowledgement carries nothing.
+        cursor.next = NAME_PPP if view.wire != 0 else NAME_NONE
+        return DECODE_OK
+    if kind == GRE_WCCP:
+        # Version 2 puts a redirect header of four bytes in front of the packet; only its absence shows.
+        if has(view, 5) and view.data[0] >> 4 != 4:
+            skip(view, 4)
+        cursor.next = NAME_IP
+        return DECODE_OK
+    if GRE_ARUBA_FIRST <= kind <= GRE_ARUBA_LAST and kind & 15 == 0:
+        cursor.next = NAME_WLAN
+        return DECODE_OK
+    return follow_ethertype(cursor, kind)
+
+
+cdef inline decode_status_t read_erspan(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """ERSPAN type II (8 bytes) and III (12 bytes, and 8 more with the O bit), draft-foschiano-erspan."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t length
+    cursor.layer = LAYER_TRANSPORT
+    if not has(view, 2):
+        return lacking(view, 2)
+    length = 8
+    if view.data[0] >> 4 == 2:
+        if not has(view, 12):
+            return lacking(view, 12)
+        length = 20 if view.data[11] & 1 else 12
+    if not has(view, length):
+        return lacking(view, length)
+    skip(view, length)
+    cursor.next = NAME_ETH
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_vxlan(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """VXLAN, RFC 7348, and VXLAN-GPE on its own port, which names what follows."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t kind
+    cursor.layer = LAYER_TRANSPORT
+    if not has(view, 8):
+        return lacking(view, 8)
+    kind = 3
+    if packet.src_port == PORT_VXLAN_GPE or packet.dst_port == PORT_VXLAN_GPE:
+        kind = view.data[3]
+    skip(view, 8)
+    return follow_next_protocol(cursor, kind)
+
+
+cdef inline decode_status_t follow_next_protocol(cursor_t* cursor, uint32_t kind) noexcept nogil:
+    """The next protocol numbers that VXLAN-GPE and NSH share (RFC 8300 section 2.2)."""
+    if kind == 1:
+        cursor.next = NAME_IP
+    elif kind == 2:
+        cursor.next = NAME_IPV6
+    elif kind == 3:
+        cursor.next = NAME_ETH
+    elif kind == 4:
+        cursor.next = NAME_NSH
+    elif kind == 5:
+        return follow_ethertype(cursor, 0x8847)
+    else:
+        return DECODE_UNSUPPORTED
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_nsh(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """Network service header, RFC 8300: its length counts words of four bytes."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t length, kind
+    cursor.layer = LAYER_TRANSPORT
+    if not has(view, 8):
+        return lacking(view, 8)
+    length = (be16(view.data) & 0x3F) * 4
+    kind = view.data[3]
+    if length < 8:
+        return DECODE_MALFORMED
+    if not has(view, length):
+        return lacking(view, length)
+    skip(view, length)
+    return follow_next_protocol(cursor, kind)
+
+
+cdef inline decode_status_t read_geneve(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """Geneve, RFC 8926."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t length, kind
+    cursor.layer = LAYER_TRANSPORT
+    if not has(view, 8):
+        return lacking(view, 8)
+    if view.data[0] >> 6 != 0:
+        return DECODE_UNSUPPORTED
+    length = 8 + (view.data[0] & 0x3F) * 4
+    kind = be16(view.data + 2)
+    if not has(view, length):
+        return lacking(view, length)
+    skip(view, length)
+    return follow_ethertype(cursor, kind)
+
+
+cdef inline decode_status_t skip_gtp_extensions(view_t* view) noexcept nogil:
+    """The optional word of a GTP-U header and the extension headers behind it, 3GPP TS 29.281 section 5.2."""
+    cdef uint32_t length
+    cdef uint32_t following = 1
+    if not has(view, 4):
+        return lacking(view, 4)
+    following = view.data[3]
+    skip(view, 4)
+    while following != 0:
+        if not has(view, 1):
+            return lacking(view, 1)
+        length = <uint32_t>view.data[0] * 4
+        if length == 0:
+            return DECODE_MALFORMED
+        if not has(view, length):
+            return lacking(view, length)
+        following = view.data[length - 1]
+        skip(view, length)
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_gtp(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """GTP-U, 3GPP TS 29.281. Signalling messages are complete with their header."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t flags, message
+    cdef decode_status_t status
+    cursor.layer = LAYER_TRANSPORT
+    if not has(view, 8):
+        return lacking(view, 8)
+    flags = view.data[0]
+    message = view.data[1]
+    if flags >> 5 != 1:
+        return DECODE_UNSUPPORTED
+    skip(view, 8)
+    if message != GTP_DATA:
+        return DECODE_OK
+    if flags & GTP_OPTIONAL:
+        status = skip_gtp_extensions(view)
+        if status != DECODE_OK:
+            return status
+    if view.wire == 0:
+        return DECODE_OK
+    return follow_ip_version(cursor, LAYER_TRANSPORT)
+
+
+cdef inline decode_status_t read_gtp_prime(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """GTP version 0, which shares its port with GTP': 20 bytes, GSM 09.60."""
+    cdef view_t* view = &cursor.view
+    cursor.layer = LAYER_TRANSPORT
+    if not has(view, 20):
+        return lacking(view, 20)
+    if view.data[0] >> 4 != 1 or view.data[1] != GTP_DATA:
+        return DECODE_OK
+    skip(view, 20)
+    return follow_ip_version(cursor, LAYER_TRANSPORT)
+
+
+cdef inline decode_status_t read_teredo(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """Teredo, RFC 4380 section 5.1.1: authentication and origin indication may stand before the IPv6 packet."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t length
+    cursor.layer = LAYER_TRANSPORT
+    if not has(view, 2):
+        return lacking(view, 2)
+    if be16(view.data) == 1:
+        if not has(view, 4):
+            return lacking(view, 4)
+        length = 13 + <uint32_t>view.data[2] + view.data[3]
+        if not has(view, length):
+            return lacking(view, length)
+        skip(view, length)
+        if not has(view, 2):
+            return lacking(view, 2)
+    if be16(view.data) == 0:
+        if not has(view, 8):
+            return lacking(view, 8)
+        skip(view, 8)
+    return follow_ip_version(cursor, LAYER_TRANSPORT)
+
+
+cdef inline uint32_t l2tp_header(uint32_t flags) noexcept nogil:
+    """Bytes of an L2TP data header up to the offset padding, RFC 2661 section 3.1."""
+    cdef uint32_t length = 6
+    if flags & 0x4000:
+        length += 2
+    if flags & 0x0800:
+        length += 4
+    if flags & 0x0200:
+        length += 2
+    return length
+
+
+cdef inline decode_status_t read_l2tp(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """L2TP version 2, RFC 2661. Control messages are complete with their header."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t flags, length
+    cursor.layer = LAYER_TRANSPORT
+    if not has(view, 6):
+        return lacking(view, 6)
+    flags = be16(view.data)
+    if flags & 15 != 2:
+        return DECODE_UNSUPPORTED
+    if flags & 0x8000:
+        return DECODE_OK
+    length = l2tp_header(flags)
+    if not has(view, length):
+        return lacking(view, length)
+    if flags & 0x0200:
+        length += be16(view.data + length - 2)
+        if not has(view, length):
+            return lacking(view, length)
+    skip(view, length)
+    cursor.next = NAME_PPP if view.wire != 0 else NAME_NONE
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_etherip(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """EtherIP, RFC 3378: two bytes, then a frame."""
+    cursor.layer = LAYER_TRANSPORT
+    if not has(&cursor.view, 2):
+        return lacking(&cursor.view, 2)
+    skip(&cursor.view, 2)
+    cursor.next = NAME_ETH
+    return DECODE_OK

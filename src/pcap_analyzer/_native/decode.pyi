@@ -1,0 +1,45 @@
+"""The decoder: frames in, an array of packet records out."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+PACKET_DTYPE: dict[str, Any]
+"""What numpy.dtype() takes to view `packets`; addresses are 16 raw bytes, IPv4 as ::ffff:a.b.c.d."""
+
+CONVERSATION_DTYPE: dict[str, Any]
+"""The same for one transport header in a side record."""
+
+EXTRA_SIZE: int
+"""Bytes of one side record."""
+
+CONVERSATIONS_OFFSET: int
+"""Where its conversations begin, behind outer source, outer destination, outer version, count and own."""
+
+class Paths:
+    """The protocol paths that decoding met, shared by all calls that are given it."""
+
+    def __len__(self) -> int: ...
+    def names(self, node: int) -> list[tuple[int, str, str | int | None]]:
+        """Every step to `node`, outermost first: (node before it, kind, name or number).
+
+        kind "name" goes with tshark's name of a layer, every other kind with the number of something not read;
+        a number None stands for all numbers of that kind that found no place.
+        """
+
+def decode_frames(
+    capture: NDArray[Any] | bytes | memoryview,
+    offset: NDArray[Any],
+    captured_length: NDArray[Any],
+    original_length: NDArray[Any],
+    link_type: NDArray[Any],
+    packets: NDArray[Any],
+    extras: NDArray[Any],
+    paths: Paths,
+) -> int:
+    """Decode one batch into `packets` and `extras` (byte arrays) and return how many side records were made.
+
+    offset: uint64, captured_length and original_length: uint32, link_type: uint16, all (n,).
+    packets: (n * itemsize of PACKET_DTYPE,) and extras: (n * EXTRA_SIZE,) uint8, aligned to 8 bytes.
+    Raises ValueError if a frame lies outside `capture` or an array is too short.
+    """
