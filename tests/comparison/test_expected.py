@@ -78,6 +78,18 @@ def test_a_tag_and_the_next_are_the_two_vlan_columns():
     assert (found["vlan_id"], found["inner_vlan_id"], found["ip_version"]) == (10, 20, None)
 
 
+def test_tags_of_both_kinds_come_in_the_order_of_the_layers():
+    found = columns("eth:ethertype:ieee8021ad:ethertype:vlan:ethertype:arp", {"vlan.id": "20"}, {"ieee8021ad.id": "10"})
+    assert (found["vlan_id"], found["inner_vlan_id"]) == (10, 20)
+
+
+def test_an_atomic_fragment_is_no_fragment():
+    six = {"ipv6.src": "fe80::1", "ipv6.dst": "ff02::2", "ipv6.nxt": "44", "ipv6.hlim": "1",
+           "ipv6.fraghdr.offset": "0", "ipv6.fraghdr.more": "False"}
+    found = columns("eth:ethertype:ipv6:ipv6.fraghdr:udp", six, UDP)
+    assert (found["fragment_offset"], found["more_fragments"], found["protocol"]) == (None, None, 17)
+
+
 def test_a_pcapng_block_that_is_no_packet_is_left_out():
     text = line("systemd_journal").replace(f"{FIELD}1{FIELD}systemd", f"{FIELD}{FIELD}systemd")
     assert packet_of(text) is None

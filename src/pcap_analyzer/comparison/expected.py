@@ -16,6 +16,7 @@ COLUMNS = (
 )  # of `packets`, to be read for a comparison
 TCP_STREAM, UDP_STREAM = "stream (TCP)", "stream (UDP)"  # compared apart: each has numbers of its own
 TRANSPORT = {"tcp": "tcp", "udp": "udp", "udplite": "udp", "sctp": "sctp", "icmp": "icmp", "icmpv6": "icmpv6"}
+TAGS = {"vlan": "vlan.id", "ieee8021ad": "ieee8021ad.id"}
 # IP protocol numbers of layers behind an IP header.
 NUMBERS = {
     "icmp": 1, "igmp": 2, "ip": 4, "tcp": 6, "udp": 17, "dccp": 33, "ipv6": 41, "rsvp": 46, "gre": 47, "esp": 50,
@@ -27,17 +28,27 @@ EXTENSIONS = ("ipv6.hopopts", "ipv6.routing", "ipv6.fraghdr", "ipv6.dstopts", "a
 
 def expected(packet: TsharkPacket) -> dict[str, Any]:
     """Our column names → the values that would agree; None: the column should be null."""
-    vlans = packet.values("vlan.id")
     return {
         "timestamp": packet.timestamp,
         "interface_id": integer(packet.value("frame.interface_id")),
         "captured_length": integer(packet.value("frame.cap_len")),
         "original_length": integer(packet.value("frame.len")),
-        "vlan_id": integer(vlans[0]) if vlans else None,
-        "inner_vlan_id": integer(vlans[1]) if len(vlans) > 1 else None,
+        **_tags(packet),
         **_network(packet),
         **_transport(packet),
     }
+
+
+def _tags(packet: TsharkPacket) -> dict[str, Any]:
+    """The outermost two VLAN tags. tshark has a field for each kind of tag: their order is that of the layers."""
+    kinds = [name for name in packet.layers if name in TAGS]
+    columns: dict[str, Any] = {"vlan_id": None, "inner_vlan_id": None}
+    for at, (column, kind) in enumerate(zip(tuple(columns), kinds, strict=False)):
+        if TAGS[kind] in packet.fields:
+            columns[column] = integer(packet.value(TAGS[kind], kinds[:at].count(kind)))
+        else:
+            del columns[column]  # a recorded answer without this field
+    return columns
 
 
 def _network(packet: TsharkPacket) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def _packet(row: dict[str, str]) -> TsharkPacket:
         timestamp=integer(row["ts_ns"]),
         layers=layers,
         ip_layers=_ip_layers(layers, row),
-        fields={field: row[column] for column, field in NAMES.items()},
+        fields={field: row[column] for column, field in NAMES.items()},  # ieee8021ad.id was not recorded
         separator=",",
     )
 
@@ -60,5 +60,5 @@ def _outermost(row: dict[str, str]) -> dict[str, object]:
         ("protocol" if row["ip_ver"] == "4" else "next_header"): integer(row["ip_proto"]),
         "ttl": integer(row["ip_ttl"]),
         "ip_id": integer(row["ip_id"]),
-        **fragment_columns(int(offset.rstrip("+") or 0), offset.endswith("+"), atomic=bool(offset)),
+        **fragment_columns(int(offset.rstrip("+") or 0), offset.endswith("+")),
     }

@@ -4,9 +4,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pcap_analyzer.comparison.layers import TsharkPacket
+from pcap_analyzer.comparison.expected import EXTENSIONS
+from pcap_analyzer.comparison.layers import TsharkPacket, integer
 
 Rule = Callable[[str, TsharkPacket, Any, Any], bool]
+SECOND = 10**9
+PSEUDO_HEADERS = {"atm": 4}  # bytes in front of the frame that tshark does not count
+FOLLOWED_EXTENSIONS = 64  # of one IPv6 packet
+LENGTHS = ("captured_length", "original_length")
+TSHARK_LONGEST = 2**31 - 1  # bytes of a frame
 
 
 def reason(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> str | None:
@@ -14,4 +20,76 @@ def reason(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> str | N
     return next((name for name, applies in RULES.items() if applies(column, packet, ours, theirs)), None)
 
 
-RULES: dict[str, Rule] = {}
+def _overflowing_fraction(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
+    """A record whose sub-second part is a second or more: tshark prints it in 32 bits behind the point."""
+    if column != "timestamp" or ours is None or theirs is None:
+        return False
+    seconds, digits = divmod(abs(theirs), SECOND)
+    fraction = ours - seconds * SECOND
+    printed = (fraction + 2**31) % 2**32 - 2**31
+    same = (printed < 0) == (theirs < 0) and int(f"{abs(printed):09}"[:9]) == digits
+    return same and bool(fraction >= SECOND)
+
+
+def _second_section(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
+    """We count interfaces over all sections of a file, tshark 4.0 within each."""
+    return column == "interface_id" and None not in (ours, theirs) and ours > theirs
+
+
+def _pseudo_header(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
+    """tshark takes the capture's own header off the frame before it counts."""
+    size = PSEUDO_HEADERS.get(packet.layers[0])
+    return column in LENGTHS and size is not None and ours - size == theirs
+
+
+def _longest(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
+    """A length field of 2 GiB or more, which tshark does not show; and what follows from it."""
+    shown = integer(packet.value("frame.len"))
+    return column in ("original_length", "payload_length") and shown == TSHARK_LONGEST and ours > theirs
+
+
+def _bogus_header_length(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
+    """A TCP header that claims less than 20 bytes: tshark shows two fields of it, we none."""
+    bogus = not packet.values("tcp.flags") and bool(packet.values("tcp.srcport"))
+    return column in ("tcp_seq", "payload_length") and ours is None and bogus
+
+
+def _cut_header(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
+    """A UDP header cut behind its length: we say nothing of a payload that no whole header stands in front of."""
+    captured = integer(packet.value("frame.cap_len"))
+    cut = captured is not None and captured < (integer(packet.value("frame.len")) or 0)
+    return column == "payload_length" and ours is None and cut and packet.layers[-1] == "udp"
+
+
+def _many_extensions(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
+    """More IPv6 extension headers than we follow."""
+    return sum(name in EXTENSIONS for name in packet.layers) > FOLLOWED_EXTENSIONS
+
+
+def _short_icmp(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
+    """An ICMP message of less than 4 bytes, of which tshark shows nothing."""
+    return column in ("icmp_type", "icmp_code") and theirs is None and packet.layers[-1] in ("icmp", "icmpv6")
+
+
+def _nothing_on_the_wire(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
+    """A frame that was empty on the wire although bytes were captured: tshark decodes those bytes."""
+    return ours is None and packet.value("frame.len") == "0"
+
+
+def _netlink(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
+    """Linux netlink messages carry packets of any number; the link type is not decoded."""
+    return ours is None and packet.layers[0] == "netlink"
+
+
+RULES: dict[str, Rule] = {
+    "a fraction of a second or more in the record's time": _overflowing_fraction,
+    "interfaces are counted over all sections": _second_section,
+    "tshark does not count the pseudo-header": _pseudo_header,
+    "tshark shows no length beyond 2 GiB": _longest,
+    "TCP header length below 20": _bogus_header_length,
+    "UDP header cut": _cut_header,
+    f"more than {FOLLOWED_EXTENSIONS} extension headers": _many_extensions,
+    "ICMP message of less than 4 bytes": _short_icmp,
+    "no bytes on the wire": _nothing_on_the_wire,
+    "netlink is not decoded": _netlink,
+}

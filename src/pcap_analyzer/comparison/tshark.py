@@ -30,9 +30,9 @@ FRAME = ("frame.number", "frame.time_epoch", "frame.len", "frame.cap_len", "fram
          "frame.protocols")
 IPV4 = ("ip.src", "ip.dst", "ip.proto", "ip.ttl", "ip.id", "ip.frag_offset", "ip.flags.mf")
 IPV6 = ("ipv6.src", "ipv6.dst", "ipv6.nxt", "ipv6.hlim", "ipv6.fraghdr.offset", "ipv6.fraghdr.more")
-UPPER = ("vlan.id", "tcp.srcport", "tcp.dstport", "tcp.stream", "tcp.seq_raw", "tcp.ack_raw", "tcp.len", "tcp.flags",
-         "tcp.window_size_value", "udp.srcport", "udp.dstport", "udp.stream", "udp.length", "sctp.srcport",
-         "sctp.dstport", "icmp.type", "icmp.code", "icmpv6.type", "icmpv6.code")
+UPPER = ("ieee8021ad.id", "vlan.id", "tcp.srcport", "tcp.dstport", "tcp.stream", "tcp.seq_raw", "tcp.ack_raw",
+         "tcp.len", "tcp.flags", "tcp.window_size_value", "udp.srcport", "udp.dstport", "udp.stream", "udp.length",
+         "sctp.srcport", "sctp.dstport", "icmp.type", "icmp.code", "icmpv6.type", "icmpv6.code")
 FIELDS = FRAME + IPV4 + IPV6 + UPPER
 
 
@@ -143,7 +143,7 @@ def _ipv4(values: tuple[str, ...]) -> dict[str, object]:
     src, dst, protocol, ttl, ip_id, offset, more = values
     return {
         "ip_version": 4, "src": src, "dst": dst, "protocol": integer(protocol), "ttl": integer(ttl),
-        "ip_id": integer(ip_id), **fragment_columns((integer(offset) or 0) * 8, boolean(more), atomic=False),
+        "ip_id": integer(ip_id), **fragment_columns((integer(offset) or 0) * 8, boolean(more)),
     }
 
 
@@ -153,13 +153,12 @@ def _ipv6(values: tuple[str, ...], fragment: tuple[str, str] | None) -> dict[str
     offset, more = fragment or ("", "")
     return {
         "ip_version": 6, "src": src, "dst": dst, "next_header": integer(next_header), "ttl": integer(hop_limit),
-        "ip_id": None,
-        **fragment_columns((integer(offset) or 0) * 8, boolean(more), atomic=fragment is not None),
+        "ip_id": None, **fragment_columns((integer(offset) or 0) * 8, boolean(more)),
     }
 
 
-def fragment_columns(offset: int, more: bool, *, atomic: bool) -> dict[str, object]:
-    """The two fragment columns: null where the packet is whole. atomic: it has a fragment header all the same."""
-    if not offset and not more and not atomic:
+def fragment_columns(offset: int, more: bool) -> dict[str, object]:
+    """The two fragment columns; null where the packet is whole, also with a fragment header (atomic, RFC 6946)."""
+    if not offset and not more:
         return {"fragment_offset": None, "more_fragments": None}
     return {"fragment_offset": offset, "more_fragments": more}

@@ -1,0 +1,50 @@
+"""A known difference is recognised, and its neighbour is not excused by it."""
+import pytest
+
+from pcap_analyzer.comparison.layers import TsharkPacket
+from pcap_analyzer.comparison.reasons import reason
+from pcap_analyzer.comparison.tshark import FIELDS
+
+SECOND = 10**9
+
+
+def packet(layers: str = "eth:ethertype:ip:tcp", **fields: str) -> TsharkPacket:
+    given = dict.fromkeys(FIELDS, "") | {name.replace("__", "."): value for name, value in fields.items()}
+    return TsharkPacket(1, 0, tuple(layers.split(":")), [], given, ",")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "known"),
+    [
+        (7 * SECOND + 1_999_999_000, 7 * SECOND + 199_999_900, True),  # printed as 7.1999999000
+        (8_454_143_000, -135_791_592, True),  # 8454143 µs are -135791592 ns in 32 bits
+        (7 * SECOND + 5, 7 * SECOND + 6, False),
+        (9 * SECOND, 7 * SECOND, False),
+        (None, 7, False),
+    ],
+)
+def test_a_fraction_beyond_a_second_explains_only_what_tshark_makes_of_it(ours, theirs, known):
+    assert (reason("timestamp", packet(), ours, theirs) is not None) == known
+
+
+@pytest.mark.parametrize(
+    ("column", "ours", "theirs", "fields", "layers", "known"),
+    [
+        ("interface_id", 2, 0, {}, "eth", True),
+        ("interface_id", 0, 2, {}, "eth", False),
+        ("captured_length", 60, 56, {}, "atm:llc", True),
+        ("captured_length", 60, 56, {}, "eth:llc", False),
+        ("original_length", 3_000_000_000, 2**31 - 1, {"frame__len": str(2**31 - 1)}, "raw:ip", True),
+        ("tcp_seq", None, 5, {"tcp__srcport": "80"}, "ip:tcp", True),
+        ("tcp_seq", None, 5, {"tcp__srcport": "80", "tcp__flags": "0x10"}, "ip:tcp", False),
+        ("payload_length", None, 35, {"frame__len": "60", "frame__cap_len": "40"}, "eth:ethertype:ip:udp", True),
+        ("payload_length", None, 35, {"frame__len": "60", "frame__cap_len": "60"}, "eth:ethertype:ip:udp", False),
+        ("icmp_type", 255, None, {}, "fr:ip:icmp", True),
+        ("src", None, "1.1.1.1", {"frame__len": "0"}, "fr:ip:vrrp", True),
+        ("src", None, "1.1.1.1", {"frame__len": "9"}, "netlink:nflog:ip:udp", True),
+        ("src", None, "1.1.1.1", {"frame__len": "9"}, "nflog:ip:udp", False),
+        ("src", "1.1.1.2", "1.1.1.1", {"frame__len": "9"}, "netlink:nflog:ip:udp", False),
+    ],
+)
+def test_a_known_difference_has_a_name(column, ours, theirs, fields, layers, known):
+    assert (reason(column, packet(layers, **fields), ours, theirs) is not None) == known
