@@ -15,7 +15,7 @@ from link cimport (
 )
 from network cimport read_ah, read_arp, read_ipv4, read_ipv6
 from packet cimport (
-    DECODE_OK, DECODE_UNSUPPORTED, HAS_TIME, LAYER_LINK, LAYER_NETWORK, LAYER_NONE, MAX_CONVERSATIONS, MAX_DEPTH,
+    DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, HAS_TIME, LAYER_LINK, LAYER_NETWORK, LAYER_NONE, MAX_CONVERSATIONS, MAX_DEPTH,
     NO_EXTRA, NO_SCALE, NO_VLAN, decode_status_t, decoder_t, packet_t,
 )
 from paths cimport (
@@ -87,6 +87,25 @@ cdef inline decode_status_t read_layer(cursor_t* cursor, packet_t* packet, uint3
     return DECODE_UNSUPPORTED
 
 
+cdef inline uint32_t shown_from(uint32_t name) noexcept nogil:
+    """Bytes of a header that tshark reads before the layer appears in its hierarchy."""
+    if name == NAME_TCP or name == NAME_UDP or name == NAME_UDPLITE: return 4
+    elif name == NAME_SCTP: return 12
+    elif name == NAME_ETH: return 14
+    return 0
+
+
+cdef inline void show(cursor_t* cursor, uint32_t name) noexcept nogil:
+    """Take the step down the path that tshark takes for a layer."""
+    if name == NAME_GTP or name == NAME_GTPPRIME:
+        # The protocol type bit decides, not the port.
+        name = NAME_GTPPRIME if cursor.view.size != 0 and not cursor.view.data[0] & 0x10 else NAME_GTP
+    elif name == NAME_PW_ETH:
+        enter(cursor, NAME_PW_CONTROL)
+    if cursor.view.size >= shown_from(name):
+        enter(cursor, name)
+
+
 cdef inline decode_status_t read_layers(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """Go from layer to layer until one ends, fails, or the nesting is absurd."""
     cdef decode_status_t status = DECODE_OK
@@ -97,9 +116,7 @@ cdef inline decode_status_t read_layers(cursor_t* cursor, packet_t* packet) noex
         if name == NAME_NONE or status != DECODE_OK:
             return status
         cursor.next = NAME_NONE
-        if name == NAME_PW_ETH:
-            enter(cursor, NAME_PW_CONTROL)
-        enter(cursor, name)
+        show(cursor, name)
         status = read_layer(cursor, packet, name)
     return DECODE_UNSUPPORTED if status == DECODE_OK and cursor.next != NAME_NONE else status
 
@@ -134,7 +151,7 @@ cdef inline void read_quotes(cursor_t* cursor, packet_t* packet) noexcept nogil:
         cursor.quote.size = 0
         cursor.quoted = 1
         cursor.hidden = 1
-        cursor.next = NAME_IPV6 if cursor.view.data[0] >> 4 == 6 else NAME_IP
+        cursor.next = cursor.quoted_layer
         read_layers(cursor, &quote)
         note_outer_transport(cursor, &quote)
 
@@ -150,8 +167,8 @@ cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t
     reset(packet)
     cursor.view.data = frame
     cursor.view.wire = packet.original_length
-    # Bytes beyond the original length are no part of the frame, whatever the record says.
-    cursor.view.size = packet.captured_length if packet.captured_length < packet.original_length else packet.original_length
+    # Some records keep more than they say was on the wire: tshark reads such bytes, so do we.
+    cursor.view.size = packet.captured_length
     cursor.frame = frame
     cursor.decoder = decoder
     cursor.owner = packet
@@ -160,6 +177,7 @@ cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t
     cursor.quoted = 0
     cursor.hidden = 0
     cursor.pad = 0
+    cursor.flawed = 0
     cursor.quote.size = 0
     cursor.next = layer_of_link_type(packet.link_type)
     if cursor.next == NAME_NONE:
@@ -168,6 +186,8 @@ cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t
         status = read_straight(&cursor, packet)
         if status == DECODE_OK and cursor.next != NAME_NONE:
             status = read_layers(&cursor, packet)
+    if status == DECODE_OK and cursor.flawed:
+        status = DECODE_MALFORMED
     packet.path = cursor.path
     packet.decode_status = <uint8_t>status
     packet.decode_layer = cursor.layer
@@ -180,14 +200,14 @@ cdef inline decode_status_t read_straight(cursor_t* cursor, packet_t* packet) no
     cdef decode_status_t status = DECODE_OK
     if cursor.next == NAME_ETH:
         cursor.next = NAME_NONE
-        enter(cursor, NAME_ETH)
+        show(cursor, NAME_ETH)
         status = read_ethernet(cursor, packet)
     if status == DECODE_OK and cursor.next == NAME_IP:
         cursor.next = NAME_NONE
-        enter(cursor, NAME_IP)
+        show(cursor, NAME_IP)
         status = read_ipv4(cursor, packet)
     if status == DECODE_OK and cursor.next == NAME_TCP:
         cursor.next = NAME_NONE
-        enter(cursor, NAME_TCP)
+        show(cursor, NAME_TCP)
         status = read_tcp(cursor, packet)
     return status

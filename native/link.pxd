@@ -20,6 +20,7 @@ cdef enum:
     LINK_ARCNET_BSD = 7
     LINK_PPP = 9
     LINK_FDDI = 10
+    LINK_ATM_RFC1483_BSD = 11
     LINK_RAW_BSD = 12
     LINK_RAW_OPENBSD = 14
     LINK_ATM_CLIP_LINUX = 19
@@ -36,7 +37,9 @@ cdef enum:
     LINK_PRISM = 119
     LINK_RADIOTAP = 127
     LINK_ARCNET_LINUX = 129
+    LINK_USER_FIRST = 147
     LINK_USER2 = 149            # Apple wrote PKTAP under it; tshark follows
+    LINK_USER_LAST = 162
     LINK_AVS = 163
     LINK_PPI = 192
     LINK_IPNET = 226
@@ -90,12 +93,12 @@ cdef inline uint32_t layer_of_link_type(uint32_t link_type) noexcept nogil:
     elif link_type == LINK_FDDI: return NAME_FDDI
     elif link_type == LINK_ARCNET_BSD or link_type == LINK_ARCNET_LINUX: return NAME_ARCNET
     elif link_type == LINK_ATM_CLIP or link_type == LINK_ATM_CLIP_LINUX: return NAME_CLIP
-    elif link_type == LINK_ATM_RFC1483: return NAME_LLC
+    elif link_type == LINK_ATM_RFC1483 or link_type == LINK_ATM_RFC1483_BSD: return NAME_LLC
     elif link_type == LINK_IPNET: return NAME_IPNET
     elif link_type == LINK_IPOIB: return NAME_IPOIB
     elif link_type == LINK_NFLOG: return NAME_NFLOG
     elif link_type == LINK_PKTAP: return NAME_PKTAP
-    elif link_type == LINK_USER2: return NAME_USER_DLT
+    elif LINK_USER_FIRST <= link_type <= LINK_USER_LAST: return NAME_USER_DLT
     return NAME_NONE
 
 
@@ -455,6 +458,8 @@ cdef inline decode_status_t read_arcnet(cursor_t* cursor, packet_t* packet) noex
         cursor.next = NAME_ARP
     elif protocol == 196:
         cursor.next = NAME_IPV6
+    elif protocol == 205:
+        cursor.next = NAME_LLC      # BACnet
     else:
         return unknown(cursor, KIND_ARCNET, protocol, LAYER_NETWORK)
     return DECODE_OK
@@ -677,8 +682,10 @@ cdef inline decode_status_t follow_link_type(cursor_t* cursor, uint32_t link_typ
 
 
 cdef inline decode_status_t read_user_dlt(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """The user link type under which Apple's tcpdump wrote PKTAP."""
+    """The link types for private use; under one of them Apple's tcpdump wrote PKTAP."""
     cursor.layer = LAYER_LINK
+    if packet.link_type != LINK_USER2:
+        return unknown(cursor, KIND_LINK_TYPE, packet.link_type, LAYER_LINK)
     cursor.next = NAME_PKTAP
     return DECODE_OK
 

@@ -17,7 +17,6 @@ cdef enum:
     IPV4_HEADER = 20
     IPV6_HEADER = 40
     ARP_HEADER = 8
-    MAX_EXTENSIONS = 64             # extension headers followed in one IPv6 packet
     JUMBO_OPTION = 0xC2             # RFC 2675 section 2
     IPPROTO_HOP_BY_HOP = 0
     IPPROTO_ROUTING_HEADER = 43
@@ -47,8 +46,11 @@ cdef inline uint32_t layer_of_protocol(uint32_t protocol) noexcept nogil:
 cdef inline decode_status_t follow_protocol(cursor_t* cursor, packet_t* packet, uint32_t protocol) noexcept nogil:
     """Go to the layer of an IP protocol number; its bytes are the payload where it is not read."""
     packet.protocol = <uint8_t>protocol
-    cursor.next = layer_of_protocol(protocol)
     packet.payload_length = cursor.view.wire
+    if cursor.view.wire == 0:
+        # Nothing was sent behind the header, which is no fault of this one.
+        return DECODE_OK
+    cursor.next = layer_of_protocol(protocol)
     if cursor.next != NAME_NONE:
         return DECODE_OK
     if protocol == IPPROTO_NO_NEXT and packet.ip_version == 6:
@@ -96,6 +98,10 @@ cdef inline decode_status_t read_ipv4(cursor_t* cursor, packet_t* packet) noexce
     if not has(view, IPV4_HEADER):
         return lacking(view, IPV4_HEADER)
     header = (data[0] & 15) * 4
+    if data[0] >> 4 == 6:
+        # Announced as IPv4: tshark shows both names.
+        cursor.next = NAME_IPV6
+        return DECODE_OK
     if data[0] >> 4 != 4 or header < IPV4_HEADER:
         return DECODE_MALFORMED
     total = be16(data + 2)
@@ -149,19 +155,32 @@ cdef inline uint32_t jumbo_length(const uint8_t* options, uint32_t left) noexcep
     return 0
 
 
+cdef inline uint32_t extension_length(uint32_t kind, uint32_t field) noexcept nogil:
+    """Bytes of an extension header by its length field; at least 8."""
+    if kind == IPPROTO_FRAGMENT_HEADER:
+        return 8
+    if kind == IPPROTO_AUTHENTICATION:
+        return (field + 2) * 4      # RFC 4302 section 2.2: words of four bytes
+    return (field + 1) * 8
+
+
 cdef inline decode_status_t read_extensions(cursor_t* cursor, packet_t* packet, bint jumbo) noexcept nogil:
-    """IPv6 extension headers, RFC 8200 section 4, up to the first that is none. packet.protocol is the next header."""
+    """IPv6 extension headers, RFC 8200 section 4, up to the first that is none. packet.protocol is the next header.
+
+    Each takes at least eight bytes, so the frame bounds the loop.
+    """
     cdef view_t* view = &cursor.view
     cdef uint32_t kind, length, announced, fragment
-    cdef int count
-    for count in range(MAX_EXTENSIONS):
+    while True:
         kind = packet.protocol
         if kind != IPPROTO_HOP_BY_HOP and kind != IPPROTO_ROUTING_HEADER and kind != IPPROTO_DESTINATION_OPTIONS \
-                and kind != IPPROTO_FRAGMENT_HEADER:
+                and kind != IPPROTO_FRAGMENT_HEADER and kind != IPPROTO_AUTHENTICATION:
             return follow_protocol(cursor, packet, kind)
+        if view.wire == 0:
+            return DECODE_OK
         if not has(view, 8):
             return lacking(view, 8)
-        length = 8 if kind == IPPROTO_FRAGMENT_HEADER else (<uint32_t>view.data[1] + 1) * 8
+        length = extension_length(kind, view.data[1])
         if not has(view, length):
             return lacking(view, length)
         packet.protocol = view.data[0]
@@ -181,7 +200,6 @@ cdef inline decode_status_t read_extensions(cursor_t* cursor, packet_t* packet, 
                 if announced < length:
                     return DECODE_MALFORMED
         skip(view, length)
-    return DECODE_UNSUPPORTED
 
 
 cdef inline decode_status_t read_ipv6(cursor_t* cursor, packet_t* packet) noexcept nogil:
@@ -214,7 +232,7 @@ cdef inline decode_status_t read_ipv6(cursor_t* cursor, packet_t* packet) noexce
 
 
 cdef inline decode_status_t read_ah(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """Authentication header, RFC 4302: the payload behind it is in clear."""
+    """Authentication header in IPv4, RFC 4302: the payload behind it is in clear."""
     cdef view_t* view = &cursor.view
     cdef uint32_t protocol, length
     cursor.layer = LAYER_TRANSPORT
@@ -227,9 +245,6 @@ cdef inline decode_status_t read_ah(cursor_t* cursor, packet_t* packet) noexcept
     if not has(view, length):
         return lacking(view, length)
     skip(view, length)
-    if packet.ip_version == 6:
-        packet.protocol = <uint8_t>protocol
-        return read_extensions(cursor, packet, False)
     return follow_protocol(cursor, packet, protocol)
 
 

@@ -11,15 +11,18 @@ from packet cimport (
     LAYER_TRANSPORT, OPTION_FAST_OPEN, OPTION_MSS, OPTION_SACK, OPTION_SACK_PERMITTED, OPTION_SCALE, OPTION_TIMESTAMPS,
     decode_status_t, packet_t,
 )
+from paths cimport NAME_IP, NAME_IPV6
 from tunnel cimport tunnel_of_ports
 from wire cimport be16, be32, clamp, has, skip, view_t
 
 cdef enum:
     TCP_HEADER = 20
-    TCP_STREAM_PART = 16            # tshark reads so much before it looks for the stream
+    TCP_SHOWN = 16                  # up to the window: so much tshark reads before it shows fields and looks for the stream
     UDP_HEADER = 8
     SCTP_HEADER = 12
     ICMP_HEADER = 8
+    ICMP_SHOWN = 6                  # so much of an ICMP header tshark reads before it shows type and code
+    QUOTE_OF_REDIRECT = 8           # of what a redirect quotes, tshark reads the IP header and eight bytes (RFC 792)
     MAX_WINDOW_SCALE = 14           # RFC 7323 section 2.3
     ONLY_TIMESTAMPS = 0x0101080A    # NOP, NOP, timestamps of ten bytes: nearly every segment of a modern stream
 
@@ -78,13 +81,14 @@ cdef inline void read_tcp_options(const uint8_t* at, uint32_t left, packet_t* pa
 cdef inline decode_status_t read_tcp(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """TCP header, RFC 9293.
 
-    Cut after the ports: they are shown and there is no stream. From 16 bytes on tshark gives a stream number.
+    Cut after the ports: they are shown and there is no stream. Cut after the window: fields, payload length and stream
+    are there as if it were whole.
     """
     cdef view_t* view = &cursor.view
     cdef const uint8_t* data = view.data
     cdef uint32_t header, options
     cursor.layer = LAYER_TRANSPORT
-    if not has(view, TCP_HEADER):
+    if not has(view, TCP_SHOWN):
         return read_cut_tcp(cursor, packet)
     header = (data[12] >> 4) * 4
     packet.src_port = be16(data)
@@ -113,12 +117,13 @@ cdef inline decode_status_t read_tcp(cursor_t* cursor, packet_t* packet) noexcep
     if has(view, header):
         read_tcp_options(data + TCP_HEADER, options, packet)
         return DECODE_OK
-    read_tcp_options(data + TCP_HEADER, view.size - TCP_HEADER, packet)
+    if has(view, TCP_HEADER):
+        read_tcp_options(data + TCP_HEADER, view.size - TCP_HEADER, packet)
     return lacking(view, header)
 
 
 cdef inline decode_status_t read_cut_tcp(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """What is left of a TCP header of less than 20 bytes."""
+    """What is left of a TCP header of less than 16 bytes: the ports, perhaps."""
     cdef view_t* view = &cursor.view
     cdef const uint8_t* data = view.data
     place_transport(cursor, packet, view.size)
@@ -127,11 +132,6 @@ cdef inline decode_status_t read_cut_tcp(cursor_t* cursor, packet_t* packet) noe
     packet.src_port = be16(data)
     packet.dst_port = be16(data + 2)
     packet.present |= HAS_PORTS
-    if has(view, TCP_STREAM_PART):
-        packet.tcp_seq = be32(data + 4)
-        packet.tcp_ack = be32(data + 8)
-        packet.tcp_flags = be16(data + 12) & 0x0FFF
-        note_conversation(cursor, packet)
     return lacking(view, TCP_HEADER)
 
 
@@ -151,11 +151,16 @@ cdef inline decode_status_t read_udp(cursor_t* cursor, packet_t* packet, bint li
     if not has(view, UDP_HEADER):
         return lacking(view, UDP_HEADER)
     length = be16(view.data + 4)
-    if lite or (length == 0 and packet.ip_version == 6):
+    if lite:
+        # Coverage 1 to 7 is forbidden; 0 is the whole packet.
+        cursor.flawed |= length > view.wire or 0 < length < UDP_HEADER
+        length = view.wire
+    elif length == 0 and packet.ip_version == 6:
         # RFC 2675 section 4: a length of 0 in a jumbogram is "the rest".
         length = view.wire
     if length < UDP_HEADER:
         return DECODE_MALFORMED
+    cursor.flawed |= length > view.wire and not packet.present & HAS_FRAGMENT
     packet.present |= HAS_UDP
     packet.payload_length = length - UDP_HEADER
     clamp(view, length)
@@ -174,7 +179,7 @@ cdef inline decode_status_t read_sctp(cursor_t* cursor, packet_t* packet) noexce
     packet.src_port = be16(view.data)
     packet.dst_port = be16(view.data + 2)
     packet.present |= HAS_PORTS | HAS_SCTP
-    packet.payload_length = view.wire - SCTP_HEADER
+    packet.payload_length = view.wire - SCTP_HEADER if view.wire > SCTP_HEADER else 0
     return DECODE_OK
 
 
@@ -183,14 +188,14 @@ cdef inline decode_status_t read_icmp_header(cursor_t* cursor, packet_t* packet)
     cdef view_t* view = &cursor.view
     cursor.layer = LAYER_TRANSPORT
     place_transport(cursor, packet, ICMP_HEADER)
-    if has(view, 2):
+    if has(view, ICMP_SHOWN):
         packet.icmp_type = view.data[0]
         packet.icmp_code = view.data[1]
         packet.present |= HAS_ICMP
     if not has(view, ICMP_HEADER):
         return lacking(view, ICMP_HEADER)
     packet.icmp_id = be16(view.data + 4)
-    packet.payload_length = view.wire - ICMP_HEADER
+    packet.payload_length = view.wire - ICMP_HEADER if view.wire > ICMP_HEADER else 0
     skip(view, ICMP_HEADER)
     return DECODE_OK
 
@@ -205,6 +210,9 @@ cdef inline decode_status_t read_icmp(cursor_t* cursor, packet_t* packet) noexce
         packet.present |= HAS_ECHO
     elif kind == 3 or kind == 4 or kind == 5 or kind == 11 or kind == 12:
         cursor.quote = cursor.view
+        cursor.quoted_layer = NAME_IP
+        if kind == 5 and cursor.quote.size != 0:
+            clamp(&cursor.quote, (cursor.quote.data[0] & 15) * 4 + QUOTE_OF_REDIRECT)
     return DECODE_OK
 
 
@@ -218,4 +226,5 @@ cdef inline decode_status_t read_icmpv6(cursor_t* cursor, packet_t* packet) noex
         packet.present |= HAS_ECHO
     elif 1 <= kind <= 4:
         cursor.quote = cursor.view
+        cursor.quoted_layer = NAME_IPV6
     return DECODE_OK
