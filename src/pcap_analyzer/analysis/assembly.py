@@ -1,0 +1,150 @@
+"""From a scan that has ended to an Analysis: every table built from the scanner's counters, the file's notes and the flows."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from pcap_analyzer.analysis.endpoints import EndpointSums
+from pcap_analyzer.analysis.flows import RAW, flow_batches, flow_of, turned
+from pcap_analyzer.analysis.model import (
+    Analysis,
+    CaptureInfo,
+    Damage,
+    Interface,
+    Intervals,
+    LinkTypeCount,
+    Quality,
+    SourceInfo,
+)
+from pcap_analyzer.analysis.protocols import path_text, protocol_rows, unsupported_parts
+from pcap_analyzer.analysis.totals import LargestFlows, ServiceSums, TotalSums
+from pcap_analyzer.capture.magic import Format
+from pcap_analyzer.capture.pcapng import InterfaceNotes, resolution_words
+from pcap_analyzer.capture.reader import CaptureReader
+from pcap_analyzer.tunnels import tunnel_name
+
+FLOW_BATCH = 65_536
+MAX_INTERFACES = 1000
+
+
+def assemble(reader: CaptureReader, *, seconds: float, threads: int) -> Analysis:
+    """All tables of a capture whose windows have been handled. seconds: wall time of the scan."""
+    scanner, source = reader.scanner, reader.source
+    counters = scanner.counters()
+    paths = scanner.paths()
+    totals = reader.totals()
+    flows = scanner.flow_reader()
+    steps = [path_text(steps) for steps in scanner.path_steps()]
+
+    endpoints, sums, services, largest = EndpointSums(), TotalSums(), ServiceSums(), LargestFlows()
+    for begin in range(0, len(flows), FLOW_BATCH):
+        raw = np.frombuffer(flows.read(begin, min(begin + FLOW_BATCH, len(flows))), RAW)
+        batch = turned(raw)
+        endpoints.add(raw)
+        sums.add(batch)
+        services.add(batch)
+        largest.add(batch)
+    endpoints.add(np.frombuffer(flows.without_flow(), RAW), flows=False)
+
+    interfaces = _interfaces(reader, int(counters["packets"] or 0))
+    return Analysis(
+        source=SourceInfo(source.name, source.size_bytes, source.compression, seconds, threads),
+        capture=_capture(reader, counters, totals),
+        quality=_quality(reader, counters, totals, interfaces, sums, unsupported_parts(paths)),
+        interfaces=interfaces,
+        protocols=protocol_rows(paths),
+        intervals=_intervals(*scanner.intervals()),
+        endpoints=endpoints.endpoints(),
+        conversations=endpoints.conversations(),
+        services=services.services(),
+        top_flows=[flow_of(record, tunnel_name(steps[record["path"]]) or None) for record in largest.records()],
+        totals=sums.totals(),
+        marks_exact=totals["evicted_flows"] == 0,
+        evicted_flows=totals["evicted_flows"],
+        flow_batches=flow_batches(flows),
+    )
+
+
+def _capture(reader: CaptureReader, counters: dict[str, Any], totals: dict[str, Any]) -> CaptureInfo:
+    format_name: Literal["pcap", "pcapng"] = "pcap" if reader.format is Format.PCAP else "pcapng"
+    if reader.header is not None:
+        link_types = [LinkTypeCount(reader.header.link_type, counters["packets"])]
+    else:
+        counted = reader.scanner.link_type_packets().items()
+        link_types = [LinkTypeCount(*one) for one in sorted(counted, key=lambda item: (-item[1], item[0]))]
+    return CaptureInfo(
+        format=format_name,
+        variant=reader.variant,
+        packets=counters["packets"],
+        bytes=counters["bytes"],
+        captured_bytes=counters["captured_bytes"],
+        first_ns=counters["first_ns"],
+        last_ns=counters["last_ns"],
+        link_types=link_types,
+        sections=totals["sections"] or 1,
+        comments=reader.notes.comments,
+    )
+
+
+def _interfaces(reader: CaptureReader, packets: int) -> list[Interface]:
+    """pcapng's interfaces, or the one that a pcap file is."""
+    header = reader.header
+    if header is not None:
+        resolution = "1 ns" if header.tick_ns == 1 else "1 µs"
+        return [Interface(0, None, None, header.link_type, header.snap_length, resolution, packets)]
+    described = reader.notes.interfaces
+    return [
+        Interface(
+            id=number,
+            name=notes.name,
+            description=notes.description,
+            link_type=link_type,
+            snap_length=snap_length,
+            resolution=resolution_words(ticks, binary),
+            packets=counted,
+            received=notes.received,
+            dropped=notes.dropped,
+            section=section,
+        )
+        for number, (section, link_type, snap_length, ticks, binary, _offset, counted) in enumerate(
+            reader.scanner.interfaces(MAX_INTERFACES)
+        )
+        for notes in (described[number] if number < len(described) else InterfaceNotes(),)
+    ]
+
+
+def _quality(
+    reader: CaptureReader,
+    counters: dict[str, Any],
+    totals: dict[str, Any],
+    interfaces: list[Interface],
+    sums: TotalSums,
+    parts: list[Any],
+) -> Quality:
+    damage = reader.damage
+    stated = [one.dropped for one in interfaces if one.dropped is not None]
+    snap_lengths = [one.snap_length for one in interfaces]
+    return Quality(
+        damage=None if damage is None else Damage(damage.offset, damage.reason),
+        cut_packets=counters["cut_packets"],
+        truncated=counters["truncated"],
+        malformed=counters["malformed"],
+        unsupported=counters["unsupported"],
+        dropped=sum(stated) if stated else totals["dropped"],
+        backward_time=counters["backward_time"],
+        without_time=counters["without_time"],
+        fragments=counters["fragments"],
+        skipped_bytes=reader.skipped_bytes,
+        snap_length=max(snap_lengths) if snap_lengths and all(snap_lengths) else None,
+        one_sided_flows=sums.one_sided,
+        two_sided_flows=sums.two_sided,
+        unsupported_parts=parts,
+    )
+
+
+def _intervals(start: int, width: int, buckets: bytes) -> Intervals:
+    table = np.frombuffer(buckets, np.uint64).reshape(-1, 5).astype(np.int64).T
+    packets, size, payload, tcp, udp = (np.ascontiguousarray(column) for column in table)
+    return Intervals(start if len(packets) else 0, width, packets, size, payload, tcp, udp, size - tcp - udp)

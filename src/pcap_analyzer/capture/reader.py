@@ -1,0 +1,148 @@
+"""A capture file from its first byte to its last: windows of the source through the native scanner, and what the file says of
+itself.
+
+Opening is where errors are raised; reading on ends normally wherever the file cannot be walked further, and `damage` says why.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from pcap_analyzer._native.scan import Scanner
+from pcap_analyzer.capture.damage import Damage, damage_of
+from pcap_analyzer.capture.magic import LOOK_BYTES, Format, describe, detect
+from pcap_analyzer.capture.pcap import PcapHeader, read_pcap_header
+from pcap_analyzer.capture.pcapng import MAX_BLOCK, Notes
+from pcap_analyzer.capture.source import Source, Window
+from pcap_analyzer.errors import CaptureError
+
+ENTROPY_BYTES = 32
+
+
+class CaptureReader:
+    """Drives one scanner over one source. Takes over the source and closes it.
+
+    threads: of the scanner.  batch_rows: rows a batch, 1 to 65,536.  flow_limit: live flows before the least recently seen
+    are written to `spill_descriptor`.  Raises CaptureError when the source is no capture or of an unsupported version.
+    """
+
+    def __init__(
+        self, source: Source, *, threads: int, batch_rows: int, flow_limit: int = 1_000_000, spill_descriptor: int = -1
+    ) -> None:
+        self.source = source
+        self.notes = Notes()
+        self.header: PcapHeader | None = None
+        self.bytes_walked = 0
+        self.skipped_bytes = 0
+        self._window = source.window(0)
+        self.scanner = Scanner(
+            threads=threads,
+            batch_rows=batch_rows,
+            flow_limit=flow_limit,
+            spill_descriptor=spill_descriptor,
+            seed=os.urandom(ENTROPY_BYTES),
+        )
+        try:
+            self.format = self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self) -> Format:
+        """Recognise the format and set the scanner on it."""
+        first = bytes(self._window.data[:LOOK_BYTES])
+        kind = detect(first)
+        if kind is Format.PCAP:
+            self._begin_pcap()
+            return kind
+        if kind is Format.PCAPNG:
+            self.scanner.begin_pcapng()
+            self._walk_first_section()
+            return kind
+        raise CaptureError(
+            f"{self.source.name} is no capture: it is {describe(first)}; expected pcap or pcapng", offset=0
+        )
+
+    def _begin_pcap(self) -> None:
+        looked_at = bytes(self._window.data[: 1 << 20])
+        header = read_pcap_header(looked_at, complete=self._window.final and len(self._window.data) == len(looked_at))
+        self.scanner.begin_pcap(
+            big_endian=header.big_endian,
+            tick_ns=header.tick_ns,
+            record_header=header.record_header,
+            swapped_lengths=header.swapped_lengths,
+            snap_length=header.snap_length,
+            link_type=header.link_type,
+            max_record=header.max_record,
+        )
+        self.header = header
+        self.bytes_walked = header.bytes
+        self._window = self.source.window(header.bytes)
+
+    def _walk_first_section(self) -> None:
+        """A pcapng file whose first section cannot be read is no capture of ours."""
+        self._used = self._walk()
+        if self.scanner.damage and not self.scanner.totals["sections"]:
+            damage = damage_of(*self.scanner.damage)
+            raise CaptureError(f"{self.source.name} cannot be read: {damage.reason}", offset=damage.offset)
+
+    _used: int | None = None
+
+    def windows(self) -> Iterator[Window]:
+        """Walk window after window; at each the scanner's batches are ready to be handled. Ends where the file does."""
+        while True:
+            used = self._walk() if self._used is None else self._used
+            self._used = None
+            yield self._window
+            self.scanner.release()
+            final, left = self._window.final, len(self._window.data) - used
+            self.bytes_walked += used
+            if self.scanner.damage or (final and (left == 0 or used == 0)):
+                self.skipped_bytes = left if final else left + self._rest(used + left)
+                return
+            self._window = self.source.window(used)
+
+    def _rest(self, consumed: int) -> int:
+        """How many bytes follow behind a place where reading ended: every one is accounted for."""
+        rest = 0
+        while True:
+            window = self.source.window(consumed)
+            consumed = len(window.data)
+            rest += consumed
+            if window.final:
+                return rest
+
+    def _walk(self) -> int:
+        window = self._window
+        used: int = self.scanner.walk(window.data, window.offset, window.final)
+        for kind, _section, offset, length in self.scanner.events():
+            self.notes.read(kind, window.data[offset : offset + min(length, MAX_BLOCK)])
+        return used
+
+    @property
+    def damage(self) -> Damage | None:
+        """What ended reading before the end of the file; None where nothing did."""
+        if self.scanner.damage:
+            return damage_of(*self.scanner.damage)
+        if self.source.damage:
+            return Damage(self.bytes_walked, self.source.damage)
+        return None
+
+    @property
+    def variant(self) -> str:
+        """The format in words."""
+        if self.header is not None:
+            return self.header.words
+        return f"pcapng, {'big' if self.scanner.big_endian else 'little'}-endian"
+
+    def totals(self) -> dict[str, Any]:
+        """The scanner's own counts of what it read."""
+        totals: dict[str, Any] = self.scanner.totals
+        return totals
+
+    def close(self) -> None:
+        """Let go of the window and the source."""
+        self.scanner.release()
+        self.source.close()

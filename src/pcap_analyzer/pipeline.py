@@ -1,0 +1,188 @@
+"""The product on one page: open a capture, read its packets as columns, analyse it whole.
+
+    analyze_capture   bytes → records → packets → flows and counters → Analysis
+    open_capture      the same scan, handing out every packet as Arrow columns
+
+numpy and what needs it are imported while the native scan is already running: a small capture is analysed in the time that
+importing takes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, BinaryIO
+
+from pcap_analyzer.capture.damage import Damage
+from pcap_analyzer.capture.reader import CaptureReader
+from pcap_analyzer.capture.source import Limits, Source, open_source
+from pcap_analyzer.errors import Cancelled
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pcap_analyzer.analysis.model import Analysis
+
+CapturePath = str | os.PathLike[str] | BinaryIO
+
+MAX_THREADS = 8
+ROWS_PER_THREAD = 8192  # measured: a batch of 128-byte rows then stays in the second-level cache
+FLOW_LIMIT = 1_000_000
+LATE_IMPORTS = "pcap_analyzer.analysis.assembly"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a scan has come. bytes_read: of the file as it lies on disk; bytes_total: None for a pipe."""
+
+    packets: int
+    bytes_read: int
+    bytes_total: int | None
+    seconds: float
+
+
+def analyze_capture(
+    path: CapturePath,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    threads: int | None = None,
+    batch_size: int | None = None,
+    flow_limit: int = FLOW_LIMIT,
+    limits: Limits | None = None,
+) -> Analysis:
+    """Analyse a capture: a path, "-" for standard input, or a binary stream.
+
+    progress: called after every window of the file.  cancelled: asked as often; True raises Cancelled.  threads: None for as
+    many as there are processors, at most 8.  batch_size: packets handled at a time.  flow_limit: flows held in memory.  None
+    of them changes the result.  Raises CaptureError when there is nothing that can be read as a capture.
+    """
+    source = open_source(path, limits=limits or Limits(), cancelled=cancelled)
+    return analyze_source(
+        source, progress=progress, cancelled=cancelled, threads=threads, batch_size=batch_size, flow_limit=flow_limit
+    )
+
+
+def analyze_source(
+    source: Source,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    threads: int | None = None,
+    batch_size: int | None = None,
+    flow_limit: int = FLOW_LIMIT,
+) -> Analysis:
+    """The same for a source that is already open; closes it. See analyze_capture."""
+    threads = threads or default_threads()
+    began = time.perf_counter()
+    importing = _import_late()
+    with _reader(source, threads, batch_size or ROWS_PER_THREAD * threads, flow_limit) as reader:
+        for window in reader.windows():
+            reader.scanner.run()
+            if progress is not None:
+                progress(
+                    Progress(reader.scanner.rows, source.bytes_read, source.size_bytes, time.perf_counter() - began)
+                )
+            if cancelled is not None and cancelled():
+                raise Cancelled(f"the analysis of {source.name} was cancelled at byte {window.offset}")
+        seconds = time.perf_counter() - began
+        importing()
+        from pcap_analyzer.analysis.assembly import assemble
+
+        return assemble(reader, seconds=seconds, threads=threads)
+
+
+def open_capture(path: CapturePath, *, threads: int | None = None) -> Capture:
+    """Open a capture for reading its packets. Raises CaptureError when it is none; `threads` as in analyze_capture."""
+    return Capture(open_source(path), threads or default_threads())
+
+
+class Capture:
+    """A capture that is open for one pass over its packets."""
+
+    def __init__(self, source: Source, threads: int) -> None:
+        self._source = source
+        self._threads = threads
+        self._reader: CaptureReader | None = None
+
+    def packets(self, columns: Sequence[str] | None = None, *, batch_size: int = 65536) -> pa.RecordBatchReader:
+        """The table `packets` (schema.py) as a stream of record batches of at most `batch_size` rows.
+
+        columns: those wanted, in the order of the table; None for all.  The stream ends normally where a damaged file
+        cannot be read further: see `damage`.  It can be taken once.  Raises KeyError for a column that does not exist,
+        ValueError for a batch size outside 1 to 65,536.
+        """
+        import pyarrow as pa
+
+        from pcap_analyzer.packet_stream import packet_schema
+
+        if self._reader is not None:
+            raise ValueError("the packets of this capture have been taken: open it again")
+        wanted = None if columns is None else tuple(columns)
+        schema = packet_schema(wanted)
+        return pa.RecordBatchReader.from_batches(schema, self._batches(wanted, batch_size))
+
+    def _batches(self, columns: tuple[str, ...] | None, batch_size: int) -> Iterator[pa.RecordBatch]:
+        from pcap_analyzer.packet_stream import packet_batches
+
+        with _reader(self._source, self._threads, batch_size, FLOW_LIMIT) as reader:
+            self._reader = reader
+            yield from packet_batches(reader, columns)
+
+    @property
+    def damage(self) -> Damage | None:
+        """What ended reading before the end of the file; None where nothing did, or nothing was read yet."""
+        return None if self._reader is None else self._reader.damage
+
+    def close(self) -> None:
+        """Let go of the file; may be called twice."""
+        self._source.close()
+
+    def __enter__(self) -> Capture:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def default_threads() -> int:
+    """As many threads as this process may use processors, at most 8."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(available, MAX_THREADS)
+
+
+@contextmanager
+def _reader(source: Source, threads: int, batch_rows: int, flow_limit: int) -> Iterator[CaptureReader]:
+    """A reader whose surplus flows go to a temporary file that vanishes with it."""
+    try:
+        spill = tempfile.TemporaryFile(prefix="pcap-analyzer-")  # noqa: SIM115 - closed below, on every path
+    except BaseException:
+        source.close()
+        raise
+    try:
+        reader = CaptureReader(
+            source, threads=threads, batch_rows=batch_rows, flow_limit=flow_limit, spill_descriptor=spill.fileno()
+        )
+        try:
+            yield reader
+        finally:
+            reader.close()
+    finally:
+        source.close()
+        spill.close()
+
+
+def _import_late() -> Callable[[], None]:
+    """Begin importing what the end of an analysis needs; the answer waits until it is there."""
+    if LATE_IMPORTS in sys.modules:
+        return lambda: None
+    thread = threading.Thread(target=import_module, args=(LATE_IMPORTS,), daemon=True)
+    thread.start()
+    return thread.join
