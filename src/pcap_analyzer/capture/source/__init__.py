@@ -65,12 +65,12 @@ def open_source(
         name = _last_part(name) if isinstance(name, str) else "stream"
         return _read(StreamReader(capture, owned=False), name, None, limits, cancelled)
     if capture == STANDARD_INPUT:
-        return _read(StreamReader(_standard_input(), owned=True), "standard input", None, limits, cancelled)
+        file = _standard_input()
+        return _read(StreamReader(file, owned=True), "standard input", _size(file), limits, cancelled)
     name, file = _open(capture)
     try:
-        info = os.fstat(file.fileno())
-        plain = stat.S_ISREG(info.st_mode)
-        if plain and not is_remote(info.st_dev):
+        size_bytes = _size(file)
+        if size_bytes is not None and not is_remote(os.fstat(file.fileno()).st_dev):
             first = os.pread(file.fileno(), LOOK_BYTES, 0)
             if not _known(first, name).is_compression:
                 return MappedSource(file, name, window_bytes=window_bytes)
@@ -80,7 +80,7 @@ def open_source(
     except BaseException:
         file.close()
         raise
-    return _read(StreamReader(file, owned=True), name, info.st_size if plain else None, limits, cancelled)
+    return _read(StreamReader(file, owned=True), name, size_bytes, limits, cancelled)
 
 
 def open_growing_source(
@@ -116,6 +116,12 @@ def _open(path: str | os.PathLike[str]) -> tuple[str, FileIO]:
         raise CaptureError(f"no permission to read {os.fspath(path)}") from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         raise unreadable(os.fspath(path), error) from error
+
+
+def _size(file: FileIO) -> int | None:
+    """Of a regular file; a pipe or a device has none."""
+    info = os.fstat(file.fileno())
+    return info.st_size if stat.S_ISREG(info.st_mode) else None
 
 
 def _last_part(path: str) -> str:
