@@ -28,8 +28,10 @@ from flow cimport (
     touch_tcp,
 )
 from packet cimport (
+    DECODE_MALFORMED,
+    HAS_FRAGMENT,
     HAS_IP,
-    HAS_TCP,
+    HAS_PORTS,
     HAS_TIME,
     NO_EXTRA,
     conversation_t,
@@ -141,7 +143,7 @@ cdef inline uint32_t shard_of(uint32_t hash, uint32_t shards) noexcept nogil:
 
 cdef inline bint conversation_key(flow_key_t* key, const conversation_t* conversation) noexcept nogil:
     key.kind = KIND_TCP if conversation.protocol == 6 else KIND_UDP
-    key.protocol = conversation.protocol
+    key.protocol = 6 if conversation.protocol == 6 else 17
     key.ip_version = conversation.ip_version
     return fill_key(key, conversation.src, conversation.dst, conversation.src_port, conversation.dst_port)
 
@@ -155,12 +157,36 @@ cdef inline void push_conversation(
     push_item(worker, shard_of(conversation.hash, shards), row, code)
 
 
+cdef inline uint8_t malformed_stream(const decoder_t* decoder, const packet_t* packet) noexcept nogil:
+    """The kind of stream that a malformed packet is shown in; 0 where in none.
+
+    The decoder notes a TCP header with an impossible length as a conversation: the last one, with the packet's own ports.
+    """
+    cdef const extra_t* extra
+    cdef const conversation_t* last
+    cdef uint8_t kind = stream_kind(packet)
+    if kind or not packet.present & HAS_PORTS or packet.protocol != 6 or packet.extra == NO_EXTRA:
+        return kind
+    extra = &decoder.extras[packet.extra]
+    if extra.conversations == 0:
+        return 0
+    last = &extra.conversation[extra.conversations - 1]
+    if last.quoted or last.protocol != 6 or last.src_port != packet.src_port or last.dst_port != packet.dst_port:
+        return 0
+    return KIND_TCP
+
+
+cdef inline bint sets_base(const packet_t* packet) noexcept nogil:
+    """Whether Wireshark analyses a TCP header: not in a fragment, and not where the header is longer than the packet."""
+    return not packet.present & HAS_FRAGMENT and packet.decode_status != DECODE_MALFORMED
+
+
 cdef inline void push_packet(worker_t* worker, packet_t* packet, uint32_t row, uint32_t shards) noexcept nogil:
     """List a packet for the shard of its flow; a malformed one also for that of its stream."""
     cdef flow_key_t key
     cdef uint8_t kind = packet_kind(packet), stream
     if kind == KIND_ADDRESSES:
-        stream = stream_kind(packet)
+        stream = malformed_stream(&worker.decoder, packet)
         if stream:
             packet_key(&key, packet, stream)
             push_item(worker, shard_of(hash_key(&key, worker.table.seed), shards), row, ITEM_STREAM)
@@ -243,17 +269,21 @@ cdef inline void decode_rows(
 
 # ---------------------------------------------------------------- track
 
-cdef inline void track_stream_only(table_t* table, batch_t* batch, uint32_t item) noexcept nogil:
+cdef inline void track_stream_only(
+    table_t* table, batch_t* batch, const decoder_t* decoder, uint32_t item
+) noexcept nogil:
     """A malformed packet has a stream number in Wireshark, but is no packet of a flow."""
     cdef uint32_t row = item >> ITEM_BITS
     cdef packet_t* packet = &batch.packets[row]
     cdef flow_key_t key
-    cdef uint8_t kind = stream_kind(packet)
+    cdef uint8_t kind = malformed_stream(decoder, packet)
     cdef bint forward = packet_key(&key, packet, kind), fresh = False
     cdef uint32_t hash = hash_key(&key, table.seed)
     cdef flow_t* flow
     if kind == KIND_TCP:
-        flow = touch_tcp(table, &key, hash, item, forward, 0, 0, 0, False, &fresh)
+        flow = touch_tcp(
+            table, &key, hash, item, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
+        )
     else:
         flow = find_flow(table, &key, hash, item, &fresh)
     if flow == NULL:
@@ -295,7 +325,7 @@ cdef inline void track_packet(table_t* table, batch_t* batch, uint32_t item) noe
     if kind == KIND_TCP:
         flow = touch_tcp(
             table, &key, packet.hash, item, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags,
-            (packet.present & HAS_TCP) != 0, &fresh,
+            sets_base(packet), &fresh,
         )
     else:
         flow = find_flow(table, &key, packet.hash, item, &fresh)
@@ -351,7 +381,7 @@ cdef inline void track_list(
         if code == ITEM_OWN:
             track_packet(table, batch, item)
         elif code == ITEM_STREAM:
-            track_stream_only(table, batch, item)
+            track_stream_only(table, batch, decoder, item)
         else:
             track_conversation(
                 table, batch, item, &decoder.extras[batch.packets[item >> ITEM_BITS].extra].conversation[code]

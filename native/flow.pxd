@@ -224,35 +224,35 @@ cdef inline bint packet_key(flow_key_t* key, const packet_t* packet, uint8_t kin
     elif kind == KIND_ICMP and packet.present & HAS_ECHO:
         src_port = dst_port = packet.icmp_id
     key.kind = kind
-    key.protocol = packet.protocol if kind != KIND_ADDRESSES else 0
+    if kind == KIND_UDP:
+        key.protocol = 17                        # UDP-Lite shares UDP's streams in Wireshark
+    else:
+        key.protocol = packet.protocol if kind != KIND_ADDRESSES else 0
     key.ip_version = packet.ip_version
     return fill_key(key, packet.src, packet.dst, src_port, dst_port)
 
 
 cdef inline uint8_t stream_kind(const packet_t* packet) noexcept nogil:
-    """Which of Wireshark's stream counters a transport header belongs to; 0 where to none."""
-    if packet.present & HAS_PORTS:
-        if packet.protocol == 6:
-            return KIND_TCP
-        if packet.protocol == 17 or packet.protocol == 136:
-            return KIND_UDP
+    """Which of Wireshark's stream counters the packet's transport header belongs to; 0 where to none."""
+    if packet.present & HAS_TCP:
+        return KIND_TCP
+    if packet.present & HAS_UDP:
+        return KIND_UDP
     return 0
 
 
 cdef inline uint8_t packet_kind(const packet_t* packet) noexcept nogil:
     """The kind of flow that a packet with an IP header is counted in."""
+    if packet.decode_status == DECODE_MALFORMED:
+        return KIND_ADDRESSES
     if packet.present & HAS_TCP:
         return KIND_TCP
     if packet.present & HAS_UDP:
         return KIND_UDP
     if packet.present & HAS_SCTP:
         return KIND_SCTP
-    if packet.decode_status == DECODE_MALFORMED:
-        return KIND_ADDRESSES
     if packet.present & HAS_ICMP:
         return KIND_ICMP
-    if packet.present & HAS_PORTS:
-        return stream_kind(packet)               # cut behind the ports
     if packet.present & HAS_FRAGMENT and packet.fragment_offset:
         return KIND_ADDRESSES                    # IP reassembly is not done: no ports, no flow
     if packet.decode_status == DECODE_TRUNCATED:
@@ -439,28 +439,34 @@ cdef inline flow_t* supersede(table_t* table, flow_t* old, uint32_t order) noexc
 
 cdef inline flow_t* touch_tcp(
     table_t* table, const flow_key_t* key, uint32_t hash, uint32_t order, bint forward,
-    uint32_t seq, uint32_t ack, uint16_t flags, bint sound, bint* fresh
+    uint32_t seq, uint32_t ack, uint16_t flags, bint analysed, bint* fresh
 ) noexcept nogil:
-    """The stream of a TCP header as Wireshark numbers it.
+    """The stream of a TCP header as Wireshark 4.0 numbers it.
 
-    A SYN whose sequence number differs from the one its direction began with opens a new stream. Each direction's base is
-    its SYN's number, or one less than its first packet's; the other side's is learnt from an acknowledgement.
+    Each direction has a base: its SYN's number, one less than its first packet's, or what the other side acknowledges less
+    one. A pure SYN that differs from its direction's base opens a new stream; a SYN/ACK that differs moves the base.
+    analysed: False for headers that set no base: quoted by an ICMP error, in a fragment, or longer than their packet.
     """
     cdef flow_t* flow = find_flow(table, key, hash, order, fresh)
     cdef int own = 0 if forward else 1
     cdef uint16_t own_base = FLOW_BASE_A if forward else FLOW_BASE_B
     cdef uint16_t other_base = FLOW_BASE_B if forward else FLOW_BASE_A
-    if flow == NULL or not sound:
+    if flow == NULL:
+        return NULL
+    if flags & TCP_SYN and flow.state & own_base and flow.base_seq[own] != seq:
+        if flags & TCP_ACK:
+            flow.base_seq[own] = seq
+        else:
+            flow = supersede(table, flow, order)
+            fresh[0] = True
+            if flow == NULL:
+                return NULL
+    if not analysed:
         return flow
-    if flags & (TCP_SYN | TCP_ACK) == TCP_SYN and flow.state & own_base and flow.base_seq[own] != seq:
-        flow = supersede(table, flow, order)
-        fresh[0] = True
-        if flow == NULL:
-            return NULL
     if not flow.state & own_base:
         flow.base_seq[own] = seq if flags & TCP_SYN else seq - 1
         flow.state |= own_base
-    if not flow.state & other_base and flags & TCP_ACK:
+    if flags & TCP_ACK and not flow.state & other_base:
         flow.base_seq[1 - own] = ack - 1
         flow.state |= other_base
     return flow
