@@ -1,4 +1,4 @@
-"""Analyses made by hand: plausible, small, empty, damaged, huge and hostile. Shared by the tests of report and export."""
+"""Analyses made by hand: small, empty, damaged, hostile, and a plausible large one; for the tests of report and export."""
 
 from __future__ import annotations
 
@@ -64,9 +64,7 @@ def intervals(tcp: list[int], udp: list[int], other: list[int], packets: list[in
 
     total = [sum(row) for row in zip(tcp, udp, other, strict=True)]
     payload = column([value * 9 // 10 for value in total])
-    return Intervals(
-        START, width_ns, column(packets), column(total), payload, column(tcp), column(udp), column(other)
-    )
+    return Intervals(START, width_ns, column(packets), column(total), payload, column(tcp), column(udp), column(other))
 
 
 def flow(**changes: object) -> Flow:
@@ -196,7 +194,9 @@ def hostile() -> Analysis:
         protocols=[ProtocolRow((text,), 10, 1_000), ProtocolRow((text, text), 5, 500)],
         endpoints=Endpoints(1, [Endpoint(text, 1, 1, 1, 1, 1)]),
         conversations=[Conversation(text, text, 1, 1, 1, 1, 1)],
-        top_flows=[flow(client=text, server=text, tunnel=text, history=text, stream=None, protocol=89, conn_state=text)],
+        top_flows=[
+            flow(client=text, server=text, tunnel=text, history=text, stream=None, protocol=89, conn_state=text)
+        ],
         totals=replace(base.totals, conn_states={text: 3}, ended={text: 3}),
     )
 
@@ -241,7 +241,9 @@ def large(seed: int = 7) -> Analysis:
             unsupported_parts=[UnsupportedPart("ethertype 0x88cc", 2_900), UnsupportedPart("link type 147", 241)],
         ),
         interfaces=[
-            Interface(0, "eth0", "uplink to the provider", 1, 1_514, "1 ns", total_packets - 91_000, total_packets, 1_204),
+            Interface(
+                0, "eth0", "uplink to the provider", 1, 1_514, "1 ns", total_packets - 91_000, total_packets, 1_204
+            ),
             Interface(1, "any", None, 276, 262_144, "1 µs", 91_000),
         ],
         protocols=_hierarchy(total_packets, total_bytes),
@@ -249,8 +251,16 @@ def large(seed: int = 7) -> Analysis:
         endpoints=Endpoints(12_411, _endpoints(dice)),
         conversations=_conversations(dice),
         services=[
-            Service(17 if port in (53, 123, 4789) else 6, port, 40_000 // (rank + 1), 900_000 // (rank + 1), 10**10 // (rank + 1) ** 2)
-            for rank, port in enumerate([443, 80, 53, 22, 445, 3389, 5432, 6379, 123, 4789, 8080, 25, *range(30_000, 30_088)])
+            Service(
+                17 if port in (53, 123, 4789) else 6,
+                port,
+                40_000 // (rank + 1),
+                900_000 // (rank + 1),
+                10**10 // (rank + 1) ** 2,
+            )
+            for rank, port in enumerate(
+                [443, 80, 53, 22, 445, 3389, 5432, 6379, 123, 4789, 8080, 25, *range(30_000, 30_088)]
+            )
         ],
         top_flows=flows,
         totals=FlowTotals(
@@ -260,7 +270,17 @@ def large(seed: int = 7) -> Analysis:
             icmp=1_240,
             sctp=6,
             other=100,
-            conn_states={"SF": 24_100, "S1": 2_300, "S0": 1_480, "RSTO": 1_210, "RSTR": 640, "REJ": 512, "OTH": 900, "S2": 35, "SH": 25},
+            conn_states={
+                "SF": 24_100,
+                "S1": 2_300,
+                "S0": 1_480,
+                "RSTO": 1_210,
+                "RSTR": 640,
+                "REJ": 512,
+                "OTH": 900,
+                "S2": 35,
+                "SH": 25,
+            },
             ended={"fin": 24_135, "reset": 2_362, "open": 4_705},
             handshakes=Handshakes(complete=28_285, incomplete=2_017, unseen=900),
             resets=4_410,
@@ -343,13 +363,15 @@ def _many_flows(dice: random.Random, length_ns: int) -> list[Flow]:
 
 
 def _hierarchy(packets: int, size: int) -> list[ProtocolRow]:
-    shares = [
-        ("eth", 0.98), ("eth ip", 0.86), ("eth ip tcp", 0.66), ("eth ip udp", 0.17), ("eth ip udp vxlan", 0.06),
-        ("eth ip udp vxlan eth", 0.06), ("eth ip udp vxlan eth ip", 0.06), ("eth ip udp vxlan eth ip tcp", 0.05),
-        ("eth ip udp vxlan eth ip udp", 0.01), ("eth ip gre", 0.02), ("eth ip gre ip", 0.02), ("eth ip gre ip tcp", 0.015),
-        ("eth ip icmp", 0.004), ("eth ip igmp", 0.001), ("eth ip sctp", 0.002), ("eth ipv6", 0.09), ("eth ipv6 tcp", 0.07),
-        ("eth ipv6 udp", 0.015), ("eth ipv6 icmpv6", 0.003), ("eth arp", 0.004), ("eth vlan", 0.02), ("eth vlan ip", 0.02),
-        ("eth vlan ip tcp", 0.018), ("eth lldp", 0.0004), ("sll", 0.02), ("sll ip", 0.02), ("sll ip tcp", 0.018),
-    ]  # fmt: skip
-    rows = [ProtocolRow(tuple(path.split()), int(packets * part), int(size * part)) for path, part in shares]
+    shares = (
+        "eth=0.98 eth:ip=0.86 eth:ip:tcp=0.66 eth:ip:udp=0.17 eth:ip:udp:vxlan=0.06 eth:ip:udp:vxlan:eth=0.06 "
+        "eth:ip:udp:vxlan:eth:ip=0.06 eth:ip:udp:vxlan:eth:ip:tcp=0.05 eth:ip:udp:vxlan:eth:ip:udp=0.01 "
+        "eth:ip:gre=0.02 eth:ip:gre:ip=0.02 eth:ip:gre:ip:tcp=0.015 eth:ip:icmp=0.004 eth:ip:igmp=0.001 "
+        "eth:ip:sctp=0.002 eth:ipv6=0.09 eth:ipv6:tcp=0.07 eth:ipv6:udp=0.015 eth:ipv6:icmpv6=0.003 "
+        "eth:arp=0.004 eth:vlan=0.02 eth:vlan:ip=0.02 eth:vlan:ip:tcp=0.018 eth:lldp=0.0004 sll=0.02 "
+        "sll:ip=0.02 sll:ip:tcp=0.018"
+    )
+    rows = []
+    for path, _, part in (share.partition("=") for share in shares.split()):
+        rows.append(ProtocolRow(tuple(path.split(":")), int(packets * float(part)), int(size * float(part))))
     return rows + [ProtocolRow(("eth", f"unknown{number}"), 1, 60) for number in range(973)]

@@ -4,7 +4,7 @@ Everything in a report may come from a hostile capture. Templates escape by defa
 character can end the block, and the scripts use textContent only. The page's own policy allows exactly the scripts that
 it carries (by hash) and no connection at all, so that even a mistake here could not send anything anywhere.
 
-The service renders the same sections into its own pages: `environment()`, `body()`, `data_block()`, STATIC.
+A server adds its own policy beside that one, with a nonce if it likes.
 """
 
 from __future__ import annotations
@@ -14,20 +14,14 @@ import hashlib
 import importlib.util
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from pcap_analyzer.report import words
 from pcap_analyzer.report.definitions import DEFINITIONS
 from pcap_analyzer.report.model import Report
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-HERE = Path(__file__).parent
-TEMPLATES = HERE / "templates"
-STATIC = HERE / "static"
+STATIC = Path(__file__).parent / "static"
 TIMELINE_FLOWS = 30
 # Cannot come out of a report: escaping turns "<" into an entity, and the data block writes it as \u003c.
 SCRIPTS_HERE = "<!--scripts-->"
@@ -35,27 +29,21 @@ SCRIPTS_HERE = "<!--scripts-->"
 
 def render(report: Report, *, nonce: str | None = None) -> bytes:
     """The whole page. nonce: for a server whose Content-Security-Policy asks for one on every script."""
-    scripts = [_script("theme.js"), plotly_script() + b"\n" + _script("report.js")]
-    page = (
-        environment()
-        .get_template("report/page.html")
-        .render(
-            _context(report),
-            styles=styles(),
-            policy=_policy(_hash("theme.js"), _hash("report.js")),
-            theme_script=_script("theme.js").decode(),
-            nonce=nonce,
-            scripts_here=SCRIPTS_HERE,
-        )
+    # Imported late: a command that writes only JSON does not wait for the template engine.
+    from pcap_analyzer.export.environment import environment  # noqa: PLC0415
+
+    template = environment().get_template("report/page.html")
+    page = template.render(
+        _context(report),
+        styles=styles(),
+        policy=_policy(_theme_script(), _chart_script()),
+        theme_script=_theme_script().decode(),
+        nonce=nonce,
+        scripts_here=SCRIPTS_HERE,
     )
     head, tail = page.encode().split(SCRIPTS_HERE.encode())
     tag = f'<script nonce="{_attribute(nonce)}">'.encode() if nonce else b"<script>"
-    return b"".join((head, tag, scripts[1], b"</script>", tail))
-
-
-def body(report: Report) -> str:
-    """The report's sections alone, for a page of the service; add data_block(), styles and scripts there."""
-    return environment().get_template("report/body.html").render(_context(report))
+    return b"".join((head, tag, _chart_script(), b"</script>", tail))
 
 
 def data_block(report: Report) -> str:
@@ -70,27 +58,6 @@ def data_block(report: Report) -> str:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
-
-
-@cache
-def environment() -> Environment:
-    """Templates with escaping on, an error for an unknown name, and the words for numbers as filters."""
-    # Imported here: jinja2 takes as long to import as a small capture to analyse.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        auto_reload=False,
-    )
-    for word in (words.count, words.size, words.duration, words.moment, words.plural):
-        made.filters[word.__name__] = word
-    for word in (words.share, words.socket, words.bit_rate, words.packet_rate):
-        made.globals[word.__name__] = word
-    return made
 
 
 @cache
@@ -116,21 +83,21 @@ def plotly_script() -> bytes:
 
 
 @cache
-def _script(name: str) -> bytes:
-    return (STATIC / name).read_bytes()
+def _theme_script() -> bytes:
+    return (STATIC / "theme.js").read_bytes()
 
 
 @cache
-def _hash(name: str) -> str:
-    """The hash of a script element's text, as Content-Security-Policy wants it."""
-    text = plotly_script() + b"\n" + _script(name) if name == "report.js" else _script(name)
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
+def _chart_script() -> bytes:
+    return plotly_script() + b"\n" + (STATIC / "report.js").read_bytes()
 
 
-def _policy(*hashes: str) -> str:
+@cache
+def _policy(*scripts: bytes) -> str:
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts)
     # Plotly sets styles on elements and makes one style sheet: styles may be inline, scripts may not but for these.
     return (
-        f"default-src 'none'; script-src {' '.join(hashes)}; style-src 'unsafe-inline'; img-src data: blob:; "
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
 

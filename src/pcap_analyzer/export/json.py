@@ -15,5 +15,5 @@ def encode(report: Report) -> bytes:
 
 
 def decode(data: bytes) -> Report:
-    """The report that `encode` wrote. Raises msgspec.ValidationError if it is none; fields not known here are ignored."""
+    """The report that `encode` wrote; unknown fields are ignored. Raises msgspec.ValidationError if it is none."""
     return _decoder.decode(data)

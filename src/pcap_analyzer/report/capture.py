@@ -17,7 +17,7 @@ def capture_section(analysis: Analysis) -> CaptureSummary:
     timed = capture.first_ns is not None and capture.last_ns is not None
     return CaptureSummary(
         format=capture.format,
-        variant=capture.variant,
+        variant=plain(capture.variant),
         packets=capture.packets,
         bytes=capture.bytes,
         captured_bytes=capture.captured_bytes,

@@ -51,7 +51,7 @@ def _row(flow: Flow) -> FlowRow:
         handshake_network_ns=flow.handshake_network_ns,
         handshake_client_ns=flow.handshake_client_ns,
         initial_rtt_ns=flow.initial_rtt_ns,
-        conn_state=flow.conn_state,
+        conn_state=None if flow.conn_state is None else plain(flow.conn_state),
         history=plain(flow.history, 60),
         ended=flow.ended,
         client_flags=flow.client_flags,

@@ -59,11 +59,12 @@ def _dropped(analysis: Analysis) -> Remark | None:
     if not dropped:
         return None
     seen = dropped + analysis.capture.packets
+    few = 1_000 * dropped < seen
     text = (
         f"The capturing side lost {plural(dropped, 'packet')} ({share(dropped, seen)} of those it saw): "
         "what looks like loss on the network may be loss at the capture."
     )
-    return Remark(code="dropped", level="problem", text=text)
+    return Remark(code="dropped", level="caution" if few else "problem", text=text)
 
 
 def _skipped(analysis: Analysis) -> Remark | None:

@@ -6,6 +6,7 @@ import math
 
 from pcap_analyzer.analysis.model import Analysis, Histogram
 from pcap_analyzer.report.model import ConnState, Distribution, Ending, HandshakeCounts, TcpSummary
+from pcap_analyzer.report.text import plain
 
 MAX_BARS = 48
 
@@ -44,11 +45,11 @@ def tcp_section(analysis: Analysis) -> TcpSummary:
             unseen=totals.handshakes.unseen,
         ),
         conn_states=[
-            ConnState(state=state, flows=flows, meaning=CONN_STATES.get(state, ""))
+            ConnState(state=plain(state), flows=flows, meaning=CONN_STATES.get(state, ""))
             for state, flows in _most_first(totals.conn_states)
         ],
         endings=[
-            Ending(ended=ended, flows=flows, meaning=ENDINGS.get(ended, ""))
+            Ending(ended=plain(ended), flows=flows, meaning=ENDINGS.get(ended, ""))
             for ended, flows in _most_first(totals.ended)
         ],
         resets=totals.resets,

@@ -29,8 +29,10 @@ def bit_rate(octets: int, duration_ns: int) -> str:
 
 
 def packet_rate(packets: int, duration_ns: int) -> str:
-    """Packets over a time: 12500 in a second → 12.5 k/s. A duration of 0 has no rate: a dash."""
-    return _scaled(packets * SECOND / duration_ns, "/s") if duration_ns > 0 else "–"
+    """Packets over a time: 12500 in a second → 12.5 k packets/s. A duration of 0 has no rate: a dash."""
+    if duration_ns <= 0:
+        return "–"
+    return f"{_scaled(packets * SECOND / duration_ns, '').rstrip()}{SPACE}packets/s"
 
 
 def duration(ns: int | None) -> str:

@@ -17,7 +17,7 @@
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("soft") },
       margin: { l: narrow() ? 44 : 64, r: 12, t: 12, b: 40 },
       hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink"), size: 12 } },
-      legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", font: { size: 12 } },
+      legend: { orientation: "h", traceorder: "normal", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", font: { size: 12 } },
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
     };
     return Object.assign(base, more);
@@ -52,11 +52,10 @@
     };
     const area = (name, values, shade) => ({
       type: "scatter", mode: "lines", name, x, y: perSecond(values, 8), stackgroup: "bits", line: { width: 0.8, shape: "hv", color: colour(shade) },
-      fillcolor: `color-mix(in srgb, ${colour(shade)} 65%, transparent)`, hovertemplate: "%{y:.3s}bit/s",
+      fillcolor: fade(colour(shade), 0.6), hovertemplate: "%{y:.3s}bit/s",
     });
     const traces = [["TCP", tcp, "tcp"], ["UDP", udp, "udp"], ["other", other, "rest"]]
       .filter(([, values]) => values.some((value) => value > 0)).map(([name, values, shade]) => area(name, values, shade));
-    traces.forEach((trace) => { trace.fillcolor = fade(trace.line.color, 0.6); });
     traces.push({
       type: "scatter", mode: "lines", name: "packets", x, y: perSecond(packets, 1), yaxis: "y2", showlegend: false,
       line: { width: 1, shape: "hv", color: colour("ink") }, hovertemplate: "%{y:.3s}/s",
@@ -77,7 +76,8 @@
 
   const SHADES = { tcp: "tcp", udp: "udp", icmp: "c3", icmpv6: "c3", arp: "c3", sctp: "c4" };
   function protocols() {
-    const key = (path) => path.map((name) => name.replace(/\//g, "_")).join("/");
+    // "" is the centre; a name cannot hold a line feed.
+    const key = (path) => ["", ...path].join("\n");
     const own = new Map(data.protocols.map((row) => [key(row.path), row.bytes]));
     // Each sector gets what its children leave, so that the picture holds whatever the numbers are.
     data.protocols.forEach((row) => {
@@ -88,14 +88,18 @@
       const name = [...row.path].reverse().find((part) => part in SHADES);
       return name ? fade(colour(SHADES[name]), 0.85) : fade(colour("rest"), Math.max(0.25, 0.6 - 0.1 * row.path.length));
     };
+    const top = data.protocols.filter((row) => row.path.length === 1);
+    const all = ["all", ...["packets", "bytes"].map((column) => top.reduce((sum, row) => sum + row[column], 0))];
     const trace = {
       type: "sunburst", branchvalues: "remainder", sort: true, insidetextorientation: "horizontal",
-      ids: data.protocols.map((row) => key(row.path)),
-      labels: data.protocols.map((row) => label(row.path[row.path.length - 1])),
-      parents: data.protocols.map((row) => key(row.path.slice(0, -1))),
-      values: data.protocols.map((row) => Math.max(0, own.get(key(row.path)))),
-      customdata: data.protocols.map((row) => [label(row.path.join(" › ")), row.packets, row.bytes]),
-      marker: { colors: data.protocols.map(shade), line: { color: colour("card"), width: 1.5 } },
+      // Deep tunnels are reached by a click; all levels at once would be slivers.
+      maxdepth: 5,
+      ids: ["all", ...data.protocols.map((row) => key(row.path))],
+      labels: ["all", ...data.protocols.map((row) => label(row.path[row.path.length - 1]))],
+      parents: ["", ...data.protocols.map((row) => (row.path.length > 1 ? key(row.path.slice(0, -1)) : "all"))],
+      values: [0, ...data.protocols.map((row) => Math.max(0, own.get(key(row.path))))],
+      customdata: [all, ...data.protocols.map((row) => [label(row.path.join(" › ")), row.packets, row.bytes])],
+      marker: { colors: [colour("raised"), ...data.protocols.map(shade)], line: { color: colour("card"), width: 1.5 } },
       textfont: { color: colour("ink") }, leaf: { opacity: 1 },
       hovertemplate: "%{customdata[0]}<br>%{customdata[2]:.3s}B in %{customdata[1]:,} packets<extra></extra>",
     };
@@ -116,8 +120,8 @@
     const span = Math.max(...timed.map((flow) => flow.last_ns)) - start;
     const scale = timeScale(start, span);
     const socket = (address, port) => (port === null ? address : address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`);
-    const name = (flow) => label(`${socket(flow.client, flow.client_port)} → ${socket(flow.server, flow.server_port)}`);
-    const short = (text) => (text.length > 46 ? `${text.slice(0, 45)}…` : text);
+    const name = (flow) => `${socket(flow.client, flow.client_port)} → ${socket(flow.server, flow.server_port)}`;
+    const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
     const traces = ENDINGS.map(([title, shade, belongs]) => {
       const rows = timed.map((flow, row) => [flow, row]).filter(([flow]) => belongs(flow));
       return {
@@ -125,16 +129,15 @@
         // A flow of one packet still has to be seen.
         x: rows.map(([flow]) => scale.length(Math.max(flow.last_ns - flow.first_ns, span / 300))),
         marker: { color: colour(shade) }, width: 0.62,
-        customdata: rows.map(([flow]) => [name(flow), flow.client_bytes + flow.server_bytes, (flow.last_ns - flow.first_ns) / 1e9, label(flow.conn_state || flow.protocol_name)]),
+        customdata: rows.map(([flow]) => [label(name(flow)), flow.client_bytes + flow.server_bytes, (flow.last_ns - flow.first_ns) / 1e9, label(flow.conn_state || flow.protocol_name)]),
         hovertemplate: "%{customdata[0]}<br>%{customdata[3]}, %{customdata[1]:.3s}B in %{customdata[2]:.3~s}s<extra></extra>",
       };
     }).filter((trace) => trace.y.length);
-    const ticks = narrow() ? { showticklabels: false } : {
-      tickmode: "array", tickvals: timed.map((_, row) => row), ticktext: timed.map((flow) => short(name(flow))), tickfont: { size: 11 },
-    };
+    const who = (flow) => label(narrow() ? short(flow.service || flow.protocol_name, 12) : short(name(flow), 46));
+    const ticks = { tickmode: "array", tickvals: timed.map((_, row) => row), ticktext: timed.map(who), tickfont: { size: 11 } };
     return [traces, layout(90 + 17 * timed.length, {
       showlegend: true, barmode: "overlay", hovermode: "closest", bargap: 0.3, margin: { l: narrow() ? 8 : 64, r: 12, t: 12, b: 40 },
-      xaxis: axis(scale.axis), yaxis: axis(Object.assign({ range: [-0.7, timed.length - 0.3], showgrid: false, zeroline: false, fixedrange: true }, ticks)),
+      xaxis: axis(Object.assign({ range: [scale.at(start), scale.at(start + span * 1.01)] }, scale.axis)), yaxis: axis(Object.assign({ range: [-0.7, timed.length - 0.3], showgrid: false, zeroline: false, fixedrange: true }, ticks)),
     })];
   }
 
@@ -150,7 +153,7 @@
     };
     const traces = [["SYN → SYN/ACK", "network", "tcp"], ["SYN/ACK → ACK", "client", "c3"]].map(curve).filter(Boolean);
     return traces.length ? [traces, layout(250, {
-      showlegend: true, xaxis: axis({ type: "log", tickformat: "~s", ticksuffix: "s", nticks: 8 }), yaxis: axis({ title: { text: "flows" }, rangemode: "tozero" }),
+      showlegend: true, xaxis: axis({ type: "log", tickformat: "~s", ticksuffix: "s", dtick: 1 }), yaxis: axis({ title: { text: "flows" }, rangemode: "tozero" }),
     })] : null;
   }
 
@@ -190,13 +193,13 @@
       return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
     };
     const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true }));
+    if (table.tBodies[0].rows.length < 3) return;
     [...table.tHead.rows[0].cells].forEach((heading, column) => {
       const button = document.createElement("button");
       button.type = "button";
-      button.className = "sort";
+      button.className = "sort"; // its arrow is drawn by the style sheet
       button.setAttribute("aria-label", `Sort by ${heading.textContent.trim()}`);
-      button.textContent = heading.querySelector("a") ? " ⇅" : heading.textContent;
-      if (heading.querySelector("a")) heading.append(button); else heading.replaceChildren(button);
+      heading.append(button);
       button.addEventListener("click", () => {
         const down = heading.getAttribute("aria-sort") !== "descending";
         const rows = [...table.tBodies[0].rows].sort((a, b) => compare(value(a, column), value(b, column)) * (down ? -1 : 1));
@@ -216,8 +219,14 @@
     button.textContent = "copy";
     button.setAttribute("aria-label", `Copy the filter ${code.textContent}`);
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(code.textContent);
-      button.textContent = "copied";
+      try {
+        await navigator.clipboard.writeText(code.textContent);
+        button.textContent = "copied";
+      } catch (error) {
+        // A framed page may not write to the clipboard: leave the filter selected for the reader's own copy.
+        getSelection().selectAllChildren(code);
+        button.textContent = "selected";
+      }
       setTimeout(() => { button.textContent = "copy"; }, 1500);
     });
     code.after(button);
