@@ -12,11 +12,13 @@ name in `reasons`; all others count against us.
 from pcap_analyzer.comparison.expected import COLUMNS
 from pcap_analyzer.comparison.matching import compare, compare_with_golden, compare_with_tshark
 from pcap_analyzer.comparison.model import ColumnAgreement, Comparison, Difference
+from pcap_analyzer.comparison.streams import SAME_STREAMS
 from pcap_analyzer.comparison.text import as_json, as_text
 from pcap_analyzer.comparison.tshark import TsharkError
 
 __all__ = [
     "COLUMNS",
+    "SAME_STREAMS",
     "ColumnAgreement",
     "Comparison",
     "Difference",

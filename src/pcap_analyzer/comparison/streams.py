@@ -1,32 +1,42 @@
-"""Stream numbers where tshark splits one conversation into two: all later numbers are shifted, and mean the same."""
+"""Stream numbers that differ from tshark's by a shift: the same packets form the same streams.
+
+Some of tshark's application dissectors open conversations of their own, which take numbers that no flow of ours has.
+All later numbers are then shifted. Which packets belong together is still compared exactly.
+"""
 from __future__ import annotations
 
 from bisect import bisect_left
 
 from pcap_analyzer.comparison.layers import TsharkPacket
 
-# Dissectors that open a conversation of their own for endpoints that already have one.
+# Layers that open a second conversation between endpoints that already have one.
 SPLITTING = {
     "snmp": "tshark opens a second stream for SNMP",
-    "fr": "tshark opens a stream for each Frame Relay circuit",
+    "rtp": "tshark opens a second stream for announced media",
+    "rtcp": "tshark opens a second stream for announced media",
 }
+# Layers that use up a number which no packet of the capture gets.
+SKIPPING = {"socks": "tshark numbers the connection behind a SOCKS proxy"}
+SAME_STREAMS = frozenset({*SPLITTING.values(), *SKIPPING.values()})
 
 
 class StreamNumbers:
-    """The streams that only tshark has, so far; of one protocol, in order of frames."""
+    """The numbers that only tshark has, so far; of one protocol, in order of frames."""
 
     def __init__(self) -> None:
         self._ours = -1  # highest numbers seen so far
         self._theirs = -1
-        self._extra: list[int] = []  # tshark's numbers of split streams, ascending
-        self._same: dict[int, int] = {}  # each of them → our number of the same stream
+        self._extra: list[int] = []  # tshark's numbers without a counterpart, ascending
+        self._same: dict[int, int] = {}  # those of split streams → our number
+        self._skipping: str | None = None  # a layer that may have used up a number since the last new stream
         self._reason: str | None = None
 
     def observe(self, packet: TsharkPacket, ours: int | None, theirs: int | None) -> str | None:
-        """Take note of one packet; the reason when its numbers differ by splits alone, None for any other outcome."""
+        """Take note of one packet; the reason when its numbers differ by a shift alone, None for any other outcome."""
         if ours is None or theirs is None:
             return None
         self._note_split(packet, ours, theirs)
+        self._note_skip(packet, ours, theirs)
         self._ours, self._theirs = max(self._ours, ours), max(self._theirs, theirs)
         if not self._extra or ours == theirs:
             return None
@@ -34,11 +44,24 @@ class StreamNumbers:
         return self._reason if ours == same else None
 
     def _note_split(self, packet: TsharkPacket, ours: int, theirs: int) -> None:
-        """A number that is new to tshark and known to us is a split, if the layers explain one."""
-        if theirs <= self._theirs or ours > self._ours:
-            return
-        reasons = [SPLITTING[name] for name in packet.layers if name in SPLITTING]
-        if reasons:
+        """A number that is new to tshark and known to us is a split, if a layer explains one."""
+        reason = _first(SPLITTING, packet)
+        if reason and theirs > self._theirs and ours <= self._ours:
             self._extra.append(theirs)
             self._same[theirs] = ours
-            self._reason = reasons[0]
+            self._reason = reason
+
+    def _note_skip(self, packet: TsharkPacket, ours: int, theirs: int) -> None:
+        """A new stream for both, to which tshark gives a later number than the next, if a layer before explains it."""
+        if theirs > self._theirs and ours > self._ours:
+            skipped = (theirs - self._theirs) - (ours - self._ours)
+            if self._skipping and skipped > 0:
+                self._extra.extend(range(theirs - skipped, theirs))
+                self._reason = self._skipping
+            self._skipping = None
+        self._skipping = _first(SKIPPING, packet) or self._skipping
+
+
+def _first(reasons: dict[str, str], packet: TsharkPacket) -> str | None:
+    """The reason of the first layer that has one."""
+    return next((reasons[name] for name in packet.layers if name in reasons), None)
