@@ -724,7 +724,7 @@ cdef class Scanner:
     def intervals(self):
         """(start ns, width ns, bytes of (n, 5) uint64: packets, bytes, payload, TCP bytes, UDP bytes); after counters()."""
         intervals = &self.scan.workers[0].counters.intervals
-        width = FIRST_WIDTH_NS << intervals.shift
+        width = <uint64_t>FIRST_WIDTH_NS << intervals.shift
         return intervals.start, width, (<char*>intervals.buckets)[:intervals.used * sizeof(bucket_t)]
 
     def paths(self):
