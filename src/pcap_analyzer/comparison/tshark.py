@@ -86,10 +86,8 @@ class TsharkRun:
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """Nobody's preferences, UTC, and nothing else that could change what tshark says."""
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
-    return {**kept, "HOME": folder, "XDG_CONFIG_HOME": folder, "WIRESHARK_CONFIG_DIR": folder, "LC_ALL": "C.UTF-8",
-            "TZ": "UTC"}
+    """Nobody's preferences, UTC, and nothing of our own environment that could change what tshark says."""
+    return {"HOME": folder, "XDG_CONFIG_HOME": folder, "WIRESHARK_CONFIG_DIR": folder, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 def packet_of(line: str) -> TsharkPacket | None:
