@@ -1,0 +1,119 @@
+"""Stream numbers as Wireshark 4.0 gives them, and our own flows, from packets in the order of the file.
+
+Every TCP and UDP header of a frame takes part, outermost first, those in tunnels and in ICMP errors too. The newest
+stream of an address and port pair gets every later packet of it.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .packets import ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE, Header, Packet
+
+SYN, ACK = 2, 16
+Side = tuple[bytes, int]
+
+
+@dataclass
+class Stream:
+    """A number, and the initial sequence number of either direction where it is known."""
+
+    number: int
+    base: dict[Side, int] = field(default_factory=dict)
+
+
+class Streams:
+    """Numbers for the headers of one capture."""
+
+    def __init__(self) -> None:
+        self.newest: dict[tuple[object, ...], Stream] = {}
+        self.counts = {TCP: 0, UDP: 0}
+
+    def number(self, header: Header) -> int:
+        """The stream number of a header, opening a stream where Wireshark does."""
+        sender, receiver = _sides(header)
+        key = (header.protocol, header.ip_version, *sorted((sender, receiver)))
+        stream = self.newest.get(key)
+        if stream is None:
+            stream = self._open(key, header.protocol)
+        if header.protocol == UDP:
+            return stream.number
+        base = stream.base.get(sender)
+        kind = header.flags & (SYN | ACK)
+        # FIN and RST, whether set here or seen before, change nothing in 4.0.
+        if base is not None and base != header.seq:
+            if kind == SYN:
+                stream = self._open(key, TCP)
+            elif kind == SYN | ACK:
+                stream.base[sender] = header.seq  # marked as a reused port, and yet the same stream
+        if header.analysed:
+            stream.base.setdefault(sender, header.seq if header.flags & SYN else (header.seq - 1) & 0xFFFFFFFF)
+            if header.flags & ACK:
+                stream.base.setdefault(receiver, (header.ack - 1) & 0xFFFFFFFF)
+        return stream.number
+
+    def _open(self, key: tuple[object, ...], protocol: int) -> Stream:
+        stream = self.newest[key] = Stream(self.counts[protocol])
+        self.counts[protocol] += 1
+        return stream
+
+
+def _sides(header: Header) -> tuple[Side, Side]:
+    return (header.src, header.src_port), (header.dst, header.dst_port)
+
+
+class FlowRow(NamedTuple):
+    """What the flow columns of a packet say."""
+
+    flow_id: int | None
+    stream: int | None
+    from_client: bool | None
+
+
+class Flows:
+    """Our flows: a TCP or UDP flow is a stream, others go by addresses, protocol and what else tells them apart."""
+
+    def __init__(self) -> None:
+        self.streams = Streams()
+        self.flows: dict[object, tuple[int, tuple[bytes, int]]] = {}
+
+    def row(self, packet: Packet) -> FlowRow:
+        """Number every header of the packet, and place the packet in its flow."""
+        own, stream = None, None
+        for header in packet.headers:
+            number = self.streams.number(header)
+            if header.own:
+                own, stream = header, number
+        key = self._key(packet, own, stream)
+        if key is None:
+            return FlowRow(None, stream, None)
+        assert packet.src is not None and packet.dst is not None
+        sender, receiver = (packet.src, packet.src_port or 0), (packet.dst, packet.dst_port or 0)
+        if key not in self.flows:
+            self.flows[key] = len(self.flows), _client(sender, receiver, own)
+        flow_id, client = self.flows[key]
+        return FlowRow(flow_id, stream, sender == client)
+
+    @staticmethod
+    def _key(packet: Packet, own: Header | None, stream: int | None) -> object:
+        if own is not None:
+            return own.protocol, stream
+        if packet.ip_version is None or packet.src is None or packet.dst is None:
+            return None
+        # A TCP or UDP packet without a stream number belongs to no flow, later fragments to one of addresses.
+        addresses = tuple(sorted((packet.src, packet.dst)))
+        if packet.protocol in (TCP, UDP, UDPLITE):
+            return None
+        if packet.protocol == SCTP and packet.src_port is not None:
+            return SCTP, *sorted(((packet.src, packet.src_port), (packet.dst, packet.dst_port)))
+        if packet.protocol in (ICMP, ICMPV6) and packet.icmp_type is not None:
+            echo = {ICMP: (0, 8), ICMPV6: (128, 129)}[packet.protocol]
+            return packet.protocol, addresses, packet.icmp_id if packet.icmp_type in echo else None
+        return packet.protocol, addresses
+
+
+def _client(sender: Side, receiver: Side, own: Header | None) -> Side:
+    """Who is the client, decided on the first packet: the SYN's sender, else the higher port, else the first sender."""
+    if own is not None and own.protocol == TCP and own.flags & SYN:
+        return receiver if own.flags & ACK else sender
+    return receiver if receiver[1] > sender[1] else sender
