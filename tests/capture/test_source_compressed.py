@@ -122,6 +122,16 @@ def test_a_wrong_checksum_costs_no_more_than_the_last_step():
     assert "checksum" in source.damage
 
 
+@pytest.mark.parametrize("before", [b"", gzip.compress(noise(50_000))])
+def test_a_wrong_checksum_of_a_small_member_costs_one_byte(before):
+    data = noise(300_000)
+    packed = bytearray(gzip.compress(data))
+    packed[-8] ^= 1
+    source = open_source(io.BytesIO(before + packed))
+    assert drain(source).endswith(data[-1000:-1])
+    assert "checksum" in source.damage
+
+
 def test_compressed_data_in_compressed_data_is_refused():
     with pytest.raises(CaptureError, match="compressed twice, gzip inside zstd: decompress it once"):
         open_source(io.BytesIO(zstd.compress(gzip.compress(PCAP))))
@@ -143,7 +153,6 @@ def test_a_decompression_bomb_ends_at_the_ratio():
 
 
 def test_decompressed_bytes_can_be_limited():
-    source = open_source(io.BytesIO(gzip.compress(noise(5000))), limits=Limits(max_output=4999))
     with pytest.raises(CaptureError, match="stream holds more than 4999 bytes"):
-        drain(source)
+        open_source(io.BytesIO(gzip.compress(noise(5000))), limits=Limits(max_output=4999))
     assert len(drain(open_source(io.BytesIO(gzip.compress(noise(5000))), limits=Limits(max_output=5000)))) == 5000

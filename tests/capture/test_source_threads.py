@@ -13,7 +13,7 @@ import pytest
 
 from pcap_analyzer.capture.source import open_source
 from pcap_analyzer.errors import Cancelled, CaptureError
-from tests.capture.windows import PCAP, closing, small_stream
+from tests.capture.windows import PCAP, closing, drain, small_stream
 
 
 class Broken:
