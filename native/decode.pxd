@@ -8,10 +8,10 @@ from libc.string cimport memcpy, memset
 
 from cursor cimport cursor_t, enter, note_outer_transport, unknown
 from link cimport (
-    LINK_ETHERNET, layer_of_link_type, read_arcnet, read_avs, read_chdlc, read_cisco_metadata, read_clip, read_ethernet,
-    read_fddi, read_frame_relay, read_ipnet, read_ipoib, read_llc, read_mpls, read_nflog, read_null, read_pktap, read_ppi,
-    read_ppp, read_pppoe, read_prism, read_pseudowire, read_radiotap, read_raw, read_sll, read_user_dlt, read_vlan,
-    read_wlan,
+    is_avs, is_chdlc, is_ppp, layer_of_link_type, read_arcnet, read_avs, read_chdlc, read_cisco_metadata, read_clip,
+    read_enc, read_ethernet, read_fddi, read_frame_relay, read_ipnet, read_ipoib, read_llc, read_mpls, read_nflog,
+    read_null, read_pflog, read_pktap, read_ppi, read_ppp, read_pppoe, read_prism, read_pseudowire, read_radiotap,
+    read_raw, read_sll, read_user_dlt, read_vlan, read_wlan,
 )
 from network cimport read_ah, read_arp, read_ipv4, read_ipv6
 from packet cimport (
@@ -19,17 +19,16 @@ from packet cimport (
     NO_EXTRA, NO_SCALE, NO_VLAN, decode_status_t, decoder_t, packet_t,
 )
 from paths cimport (
-    KIND_LINK_TYPE, NAME_8021AD, NAME_AH, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_CHDLC, NAME_CLIP, NAME_CMD, NAME_ERSPAN,
+    KIND_LINK_TYPE, NAME_8021AD, NAME_AH, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_CHDLC, NAME_CLIP, NAME_CMD, NAME_ENC, NAME_ERSPAN,
     NAME_ETH, NAME_ETHERIP, NAME_FDDI, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP, NAME_GTPPRIME, NAME_ICMP, NAME_ICMPV6,
     NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_L2TP, NAME_LLC, NAME_MPLS, NAME_NFLOG, NAME_NONE, NAME_NSH,
-    NAME_NULL, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES, NAME_PRISM, NAME_PW_CONTROL, NAME_PW_ETH, NAME_RADIOTAP,
+    NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES, NAME_PRISM, NAME_PW_CONTROL, NAME_PW_ETH, NAME_RADIOTAP,
     NAME_RAW, NAME_SCTP, NAME_SLL, NAME_TCP, NAME_TEREDO, NAME_UDP, NAME_UDPLITE, NAME_USER_DLT, NAME_VLAN, NAME_VXLAN,
     NAME_WLAN, ROOT,
 )
 from transport cimport read_icmp, read_icmpv6, read_sctp, read_tcp, read_udp
 from tunnel cimport (
-    read_erspan, read_etherip, read_geneve, read_gre, read_gtp, read_gtp_prime, read_l2tp, read_nsh, read_teredo,
-    read_vxlan,
+    GTP_TYPE, read_erspan, read_etherip, read_geneve, read_gre, read_gtp, read_l2tp, read_nsh, read_teredo, read_vxlan,
 )
 
 cdef enum:
@@ -78,32 +77,47 @@ cdef inline decode_status_t read_layer(cursor_t* cursor, packet_t* packet, uint3
     elif name == NAME_VXLAN: return read_vxlan(cursor, packet)
     elif name == NAME_GENEVE: return read_geneve(cursor, packet)
     elif name == NAME_GTP: return read_gtp(cursor, packet)
-    elif name == NAME_GTPPRIME: return read_gtp_prime(cursor, packet)
     elif name == NAME_TEREDO: return read_teredo(cursor, packet)
     elif name == NAME_L2TP: return read_l2tp(cursor, packet)
     elif name == NAME_NSH: return read_nsh(cursor, packet)
     elif name == NAME_CMD: return read_cisco_metadata(cursor, packet)
     elif name == NAME_ETHERIP: return read_etherip(cursor, packet)
+    elif name == NAME_ENC: return read_enc(cursor, packet)
+    elif name == NAME_PFLOG: return read_pflog(cursor, packet)
     return DECODE_UNSUPPORTED
 
 
 cdef inline uint32_t shown_from(uint32_t name) noexcept nogil:
     """Bytes of a header that tshark reads before the layer appears in its hierarchy."""
     if name == NAME_TCP or name == NAME_UDP or name == NAME_UDPLITE: return 4
-    elif name == NAME_SCTP: return 12
     elif name == NAME_ETH: return 14
-    return 0
+    elif name == NAME_SCTP: return 12
+    elif name == NAME_ICMP: return 6
+    return 1
 
 
 cdef inline void show(cursor_t* cursor, uint32_t name) noexcept nogil:
     """Take the step down the path that tshark takes for a layer."""
-    if name == NAME_GTP or name == NAME_GTPPRIME:
-        # The protocol type bit decides, not the port.
-        name = NAME_GTPPRIME if cursor.view.size != 0 and not cursor.view.data[0] & 0x10 else NAME_GTP
+    if cursor.view.size < shown_from(name):
+        if cursor.path == ROOT and name != NAME_ETH:
+            enter(cursor, name)
+    else:
+        enter_as_shown(cursor, name)
+
+
+cdef inline void enter_as_shown(cursor_t* cursor, uint32_t name) noexcept nogil:
+    """Where the bytes contradict the name that announced them, tshark shows what they are."""
+    cdef uint8_t first = cursor.view.data[0]
+    if name == NAME_GTP and not first & GTP_TYPE:
+        name = NAME_GTPPRIME
+    elif name == NAME_PRISM and is_avs(&cursor.view):
+        name = NAME_AVS
     elif name == NAME_PW_ETH:
         enter(cursor, NAME_PW_CONTROL)
-    if cursor.view.size >= shown_from(name):
-        enter(cursor, name)
+    elif (name == NAME_IP and first >> 4 == 6) or (name == NAME_PPP and is_chdlc(&cursor.view)) \
+            or (name == NAME_NULL and is_ppp(&cursor.view)):
+        return
+    enter(cursor, name)
 
 
 cdef inline decode_status_t read_layers(cursor_t* cursor, packet_t* packet) noexcept nogil:

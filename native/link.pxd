@@ -7,9 +7,10 @@ from packet cimport (
 )
 from paths cimport (
     KIND_ARCNET, KIND_ETHERTYPE, KIND_FAMILY, KIND_LINK_TYPE, KIND_LLC_OUI, KIND_LLC_SAP, KIND_NLPID, KIND_PPP,
-    KIND_WLAN, NAME_8021AD, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_CHDLC, NAME_CLIP, NAME_CMD, NAME_ETH, NAME_FDDI,
+    KIND_WLAN, NAME_8021AD, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_CHDLC, NAME_CLIP, NAME_CMD, NAME_ENC, NAME_ETH,
+    NAME_FDDI,
     NAME_FR, NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_LLC, NAME_MPLS, NAME_NFLOG, NAME_NONE, NAME_NSH,
-    NAME_NULL, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES, NAME_PRISM, NAME_PW_CONTROL, NAME_PW_ETH, NAME_RADIOTAP,
+    NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES, NAME_PRISM, NAME_PW_CONTROL, NAME_PW_ETH, NAME_RADIOTAP,
     NAME_RAW, NAME_SLL, NAME_USER_DLT, NAME_VLAN, NAME_WLAN, NAME_WLAN_RADIO,
 )
 from wire cimport be16, be32, clamp, has, le16, le32, skip, view_t
@@ -23,6 +24,7 @@ cdef enum:
     LINK_ATM_RFC1483_BSD = 11
     LINK_RAW_BSD = 12
     LINK_RAW_OPENBSD = 14
+    LINK_ATM_CLIP_BSD = 18
     LINK_ATM_CLIP_LINUX = 19
     LINK_PPP_HDLC = 50
     LINK_PPP_ETHER = 51
@@ -33,7 +35,9 @@ cdef enum:
     LINK_ATM_CLIP = 106
     LINK_FRELAY = 107
     LINK_LOOP = 108
+    LINK_ENC = 109
     LINK_SLL = 113
+    LINK_PFLOG = 117
     LINK_PRISM = 119
     LINK_RADIOTAP = 127
     LINK_ARCNET_LINUX = 129
@@ -61,7 +65,6 @@ cdef enum:
     ETHERTYPE_QINQ_OLD = 0x9100
     ETHERTYPE_8021AD = 0x88A8
     ETHERTYPE_IPV6 = 0x86DD
-    ETHERTYPE_PPP = 0x880B
     ETHERTYPE_MPLS = 0x8847
     ETHERTYPE_MPLS_UPPER = 0x8848
     ETHERTYPE_PPPOE = 0x8864
@@ -92,12 +95,15 @@ cdef inline uint32_t layer_of_link_type(uint32_t link_type) noexcept nogil:
     elif link_type == LINK_PPI: return NAME_PPI
     elif link_type == LINK_FDDI: return NAME_FDDI
     elif link_type == LINK_ARCNET_BSD or link_type == LINK_ARCNET_LINUX: return NAME_ARCNET
-    elif link_type == LINK_ATM_CLIP or link_type == LINK_ATM_CLIP_LINUX: return NAME_CLIP
+    elif link_type == LINK_ATM_CLIP or link_type == LINK_ATM_CLIP_LINUX or link_type == LINK_ATM_CLIP_BSD:
+        return NAME_CLIP
     elif link_type == LINK_ATM_RFC1483 or link_type == LINK_ATM_RFC1483_BSD: return NAME_LLC
     elif link_type == LINK_IPNET: return NAME_IPNET
     elif link_type == LINK_IPOIB: return NAME_IPOIB
     elif link_type == LINK_NFLOG: return NAME_NFLOG
     elif link_type == LINK_PKTAP: return NAME_PKTAP
+    elif link_type == LINK_PFLOG: return NAME_PFLOG
+    elif link_type == LINK_ENC: return NAME_ENC
     elif LINK_USER_FIRST <= link_type <= LINK_USER_LAST: return NAME_USER_DLT
     return NAME_NONE
 
@@ -111,7 +117,6 @@ cdef inline uint32_t layer_of_ethertype(uint32_t ethertype) noexcept nogil:
     elif ethertype == ETHERTYPE_ARP or ethertype == ETHERTYPE_RARP: return NAME_ARP
     elif ethertype == ETHERTYPE_MPLS or ethertype == ETHERTYPE_MPLS_UPPER: return NAME_MPLS
     elif ethertype == ETHERTYPE_PPPOE: return NAME_PPPOES
-    elif ethertype == ETHERTYPE_PPP: return NAME_PPP
     elif ethertype == ETHERTYPE_ETHERNET: return NAME_ETH
     elif ethertype == ETHERTYPE_NSH: return NAME_NSH
     elif ethertype == ETHERTYPE_CMD: return NAME_CMD
@@ -233,11 +238,19 @@ cdef inline decode_status_t read_pppoe(cursor_t* cursor, packet_t* packet) noexc
     return DECODE_OK
 
 
+cdef inline bint is_chdlc(const view_t* view) noexcept nogil:
+    """Whether Cisco HDLC stands where PPP was announced: its two addresses are no PPP protocols."""
+    return view.size != 0 and (view.data[0] == 0x0F or view.data[0] == 0x8F)
+
+
 cdef inline decode_status_t read_ppp(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """PPP, RFC 1661, with or without address and control (RFC 1662) and with a protocol field of one byte or two."""
     cdef view_t* view = &cursor.view
     cdef uint32_t protocol
     cursor.layer = LAYER_LINK
+    if is_chdlc(view):
+        cursor.next = NAME_CHDLC
+        return DECODE_OK
     if has(view, 2) and be16(view.data) == 0xFF03:
         skip(view, 2)
     if not has(view, 1):
@@ -262,6 +275,26 @@ cdef inline decode_status_t read_ppp(cursor_t* cursor, packet_t* packet) noexcep
     return DECODE_OK
 
 
+cdef inline decode_status_t follow_sap(cursor_t* cursor, uint32_t sap, uint32_t length) noexcept nogil:
+    """What an LLC service access point announces behind a header of `length` bytes."""
+    cdef view_t* view = &cursor.view
+    if sap != 0x06 and sap != 0xFE:
+        return unknown(cursor, KIND_LLC_SAP, sap, LAYER_NETWORK)
+    if not has(view, length + 1):
+        return lacking(view, length + 1)
+    skip(view, length)
+    if sap == 0x06:
+        cursor.next = NAME_IP
+        return DECODE_OK
+    # Routed ISO protocols name themselves by an NLPID (RFC 2684 section 5.1).
+    length = view.data[0]
+    if length != 0xCC and length != 0x8E:
+        return unknown(cursor, KIND_NLPID, length, LAYER_NETWORK)
+    skip(view, 1)
+    cursor.next = NAME_IP if length == 0xCC else NAME_IPV6
+    return DECODE_OK
+
+
 cdef inline decode_status_t read_llc(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """IEEE 802.2 LLC, with SNAP behind it where both SAPs say so."""
     cdef view_t* view = &cursor.view
@@ -273,13 +306,7 @@ cdef inline decode_status_t read_llc(cursor_t* cursor, packet_t* packet) noexcep
     # Unnumbered frames have one control byte, all others two.
     length = 3 if view.data[2] & 3 == 3 else 4
     if sap != SNAP_SAP or view.data[1] & 0xFE != SNAP_SAP:
-        if sap != 0x06:
-            return unknown(cursor, KIND_LLC_SAP, sap, LAYER_NETWORK)
-        if not has(view, length):
-            return lacking(view, length)
-        skip(view, length)
-        cursor.next = NAME_IP
-        return DECODE_OK
+        return follow_sap(cursor, sap, length)
     length += 5
     if not has(view, length):
         return lacking(view, length)
@@ -289,7 +316,10 @@ cdef inline decode_status_t read_llc(cursor_t* cursor, packet_t* packet) noexcep
     if oui == 0x000000 or oui == 0x0000F8:
         return follow_ethertype(cursor, kind)
     if oui == 0x0080C2 and (kind == 1 or kind == 7):
-        # A bridged frame (RFC 2684); tshark skips no padding here.
+        # A bridged frame behind two bytes of padding (RFC 2684 section 5.2).
+        if not has(view, 2):
+            return lacking(view, 2)
+        skip(view, 2)
         cursor.next = NAME_ETH
         return DECODE_OK
     return unknown(cursor, KIND_LLC_OUI, oui, LAYER_NETWORK)
@@ -311,35 +341,43 @@ cdef inline decode_status_t read_sll(cursor_t* cursor, packet_t* packet) noexcep
     return follow_ethertype(cursor, kind)
 
 
-cdef inline decode_status_t read_null(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """BSD loopback: an address family in the capturing host's byte order (NULL) or big-endian (LOOP).
-
-    IPv6 has another number on every BSD: 24 NetBSD, 28 FreeBSD, 30 macOS, 10 Linux, 23 Windows, 26 Solaris.
-    """
-    cdef view_t* view = &cursor.view
-    cdef uint32_t family
-    cursor.layer = LAYER_LINK
-    if not has(view, 4):
-        return lacking(view, 4)
-    if be16(view.data) == 0xFF03:
-        cursor.next = NAME_PPP
-        return DECODE_OK
-    family = be32(view.data)
-    if family >> 16:
-        # No family needs more than 16 bits: the other byte order, or a 16-bit field in front (IRIX).
-        family = le32(view.data)
-        if family >> 16:
-            family = be16(view.data)
-    skip(view, 4)
+cdef inline decode_status_t follow_bsd_family(cursor_t* cursor, uint32_t family) noexcept nogil:
+    """What a BSD address family announces; some systems put an ethertype in its place."""
     if family == 2:
         cursor.next = NAME_IP
-    elif family == 10 or family == 23 or family == 24 or family == 26 or family == 28 or family == 30:
+    elif family == 24 or family == 28 or family == 30:
         cursor.next = NAME_IPV6
     elif family >= ETHERTYPE_FIRST:
         return follow_ethertype(cursor, family)
     else:
         return unknown(cursor, KIND_FAMILY, family, LAYER_NETWORK)
     return DECODE_OK
+
+
+cdef inline bint is_ppp(const view_t* view) noexcept nogil:
+    """Whether a PPP frame with address and control stands where loopback or raw IP was announced (old Linux)."""
+    return has(view, 2) and be16(view.data) == 0xFF03
+
+
+cdef inline decode_status_t read_null(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """BSD loopback: an address family in the capturing host's byte order (NULL) or big-endian (LOOP).
+
+    IPv6 has another number on every BSD: 24 NetBSD and OpenBSD, 28 FreeBSD, 30 macOS.
+    """
+    cdef view_t* view = &cursor.view
+    cdef uint32_t family
+    cursor.layer = LAYER_LINK
+    if not has(view, 4):
+        return lacking(view, 4)
+    if is_ppp(view):
+        cursor.next = NAME_PPP
+        return DECODE_OK
+    family = be32(view.data)
+    if family >> 16:
+        # No family needs more than 16 bits: a 16-bit field in front (IRIX), or the other byte order.
+        family = family >> 16 if family < 0x00060000 else le32(view.data) & 0xFFFF
+    skip(view, 4)
+    return follow_bsd_family(cursor, family)
 
 
 cdef inline decode_status_t read_raw(cursor_t* cursor, packet_t* packet) noexcept nogil:
@@ -352,6 +390,8 @@ cdef inline decode_status_t read_raw(cursor_t* cursor, packet_t* packet) noexcep
         cursor.next = NAME_IP
     elif view.data[0] >> 4 == 6:
         cursor.next = NAME_IPV6
+    elif is_ppp(view):
+        cursor.next = NAME_PPP
     else:
         return DECODE_UNSUPPORTED
     return DECODE_OK
@@ -445,7 +485,7 @@ cdef inline decode_status_t read_arcnet(cursor_t* cursor, packet_t* packet) noex
         return lacking(view, length)
     protocol = view.data[length - 1]
     skip(view, length)
-    if protocol == 212 or protocol == 213 or protocol == 214:
+    if protocol == 212 or protocol == 213 or protocol == 214 or protocol == 196:
         length = 3
         if packet.link_type != LINK_ARCNET_LINUX and has(view, 1) and view.data[0] == 0xFF:
             length = 7
@@ -466,14 +506,16 @@ cdef inline decode_status_t read_arcnet(cursor_t* cursor, packet_t* packet) noex
 
 
 cdef inline decode_status_t read_ipnet(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """Solaris IP observability: 24 bytes, the second is the address family."""
+    """Solaris IP observability: 24 bytes, among them the address family and the packet's length."""
     cdef view_t* view = &cursor.view
-    cdef uint32_t family
+    cdef uint32_t family, length
     cursor.layer = LAYER_LINK
     if not has(view, 24):
         return lacking(view, 24)
     family = view.data[1]
+    length = be32(view.data + 4)
     skip(view, 24)
+    clamp(view, length)
     if family == 2:
         cursor.next = NAME_IP
     elif family == 26:
@@ -571,8 +613,8 @@ cdef inline decode_status_t read_wlan(cursor_t* cursor, packet_t* packet) noexce
     if control & 0x40:
         return DECODE_OK    # null function: no data
     quality = view.data[24 + (6 if flags & 3 == 3 else 0)] if control & 0x80 else 0
-    if flags & 0x40 or quality & 0x80:
-        # Encrypted, or several packets in one frame (A-MSDU).
+    if flags & 0x40:
+        # Encrypted.
         return unknown(cursor, KIND_WLAN, (control & 0x0C) << 2 | control >> 4, LAYER_LINK)
     if cursor.pad:
         length = (length + 3) & 0xFC
@@ -580,6 +622,20 @@ cdef inline decode_status_t read_wlan(cursor_t* cursor, packet_t* packet) noexce
             return lacking(view, length)
     skip(view, length)
     cursor.next = NAME_LLC
+    if quality & 0x80:
+        return read_subframe(cursor)
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_subframe(cursor_t* cursor) noexcept nogil:
+    """Of several packets in one frame (A-MSDU) the first: two addresses and a length stand before it."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t length
+    if not has(view, 14):
+        return lacking(view, 14)
+    length = be16(view.data + 12)
+    skip(view, 14)
+    clamp(view, length)
     return DECODE_OK
 
 
@@ -617,6 +673,11 @@ cdef inline decode_status_t follow_wlan_radio(cursor_t* cursor) noexcept nogil:
     return DECODE_OK
 
 
+cdef inline bint is_avs(const view_t* view) noexcept nogil:
+    """Whether an AVS header stands where a Prism header was announced."""
+    return has(view, 4) and be32(view.data) >> 12 == AVS_MAGIC
+
+
 cdef inline decode_status_t read_prism(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """Prism: a message code and the header's length in the host's byte order; an AVS header may stand in its place."""
     cdef view_t* view = &cursor.view
@@ -624,7 +685,7 @@ cdef inline decode_status_t read_prism(cursor_t* cursor, packet_t* packet) noexc
     cursor.layer = LAYER_LINK
     if not has(view, 8):
         return lacking(view, 8)
-    if be32(view.data) >> 12 == AVS_MAGIC:
+    if is_avs(view):
         return read_avs(cursor, packet)
     length = le32(view.data + 4)
     if length >> 16:
@@ -719,3 +780,34 @@ cdef inline decode_status_t read_cisco_metadata(cursor_t* cursor, packet_t* pack
     kind = be16(view.data + 6)
     skip(view, 8)
     return follow_type_or_length(cursor, kind)
+
+
+cdef inline decode_status_t read_enc(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """OpenBSD's view into IPsec: an address family in the host's byte order, SPI, flags."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t family
+    cursor.layer = LAYER_LINK
+    if not has(view, 12):
+        return lacking(view, 12)
+    family = be32(view.data)
+    if family >> 16:
+        family = le32(view.data) & 0xFFFF
+    skip(view, 12)
+    return follow_bsd_family(cursor, family)
+
+
+cdef inline decode_status_t read_pflog(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """The log of BSD's packet filter: the header's length without padding, then an address family."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t family, length
+    cursor.layer = LAYER_LINK
+    if not has(view, 2):
+        return lacking(view, 2)
+    length = (<uint32_t>view.data[0] + 3) & 0x1FC
+    family = view.data[1]
+    if length < 4:
+        return DECODE_MALFORMED
+    if not has(view, length):
+        return lacking(view, length)
+    skip(view, length)
+    return follow_bsd_family(cursor, family)

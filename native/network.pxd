@@ -18,12 +18,14 @@ cdef enum:
     IPV6_HEADER = 40
     ARP_HEADER = 8
     JUMBO_OPTION = 0xC2             # RFC 2675 section 2
+    LONGEST_PLAIN = 0xFFFF          # a jumbogram must be longer
     IPPROTO_HOP_BY_HOP = 0
     IPPROTO_ROUTING_HEADER = 43
     IPPROTO_FRAGMENT_HEADER = 44
     IPPROTO_AUTHENTICATION = 51
     IPPROTO_NO_NEXT = 59
     IPPROTO_DESTINATION_OPTIONS = 60
+    IPPROTO_SHIM6 = 140
 
 
 cdef inline uint32_t layer_of_protocol(uint32_t protocol) noexcept nogil:
@@ -99,7 +101,7 @@ cdef inline decode_status_t read_ipv4(cursor_t* cursor, packet_t* packet) noexce
         return lacking(view, IPV4_HEADER)
     header = (data[0] & 15) * 4
     if data[0] >> 4 == 6:
-        # Announced as IPv4: tshark shows both names.
+        # Announced as IPv4; tshark believes the version.
         cursor.next = NAME_IPV6
         return DECODE_OK
     if data[0] >> 4 != 4 or header < IPV4_HEADER:
@@ -142,7 +144,7 @@ cdef inline void note_fragment(packet_t* packet, uint32_t offset, bint more) noe
 
 
 cdef inline uint32_t jumbo_length(const uint8_t* options, uint32_t left) noexcept nogil:
-    """The jumbo payload length in a hop-by-hop header's options, 0 without one (RFC 2675)."""
+    """The jumbo payload length in a hop-by-hop header's options, 0 without one (RFC 2675): nothing follows then."""
     cdef uint32_t length
     while left >= 2:
         if options[0] == JUMBO_OPTION and options[1] == 4 and left >= 6:
@@ -174,7 +176,7 @@ cdef inline decode_status_t read_extensions(cursor_t* cursor, packet_t* packet, 
     while True:
         kind = packet.protocol
         if kind != IPPROTO_HOP_BY_HOP and kind != IPPROTO_ROUTING_HEADER and kind != IPPROTO_DESTINATION_OPTIONS \
-                and kind != IPPROTO_FRAGMENT_HEADER and kind != IPPROTO_AUTHENTICATION:
+                and kind != IPPROTO_FRAGMENT_HEADER and kind != IPPROTO_AUTHENTICATION and kind != IPPROTO_SHIM6:
             return follow_protocol(cursor, packet, kind)
         if view.wire == 0:
             return DECODE_OK
@@ -195,10 +197,12 @@ cdef inline decode_status_t read_extensions(cursor_t* cursor, packet_t* packet, 
                 return DECODE_OK
         elif kind == IPPROTO_HOP_BY_HOP and jumbo:
             announced = jumbo_length(view.data + 2, length - 2)
-            if announced != 0:
-                clamp(view, announced)
-                if announced < length:
-                    return DECODE_MALFORMED
+            clamp(view, announced)
+            if announced == 0:
+                return DECODE_OK
+            if announced <= LONGEST_PLAIN:
+                return DECODE_MALFORMED
+            jumbo = False
         skip(view, length)
 
 
@@ -223,7 +227,7 @@ cdef inline decode_status_t read_ipv6(cursor_t* cursor, packet_t* packet) noexce
     memcpy(packet.dst, data + 24, 16)
     packet.present |= HAS_IP
     skip(view, IPV6_HEADER)
-    # IPv6 payload length 0 announces a jumbogram (RFC 2675) when a hop-by-hop header follows, else there is nothing.
+    # IPv6 payload length 0 announces a jumbogram (RFC 2675) when a hop-by-hop header follows, else nothing follows.
     if length != 0 or packet.protocol != IPPROTO_HOP_BY_HOP:
         clamp(view, length)
     if packet.protocol == 6 or packet.protocol == 17:

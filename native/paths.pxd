@@ -89,6 +89,8 @@ cdef enum layer_name_t:         # what the next bytes hold; also the token of a 
     NAME_NSH
     NAME_CMD
     NAME_ETHERIP
+    NAME_ENC
+    NAME_PFLOG
     NAME_COUNT
 
 cdef enum token_kind_t:         # what the number of an unnamed layer is a number of
@@ -269,6 +271,8 @@ cdef inline const char* name_text(uint32_t name) noexcept nogil:
     elif name == NAME_NSH: return "nsh"
     elif name == NAME_CMD: return "cmd"
     elif name == NAME_ETHERIP: return "etherip"
+    elif name == NAME_ENC: return "enc"
+    elif name == NAME_PFLOG: return "pflog"
     return ""
 
 

@@ -21,7 +21,7 @@ cdef enum:
     UDP_HEADER = 8
     SCTP_HEADER = 12
     ICMP_HEADER = 8
-    ICMP_SHOWN = 6                  # so much of an ICMP header tshark reads before it shows type and code
+    ICMP_SHOWN = 6
     QUOTE_OF_REDIRECT = 8           # of what a redirect quotes, tshark reads the IP header and eight bytes (RFC 792)
     MAX_WINDOW_SCALE = 14           # RFC 7323 section 2.3
     ONLY_TIMESTAMPS = 0x0101080A    # NOP, NOP, timestamps of ten bytes: nearly every segment of a modern stream
@@ -183,12 +183,15 @@ cdef inline decode_status_t read_sctp(cursor_t* cursor, packet_t* packet) noexce
     return DECODE_OK
 
 
-cdef inline decode_status_t read_icmp_header(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """Type, code and payload length, alike in ICMP and ICMPv6. On DECODE_OK the view stands behind eight bytes."""
+cdef inline decode_status_t read_icmp_header(cursor_t* cursor, packet_t* packet, uint32_t shown) noexcept nogil:
+    """Type, code and payload length, alike in ICMP and ICMPv6. On DECODE_OK the view stands behind eight bytes.
+
+    Of a header that is cut, ICMP shows type and code from six bytes on, ICMPv6 from two.
+    """
     cdef view_t* view = &cursor.view
     cursor.layer = LAYER_TRANSPORT
     place_transport(cursor, packet, ICMP_HEADER)
-    if has(view, ICMP_SHOWN):
+    if has(view, shown):
         packet.icmp_type = view.data[0]
         packet.icmp_code = view.data[1]
         packet.present |= HAS_ICMP
@@ -202,7 +205,7 @@ cdef inline decode_status_t read_icmp_header(cursor_t* cursor, packet_t* packet)
 
 cdef inline decode_status_t read_icmp(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """ICMP, RFC 792: an error quotes the packet that caused it, an echo has an identifier."""
-    cdef decode_status_t status = read_icmp_header(cursor, packet)
+    cdef decode_status_t status = read_icmp_header(cursor, packet, ICMP_SHOWN)
     cdef uint32_t kind = packet.icmp_type
     if status != DECODE_OK:
         return status
@@ -218,7 +221,7 @@ cdef inline decode_status_t read_icmp(cursor_t* cursor, packet_t* packet) noexce
 
 cdef inline decode_status_t read_icmpv6(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """ICMPv6, RFC 4443."""
-    cdef decode_status_t status = read_icmp_header(cursor, packet)
+    cdef decode_status_t status = read_icmp_header(cursor, packet, 2)
     cdef uint32_t kind = packet.icmp_type
     if status != DECODE_OK:
         return status

@@ -4,11 +4,11 @@ A wrong guess does no harm: the outer columns are replaced only when a sound inn
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
-from cursor cimport cursor_t, lacking, unknown
+from cursor cimport cursor_t, enter, lacking
 from link cimport ETHERTYPE_ETHERNET, follow_ethertype
 from packet cimport DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, LAYER_TRANSPORT, decode_status_t, packet_t
 from paths cimport (
-    KIND_ETHERTYPE, KIND_IP_PROTOCOL, NAME_ERSPAN, NAME_ETH, NAME_GENEVE, NAME_GTP, NAME_GTPPRIME, NAME_IP, NAME_IPV6,
+    KIND_ETHERTYPE, KIND_IP_PROTOCOL, NAME_ERSPAN, NAME_ETH, NAME_GENEVE, NAME_GTP, NAME_IP, NAME_IPV6,
     NAME_L2TP, NAME_NONE, NAME_NSH, NAME_PPP, NAME_TEREDO, NAME_VXLAN, NAME_WLAN,
 )
 from wire cimport be16, be32, clamp, has, skip, view_t
@@ -34,17 +34,17 @@ cdef enum:
     GRE_ARUBA_FIRST = 0x8200        # Aruba access points send 802.11 frames under 0x8200, 0x8210, … 0x8370
     GRE_ARUBA_LAST = 0x8370
     GTP_DATA = 255                  # G-PDU, the only message with a packet inside
+    GTP_TYPE = 0x10
     GTP_OPTIONAL = 7                # any of the extension, sequence and N-PDU bits
 
 
 cdef inline uint32_t tunnel_of_port(uint32_t port) noexcept nogil:
     """The tunnel that is spoken on a UDP port, NAME_NONE for all others."""
     if port == PORT_VXLAN or port == PORT_VXLAN_GPE: return NAME_VXLAN
-    elif port == PORT_GTP_USER: return NAME_GTP
+    elif port == PORT_GTP_USER or port == PORT_GTP_PRIME: return NAME_GTP
     elif port == PORT_GENEVE: return NAME_GENEVE
     elif port == PORT_TEREDO: return NAME_TEREDO
     elif port == PORT_L2TP: return NAME_L2TP
-    elif port == PORT_GTP_PRIME: return NAME_GTPPRIME
     return NAME_NONE
 
 
@@ -131,8 +131,11 @@ cdef inline decode_status_t follow_gre(cursor_t* cursor, uint32_t kind, bint seq
     """Go to what a GRE protocol type announces: mostly an ethertype."""
     cdef view_t* view = &cursor.view
     if kind == GRE_ERSPAN_2 or kind == GRE_ERSPAN_3:
-        # Type I has neither sequence number nor header of its own.
-        cursor.next = NAME_ERSPAN if sequenced or kind == GRE_ERSPAN_3 else NAME_ETH
+        cursor.next = NAME_ERSPAN
+        if kind == GRE_ERSPAN_2 and not sequenced:
+            # Type I has neither a sequence number nor a header of its own.
+            enter(cursor, NAME_ERSPAN)
+            cursor.next = NAME_ETH
         return DECODE_OK
     if kind == GRE_PPP:
         # A PPTP acknowledgement carries nothing.
@@ -224,8 +227,6 @@ cdef inline decode_status_t read_geneve(cursor_t* cursor, packet_t* packet) noex
     cursor.layer = LAYER_TRANSPORT
     if not has(view, 8):
         return lacking(view, 8)
-    if view.data[0] >> 6 != 0:
-        return DECODE_UNSUPPORTED
     length = 8 + (view.data[0] & 0x3F) * 4
     kind = be16(view.data + 2)
     if not has(view, length):
@@ -256,38 +257,34 @@ cdef inline decode_status_t skip_gtp_extensions(view_t* view) noexcept nogil:
 
 
 cdef inline decode_status_t read_gtp(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """GTP-U, 3GPP TS 29.281. Signalling messages are complete with their header."""
+    """GTP-U, 3GPP TS 29.281, and GTP version 0, GSM 09.60. Signalling messages are complete with their header.
+
+    Both versions are found on the ports of both. Without the protocol type bit it is GTP', which carries bills.
+    """
     cdef view_t* view = &cursor.view
-    cdef uint32_t flags, message
+    cdef uint32_t flags, message, length, header
     cdef decode_status_t status
     cursor.layer = LAYER_TRANSPORT
     if not has(view, 8):
         return lacking(view, 8)
     flags = view.data[0]
     message = view.data[1]
-    if flags >> 5 != 1:
+    length = be16(view.data + 2)
+    if flags >> 5 > 1:
         return DECODE_UNSUPPORTED
-    skip(view, 8)
-    if message != GTP_DATA:
+    if message != GTP_DATA or not flags & GTP_TYPE:
         return DECODE_OK
-    if flags & GTP_OPTIONAL:
+    header = 8 if flags >> 5 else 20
+    if not has(view, header):
+        return lacking(view, header)
+    skip(view, header)
+    clamp(view, length)
+    if header == 8 and flags & GTP_OPTIONAL:
         status = skip_gtp_extensions(view)
         if status != DECODE_OK:
             return status
     if view.wire == 0:
         return DECODE_OK
-    return follow_ip_version(cursor, LAYER_TRANSPORT)
-
-
-cdef inline decode_status_t read_gtp_prime(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """GTP version 0, which shares its port with GTP': 20 bytes, GSM 09.60."""
-    cdef view_t* view = &cursor.view
-    cursor.layer = LAYER_TRANSPORT
-    if not has(view, 20):
-        return lacking(view, 20)
-    if view.data[0] >> 4 != 1 or view.data[1] != GTP_DATA:
-        return DECODE_OK
-    skip(view, 20)
     return follow_ip_version(cursor, LAYER_TRANSPORT)
 
 
