@@ -1,4 +1,4 @@
-"""Analyses made by hand: small, empty, damaged, hostile, and a plausible large one; for the tests of report and export."""
+"""Analyses made by hand for tests: small, empty, damaged, hostile, and a plausible large one."""
 
 from __future__ import annotations
 
