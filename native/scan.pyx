@@ -32,18 +32,16 @@ from batch cimport (
     window_t,
     worker_t,
 )
+from conversation cimport fill_row, flow_row_t
 from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counters_t, merge_counters
 from flow cimport (
     FLOW_CLIENT_B,
-    FLOW_COUNTED,
     FLOW_LIVE,
+    HISTORY,
     KIND_ADDRESSES,
     NO_NUMBER,
-    direction_t,
     flow_at,
-    flow_key_t,
     flow_t,
-    handshake_t,
     table_free,
     table_init,
 )
@@ -100,7 +98,8 @@ cdef enum failure_t:
 
 cdef enum:
     CHAINS_A_THREAD = 16
-    STAGES = 5                       # walk, decode, flow, number, (idle)
+    STAGES = 4                       # walk, decode, flow, number
+    ROWS_AT_ONCE = 1024
 
 ctypedef struct scan_t:
     uint32_t threads
@@ -775,79 +774,87 @@ cdef class FlowReader:
         return self.scanner.scan.next_flow
 
     def read(self, uint32_t begin, uint32_t end):
-        """Flows [begin, end) as a bytearray of flow_t. Raises ValueError outside 0 <= begin <= end <= len."""
+        """Flows [begin, end) as a bytearray of flow_row_t. Raises ValueError outside 0 <= begin <= end <= len."""
         if not begin <= end <= self.scanner.scan.next_flow:
             raise ValueError(f"flows {begin} to {end} of {self.scanner.scan.next_flow}")
-        out = bytearray((end - begin) * sizeof(flow_t))
+        out = bytearray((end - begin) * sizeof(flow_row_t))
         if end > begin:
             self.fill(out, begin, end)
         return out
 
     cdef fill(self, uint8_t[::1] out, uint32_t begin, uint32_t end):
+        """Through a part of the flows at a time, so that their records stay in cache."""
+        cdef flow_t* flows = <flow_t*>malloc(ROWS_AT_ONCE * sizeof(flow_t))
+        cdef flow_row_t* rows = <flow_row_t*>&out[0]
+        cdef uint32_t at, upto, index
+        if flows == NULL:
+            raise MemoryError
         with nogil:
-            collect(self.by_id, self.spilled, &self.scanner.scan.spill, begin, end, <flow_t*>&out[0])
+            at = begin
+            while at < end:
+                upto = at + ROWS_AT_ONCE if end - at > ROWS_AT_ONCE else end
+                collect(self.by_id, self.spilled, &self.scanner.scan.spill, at, upto, flows)
+                for index in range(upto - at):
+                    fill_row(&rows[at - begin + index], &flows[index])
+                at = upto
             if self.spilled != NULL:
                 madvise(self.spilled, self.spilled_size, MADV_DONTNEED)
+            free(flows)
 
     def without_flow(self):
-        """Bytes of flow_t: packets counted by address pair only (fragments, malformed ones), parts not joined."""
+        """The same of packets counted by address pair only (fragments, malformed ones); a pair may have several rows."""
         cdef scan_t* scan = self.scanner.scan
         cdef uint32_t shard, index
-        cdef uint64_t row
+        cdef uint64_t row, last
         cdef flow_t* flow
         cdef const part_t* part
-        parts = []
+        cdef flow_row_t out
+        rows = []
         for index in range(scan.spill.part_count):
             part = &scan.spill.parts[index]
-            row = first_at_or_after(self.spilled + part.first, part.count, NO_NUMBER)
-            parts.append((<char*>(self.spilled + part.first + row))[:(part.count - row) * sizeof(flow_t)])
+            row = part.first + first_at_or_after(self.spilled + part.first, part.count, NO_NUMBER)
+            last = part.first + part.count
+            while row < last:
+                fill_row(&out, &self.spilled[row])
+                rows.append((<char*>&out)[:sizeof(flow_row_t)])
+                row += 1
         for shard in range(scan.threads):
             for index in range(scan.workers[shard].table.allocated):
                 flow = flow_at(&scan.workers[shard].table, index)
                 if flow.state & FLOW_LIVE and flow.flow_id == NO_NUMBER and flow.key.kind == KIND_ADDRESSES:
-                    parts.append((<char*>flow)[:sizeof(flow_t)])
-        return b"".join(parts)
+                    fill_row(&out, flow)
+                    rows.append((<char*>&out)[:sizeof(flow_row_t)])
+        return b"".join(rows)
 
 
-def flow_layout():
-    """numpy's description of flow_t: names, formats, offsets, itemsize; taken from the C struct."""
-    cdef flow_t flow
-    cdef direction_t side
-    cdef char* base = <char*>&flow
-    cdef char* side_base = <char*>&side
+def flow_row_layout():
+    """numpy's description of flow_row_t: names, formats, offsets, itemsize; taken from the C struct."""
+    cdef flow_row_t row
+    cdef char* base = <char*>&row
     fields = [
-        ("a", "(16,)u1", <char*>&flow.key.a - base), ("b", "(16,)u1", <char*>&flow.key.b - base),
-        ("a_port", "<u2", <char*>&flow.key.a_port - base), ("b_port", "<u2", <char*>&flow.key.b_port - base),
-        ("kind", "u1", <char*>&flow.key.kind - base), ("protocol", "u1", <char*>&flow.key.protocol - base),
-        ("ip_version", "u1", <char*>&flow.key.ip_version - base),
-        ("flow_id", "<u4", <char*>&flow.flow_id - base), ("stream", "<u4", <char*>&flow.stream - base),
-        ("state", "<u2", <char*>&flow.state - base), ("vlan_id", "<u2", <char*>&flow.vlan_id - base),
-        ("first_frame", "<u8", <char*>&flow.first_frame - base), ("last_frame", "<u8", <char*>&flow.last_frame - base),
-        ("first_seen", "<i8", <char*>&flow.first_seen - base), ("last_seen", "<i8", <char*>&flow.last_seen - base),
-        ("path", "<u2", <char*>&flow.path - base), ("syn_retries", "<u2", <char*>&flow.syn_retries - base),
-        ("history_length", "u1", <char*>&flow.history_length - base), ("history", "S24", <char*>&flow.history - base),
+        ("client", "(16,)u1", <char*>&row.client - base), ("server", "(16,)u1", <char*>&row.server - base),
+        ("first_ns", "<i8", <char*>&row.first_ns - base), ("last_ns", "<i8", <char*>&row.last_ns - base),
+        ("handshake_network_ns", "<i8", <char*>&row.handshake_network_ns - base),
+        ("handshake_client_ns", "<i8", <char*>&row.handshake_client_ns - base),
+        ("initial_rtt_ns", "<i8", <char*>&row.initial_rtt_ns - base),
+        ("flow_id", "<u4", <char*>&row.flow_id - base), ("stream", "<u4", <char*>&row.stream - base),
+        ("client_port", "<u2", <char*>&row.client_port - base), ("server_port", "<u2", <char*>&row.server_port - base),
+        ("vlan_id", "<u2", <char*>&row.vlan_id - base), ("path", "<u2", <char*>&row.path - base),
+        ("syn_retries", "<u2", <char*>&row.syn_retries - base), ("kind", "u1", <char*>&row.kind - base),
+        ("ip_version", "u1", <char*>&row.ip_version - base), ("protocol", "u1", <char*>&row.protocol - base),
+        ("conn_state", "u1", <char*>&row.conn_state - base), ("ended", "u1", <char*>&row.ended - base),
+        ("history", f"S{HISTORY}", <char*>&row.history - base),
     ]
-    sides = [
-        ("packets", "<u8", <char*>&side.packets - side_base), ("bytes", "<u8", <char*>&side.bytes - side_base),
-        ("payload_bytes", "<u8", <char*>&side.payload_bytes - side_base),
-        ("first_payload", "<i8", <char*>&side.first_payload - side_base),
-        ("last_payload", "<i8", <char*>&side.last_payload - side_base),
-        ("flag_count", "(8,)<u4", <char*>&side.flag_count - side_base),
-        ("shortest", "<u4", <char*>&side.shortest - side_base), ("longest", "<u4", <char*>&side.longest - side_base),
-        ("window_min", "<u2", <char*>&side.window_min - side_base), ("window_max", "<u2", <char*>&side.window_max - side_base),
-        ("window_last", "<u2", <char*>&side.window_last - side_base), ("mss", "<u2", <char*>&side.mss - side_base),
-        ("zero_windows", "<u4", <char*>&side.zero_windows - side_base), ("scale", "u1", <char*>&side.scale - side_base),
-        ("options", "u1", <char*>&side.options - side_base), ("letters", "<u2", <char*>&side.letters - side_base),
-    ]
-    handshake = <char*>flow.direction[0].spare - base
-    fields += [(name, "<i8", handshake + 8 * index) for index, name in enumerate(("syn", "last_syn", "syn_ack", "ack"))]
-    side_layout = {
-        "names": [one[0] for one in sides], "formats": [one[1] for one in sides], "offsets": [one[2] for one in sides],
-        "itemsize": sizeof(direction_t),
-    }
+    for side, name in enumerate(("client", "server")):
+        fields += [
+            (f"{name}_packets", "<i8", <char*>&row.side[side].packets - base),
+            (f"{name}_bytes", "<i8", <char*>&row.side[side].bytes - base),
+            (f"{name}_payload_bytes", "<i8", <char*>&row.side[side].payload_bytes - base),
+            (f"{name}_flags", "(8,)<u4", <char*>&row.side[side].flag_count - base),
+        ]
     return {
-        "names": [one[0] for one in fields] + ["direction"],
-        "formats": [one[1] for one in fields] + [(side_layout, (2,))],
-        "offsets": [one[2] for one in fields] + [<char*>&flow.direction - base],
-        "itemsize": sizeof(flow_t),
+        "names": [name for name, _, _ in fields],
+        "formats": [kind for _, kind, _ in fields],
+        "offsets": [offset for _, _, offset in fields],
+        "itemsize": sizeof(flow_row_t),
     }

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pcap_analyzer.analysis.endpoints import EndpointSums
-from pcap_analyzer.analysis.flows import RAW, flow_batches, flow_of, turned
+from pcap_analyzer.analysis.flows import FLOW, flow_batches, flow_of
 from pcap_analyzer.analysis.model import (
     Analysis,
     CaptureInfo,
@@ -25,7 +25,7 @@ from pcap_analyzer.capture.pcapng import InterfaceNotes, resolution_words
 from pcap_analyzer.capture.reader import CaptureReader
 from pcap_analyzer.tunnels import tunnel_name
 
-FLOW_BATCH = 65_536
+FLOW_BATCH = 4096  # measured: the records of a batch then stay in the second-level cache
 MAX_INTERFACES = 1000
 
 
@@ -39,14 +39,11 @@ def assemble(reader: CaptureReader, *, seconds: float, threads: int) -> Analysis
     steps = [path_text(steps) for steps in scanner.path_steps()]
 
     endpoints, sums, services, largest = EndpointSums(), TotalSums(), ServiceSums(), LargestFlows()
-    for begin in range(0, len(flows), FLOW_BATCH):
-        raw = np.frombuffer(flows.read(begin, min(begin + FLOW_BATCH, len(flows))), RAW)
-        batch = turned(raw)
-        endpoints.add(raw)
-        sums.add(batch)
-        services.add(batch)
-        largest.add(batch)
-    endpoints.add(np.frombuffer(flows.without_flow(), RAW), flows=False)
+    batches = flow_batches(flows)
+    for batch in batches(FLOW_BATCH):
+        for collector in (endpoints, sums, services, largest):
+            collector.add(batch)
+    endpoints.add(np.frombuffer(flows.without_flow(), FLOW), flows=False)
 
     interfaces = _interfaces(reader, int(counters["packets"] or 0))
     return Analysis(
@@ -63,7 +60,7 @@ def assemble(reader: CaptureReader, *, seconds: float, threads: int) -> Analysis
         totals=sums.totals(),
         marks_exact=totals["evicted_flows"] == 0,
         evicted_flows=totals["evicted_flows"],
-        flow_batches=flow_batches(flows),
+        flow_batches=batches,
     )
 
 

@@ -24,28 +24,26 @@ FLOWS, PACKETS_SENT, PACKETS_RECEIVED, BYTES_SENT, BYTES_RECEIVED = range(5)
 
 
 class EndpointSums:
-    """Collects over batches of the scanner's flow records; see analysis.flows.RAW."""
+    """Collects over batches of FLOW records; see analysis.flows."""
 
     def __init__(self) -> None:
         self._addresses = KeyedSums(KEY, 5)
         self._pairs = KeyedSums(PAIR, 5)
 
-    def add(self, raw: npt.NDArray[Any], *, flows: bool = True) -> None:
-        """raw: (n,) RAW.  flows: whether the records are flows, or packets counted by address alone."""
-        if not len(raw):
+    def add(self, rows: npt.NDArray[Any], *, flows: bool = True) -> None:
+        """rows: (n,) FLOW.  flows: whether they are flows, or packets counted by address alone."""
+        if not len(rows):
             return
-        from_a, from_b = raw["direction"]["packets"].T.astype(np.int64), raw["direction"]["bytes"].T.astype(np.int64)
-        count = np.full(len(raw), int(flows), np.int64)
-        a_side = np.stack((count, from_a[0], from_a[1], from_b[0], from_b[1]), axis=1)
-        b_side = np.stack((count, from_a[1], from_a[0], from_b[1], from_b[0]), axis=1)
-        self._addresses.add(_keys(raw["a"], raw["ip_version"]), a_side)
-        other = ~(raw["a"] == raw["b"]).all(axis=1)  # a host that talks to itself is counted once
-        self._addresses.add(_keys(raw["b"][other], raw["ip_version"][other]), b_side[other])
-        pair = np.zeros((len(raw), PAIR), np.uint8)
-        pair[:, :ADDRESS] = raw["a"]
-        pair[:, ADDRESS : 2 * ADDRESS] = raw["b"]
-        pair[:, 2 * ADDRESS] = raw["ip_version"]
-        self._pairs.add(pair, a_side)
+        count = np.full(len(rows), int(flows), np.int64)
+        sent, got = rows["client_packets"], rows["server_packets"]
+        sent_bytes, got_bytes = rows["client_bytes"], rows["server_bytes"]
+        client, server, version = rows["client"], rows["server"], rows["ip_version"]
+        of_client = np.stack((count, sent, got, sent_bytes, got_bytes), axis=1)
+        of_server = of_client[:, [FLOWS, PACKETS_RECEIVED, PACKETS_SENT, BYTES_RECEIVED, BYTES_SENT]]
+        self._addresses.add(_keys(client, version), of_client)
+        other = ~(client == server).all(axis=1)  # a host that talks to itself is counted once
+        self._addresses.add(_keys(server[other], version[other]), of_server[other])
+        self._pairs.add(*_pairs(client, server, version, of_client, of_server))
 
     def endpoints(self) -> Endpoints:
         """The addresses with the most bytes."""
@@ -68,6 +66,23 @@ def _keys(addresses: npt.NDArray[np.uint8], versions: npt.NDArray[np.uint8]) -> 
     return keys
 
 
+def _pairs(
+    client: npt.NDArray[np.uint8],
+    server: npt.NDArray[np.uint8],
+    version: npt.NDArray[np.uint8],
+    of_client: npt.NDArray[np.int64],
+    of_server: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Keys of address pairs, the smaller address first, and what that one sent and received."""
+    words = np.stack((client, server), axis=1).view(">u8")  # (n, 2, 2)
+    swap = (words[:, 1, 0] < words[:, 0, 0]) | ((words[:, 1, 0] == words[:, 0, 0]) & (words[:, 1, 1] < words[:, 0, 1]))
+    keys = np.zeros((len(client), PAIR), np.uint8)
+    keys[:, :ADDRESS] = np.where(swap[:, None], server, client)
+    keys[:, ADDRESS : 2 * ADDRESS] = np.where(swap[:, None], client, server)
+    keys[:, 2 * ADDRESS] = version
+    return keys, np.where(swap[:, None], of_server, of_client)
+
+
 def _text(key: npt.NDArray[np.uint8], at: int, version: np.uint8) -> str:
     return address_text(key[at : at + ADDRESS].tobytes(), int(version))
 
@@ -75,13 +90,9 @@ def _text(key: npt.NDArray[np.uint8], at: int, version: np.uint8) -> str:
 def _conversation(key: npt.NDArray[np.uint8], sums: list[int]) -> Conversation:
     version = key[2 * ADDRESS]
     flows, packets_ab, packets_ba, bytes_ab, bytes_ba = sums
-    a, b = 0, ADDRESS
-    if key[:ADDRESS].tobytes() > key[ADDRESS : 2 * ADDRESS].tobytes():  # the scanner's order is that of the machine
-        a, b = b, a
-        packets_ab, packets_ba, bytes_ab, bytes_ba = packets_ba, packets_ab, bytes_ba, bytes_ab
     return Conversation(
-        a=_text(key, a, version),
-        b=_text(key, b, version),
+        a=_text(key, 0, version),
+        b=_text(key, ADDRESS, version),
         flows=flows,
         packets_ab=packets_ab,
         packets_ba=packets_ba,

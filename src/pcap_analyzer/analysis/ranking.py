@@ -33,9 +33,11 @@ class KeyedSums:
             grown[: len(self._sums)] = self._sums
             self._sums = grown
         known = number < self._max_keys
-        np.add.at(self._sums, number[known], values[known])
         if not known.all():
             self._beyond += values[~known].sum(axis=0)
+            number, values = number[known], values[known]
+        for column in range(values.shape[1]):
+            np.add.at(self._sums[:, column], number, values[:, column])
 
     def __len__(self) -> int:
         return len(self._interner)

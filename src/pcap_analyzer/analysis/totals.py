@@ -41,24 +41,29 @@ class TotalSums:
         }
 
     def add(self, flows: Records) -> None:
-        self._kinds += np.bincount(flows["kind"], minlength=len(self._kinds))
-        tcp = flows[flows["kind"] == KIND_TCP]
-        self._states += np.bincount(tcp["conn_state"], minlength=len(STATES))
-        self._ended += np.bincount(tcp["ended"], minlength=len(ENDED))
-        complete = tcp["initial_rtt_ns"] != NO_TIME
-        complete &= tcp["handshake_client_ns"] != NO_TIME
-        opened = tcp["client_flags"][:, SYN_FLAG] + tcp["server_flags"][:, SYN_FLAG] > 0
+        kind = flows["kind"]
+        tcp = kind == KIND_TCP
+        self._kinds += np.bincount(kind, minlength=len(self._kinds))
+        self._states += np.bincount(flows["conn_state"][tcp], minlength=len(STATES))
+        self._ended += np.bincount(flows["ended"], minlength=len(ENDED))
+        self._count_opening(flows["client_flags"], flows["server_flags"], flows["syn_retries"])
+        for name, counts in self._durations.items():
+            durations = flows[name]
+            counts.add(durations[durations != NO_TIME])
+        complete = flows["handshake_client_ns"] != NO_TIME
+        complete &= flows["initial_rtt_ns"] != NO_TIME
+        opened = (flows["client_flags"][:, SYN_FLAG] | flows["server_flags"][:, SYN_FLAG]) > 0
         self._complete += int(complete.sum())
         self._opened += int((opened & ~complete).sum())
-        self._resets += int(tcp["client_flags"][:, RST_FLAG].sum() + tcp["server_flags"][:, RST_FLAG].sum())
-        self._retries += int(tcp["syn_retries"].sum())
-        self._retry_flows += int((tcp["syn_retries"] > 0).sum())
-        for name, counts in self._durations.items():
-            counts.add(tcp[name][tcp[name] != NO_TIME])
-        sided = flows[(flows["kind"] == KIND_TCP) | (flows["kind"] == KIND_UDP)]
-        one = (sided["client_packets"] == 0) | (sided["server_packets"] == 0)
-        self._one_sided += int(one.sum())
-        self._two_sided += int((~one).sum())
+        one = (flows["client_packets"] == 0) | (flows["server_packets"] == 0)
+        sided = tcp | (kind == KIND_UDP)
+        self._one_sided += int((one & sided).sum())
+        self._two_sided += int((~one & sided).sum())
+
+    def _count_opening(self, client_flags: Records, server_flags: Records, syn_retries: Records) -> None:
+        self._resets += int(client_flags[:, RST_FLAG].sum() + server_flags[:, RST_FLAG].sum())
+        self._retries += int(syn_retries.sum())
+        self._retry_flows += int((syn_retries > 0).sum())
 
     @property
     def one_sided(self) -> int:
@@ -97,19 +102,15 @@ class ServiceSums:
         self._ports = KeyedSums(8, 3)
 
     def add(self, flows: Records) -> None:
-        with_ports = flows[np.isin(flows["kind"], (KIND_TCP, KIND_UDP, KIND_SCTP))]
-        keys = np.zeros((len(with_ports), 8), np.uint8)
-        keys[:, 0] = with_ports["protocol"]
-        keys[:, 1] = with_ports["server_port"] >> 8
-        keys[:, 2] = with_ports["server_port"] & 0xFF
-        values = np.stack(
-            (
-                np.ones(len(with_ports), np.int64),
-                with_ports["client_packets"] + with_ports["server_packets"],
-                with_ports["client_bytes"] + with_ports["server_bytes"],
-            ),
-            axis=1,
-        )
+        kind, port = flows["kind"], flows["server_port"]
+        with_ports = (kind == KIND_TCP) | (kind == KIND_UDP) | (kind == KIND_SCTP)
+        keys = np.zeros((int(with_ports.sum()), 8), np.uint8)
+        keys[:, 0] = flows["protocol"][with_ports]
+        keys[:, 1] = port[with_ports] >> 8
+        keys[:, 2] = port[with_ports] & 0xFF
+        packets = flows["client_packets"] + flows["server_packets"]
+        size = flows["client_bytes"] + flows["server_bytes"]
+        values = np.stack((np.ones(len(keys), np.int64), packets[with_ports], size[with_ports]), axis=1)
         self._ports.add(keys, values)
 
     def services(self) -> list[Service]:
@@ -125,16 +126,19 @@ class LargestFlows:
 
     def __init__(self) -> None:
         self._top: Records | None = None
+        self._least = -1  # bytes of the smallest kept, once there are enough
 
     def add(self, flows: Records) -> None:
-        if self._top is not None:
-            flows = np.concatenate((self._top, flows))
-        if len(flows) > MAX_TOP_FLOWS:
-            size = flows["client_bytes"] + flows["server_bytes"]
-            bound = np.partition(size, len(size) - MAX_TOP_FLOWS)[len(size) - MAX_TOP_FLOWS]
-            flows = flows[size >= bound]
-        order = np.lexsort((flows["flow_id"], -(flows["client_bytes"] + flows["server_bytes"])))
-        self._top = flows[order[:MAX_TOP_FLOWS]]
+        size = flows["client_bytes"] + flows["server_bytes"]
+        larger = flows[size > self._least]
+        if not len(larger):
+            return
+        flows = larger if self._top is None else np.concatenate((self._top, larger))
+        size = flows["client_bytes"] + flows["server_bytes"]
+        kept = np.argsort(-size, kind="stable")[:MAX_TOP_FLOWS]  # flows come in order of flow_id: the earlier stays first
+        self._top = flows[kept]
+        if len(kept) == MAX_TOP_FLOWS:
+            self._least = int(size[kept[-1]])
 
     def records(self) -> list[Records]:
         """FLOW records, largest first."""

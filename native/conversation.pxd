@@ -1,0 +1,173 @@
+"""A flow as people ask for it: client and server told apart, how it opened and ended, in Zeek's words.
+
+The table keeps a flow by the order of its addresses (flow.pxd); this is its row in the results.
+"""
+from libc.stdint cimport INT64_MIN, int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memcpy, memset
+
+from flow cimport (
+    FLOW_CLIENT_B,
+    FLOW_TIMED,
+    HISTORY,
+    KIND_TCP,
+    KIND_UDP,
+    LETTER_FIN,
+    LETTER_RST,
+    LETTER_SYN,
+    LETTER_SYN_ACK,
+    direction_t,
+    flow_t,
+    handshake_t,
+)
+
+cdef enum conn_state_t:              # Zeek's conn_state, by the index of its name in analysis/flows.py
+    STATE_NONE = 0
+    STATE_OTH
+    STATE_S0
+    STATE_S1
+    STATE_S2
+    STATE_S3
+    STATE_SF
+    STATE_REJ
+    STATE_RSTO
+    STATE_RSTR
+    STATE_RSTOS0
+    STATE_RSTRH
+    STATE_SH
+    STATE_SHR
+
+cdef enum ended_t:
+    ENDED_NOT_TCP = 0
+    ENDED_OPEN
+    ENDED_FIN
+    ENDED_RESET
+
+ctypedef struct side_row_t:
+    int64_t packets
+    int64_t bytes
+    int64_t payload_bytes
+    uint32_t flag_count[8]
+
+ctypedef struct flow_row_t:
+    uint8_t client[16]
+    uint8_t server[16]
+    int64_t first_ns                 # INT64_MIN without a time, as all times here
+    int64_t last_ns
+    int64_t handshake_network_ns
+    int64_t handshake_client_ns
+    int64_t initial_rtt_ns
+    side_row_t side[2]               # client, server
+    uint32_t flow_id
+    uint32_t stream
+    uint16_t client_port
+    uint16_t server_port
+    uint16_t vlan_id
+    uint16_t path
+    uint16_t syn_retries
+    uint8_t kind
+    uint8_t ip_version
+    uint8_t protocol
+    uint8_t conn_state
+    uint8_t ended
+    uint8_t zero
+    char history[HISTORY]
+
+
+cdef inline uint8_t tcp_state(uint16_t client, uint16_t server, bint answered) noexcept nogil:
+    """conn_state from the letters of both sides; `answered`: the server sent anything."""
+    cdef bint syn = (client & LETTER_SYN) != 0, accepted = (server & LETTER_SYN_ACK) != 0
+    cdef bint finished = client & LETTER_FIN and server & LETTER_FIN
+    if syn and accepted:
+        if client & LETTER_RST and not finished:
+            return STATE_RSTO
+        if server & LETTER_RST and not finished:
+            return STATE_RSTR
+        if finished:
+            return STATE_SF
+        if client & LETTER_FIN:
+            return STATE_S2
+        return STATE_S3 if server & LETTER_FIN else STATE_S1
+    if syn:
+        if server & LETTER_RST:
+            return STATE_REJ
+        if client & LETTER_RST:
+            return STATE_RSTOS0
+        if finished:
+            return STATE_SF
+        if client & LETTER_FIN:
+            return STATE_SH
+        return STATE_OTH if answered else STATE_S0
+    if accepted and server & LETTER_RST:
+        return STATE_RSTRH
+    if finished:
+        return STATE_SF
+    return STATE_SHR if accepted and server & LETTER_FIN else STATE_OTH
+
+
+cdef inline uint8_t conn_state(const flow_t* flow, const direction_t* client, const direction_t* server) noexcept nogil:
+    if flow.key.kind == KIND_TCP:
+        return tcp_state(client.letters, server.letters, server.packets != 0)
+    if flow.key.kind != KIND_UDP:
+        return STATE_NONE
+    if client.packets and server.packets:
+        return STATE_SF
+    return STATE_S0 if client.packets else STATE_SHR
+
+
+cdef inline uint8_t how_ended(const flow_t* flow) noexcept nogil:
+    """How a TCP flow stood when it was last seen: a reset wins, then any FIN."""
+    cdef uint16_t letters = flow.direction[0].letters | flow.direction[1].letters
+    if flow.key.kind != KIND_TCP:
+        return ENDED_NOT_TCP
+    if letters & LETTER_RST:
+        return ENDED_RESET
+    return ENDED_FIN if letters & LETTER_FIN else ENDED_OPEN
+
+
+cdef inline void fill_side(side_row_t* side, const direction_t* direction) noexcept nogil:
+    side.packets = <int64_t>direction.packets
+    side.bytes = <int64_t>direction.bytes
+    side.payload_bytes = <int64_t>direction.payload_bytes
+    memcpy(side.flag_count, direction.flag_count, sizeof(side.flag_count))
+
+
+cdef inline void fill_handshake(flow_row_t* row, const handshake_t* handshake) noexcept nogil:
+    """SYN → SYN/ACK, SYN/ACK → ACK and Wireshark's initial RTT, from the latest SYN that was answered."""
+    row.handshake_network_ns = row.handshake_client_ns = row.initial_rtt_ns = INT64_MIN
+    if handshake.last_syn and handshake.syn_ack:
+        row.handshake_network_ns = handshake.syn_ack - handshake.last_syn
+    if handshake.syn_ack and handshake.ack:
+        row.handshake_client_ns = handshake.ack - handshake.syn_ack
+    if handshake.last_syn and handshake.ack:
+        row.initial_rtt_ns = handshake.ack - handshake.last_syn
+
+
+cdef inline void fill_row(flow_row_t* row, const flow_t* flow) noexcept nogil:
+    """The row of one whole flow."""
+    cdef int client = 1 if flow.state & FLOW_CLIENT_B else 0
+    cdef const direction_t* from_client = &flow.direction[client]
+    cdef const direction_t* from_server = &flow.direction[1 - client]
+    memset(row, 0, sizeof(flow_row_t))
+    memcpy(row.client, &flow.key.b[0] if client else &flow.key.a[0], 16)
+    memcpy(row.server, &flow.key.a[0] if client else &flow.key.b[0], 16)
+    row.client_port = flow.key.b_port if client else flow.key.a_port
+    row.server_port = flow.key.a_port if client else flow.key.b_port
+    row.first_ns = flow.first_seen if flow.state & FLOW_TIMED else INT64_MIN
+    row.last_ns = flow.last_seen if flow.state & FLOW_TIMED else INT64_MIN
+    fill_side(&row.side[0], from_client)
+    fill_side(&row.side[1], from_server)
+    row.flow_id = flow.flow_id
+    row.stream = flow.stream
+    row.vlan_id = flow.vlan_id
+    row.path = flow.path
+    row.syn_retries = flow.syn_retries
+    row.kind = flow.key.kind
+    row.ip_version = flow.key.ip_version
+    row.protocol = flow.key.protocol
+    row.conn_state = conn_state(flow, from_client, from_server)
+    row.ended = how_ended(flow)
+    memcpy(row.history, flow.history, flow.history_length)
+    if flow.key.kind == KIND_TCP:
+        fill_handshake(row, <const handshake_t*>flow.direction[0].spare)
+    else:
+        row.handshake_network_ns = row.handshake_client_ns = row.initial_rtt_ns = INT64_MIN
