@@ -1,4 +1,5 @@
 """From decoded records to the public columns: values, nulls, dictionaries."""
+
 import datetime as dt
 
 import numpy as np
@@ -9,14 +10,39 @@ from pcap_analyzer import packet_columns as columns
 from pcap_analyzer.packet_columns import NO_VLAN, NONE, DecodedBatch, packet_batch
 from pcap_analyzer.schema import PACKETS
 
-PACKET = np.dtype([
-    ("timestamp", "i8"), ("captured_length", "u4"), ("original_length", "u4"), ("interface_id", "u4"),
-    ("payload_length", "u4"), ("src", "V16"), ("dst", "V16"), ("src_port", "u2"), ("dst_port", "u2"),
-    ("tcp_seq", "u4"), ("tcp_ack", "u4"), ("tcp_window", "u2"), ("tcp_flags", "u2"), ("protocol", "u1"), ("ttl", "u1"),
-    ("traffic_class", "u1"), ("ip_version", "u1"), ("ip_id", "u2"), ("fragment_offset", "u2"), ("vlan_id", "u2"),
-    ("inner_vlan_id", "u2"), ("path", "u2"), ("present", "u2"), ("decode_status", "u1"), ("decode_layer", "u1"),
-    ("icmp_type", "u1"), ("icmp_code", "u1"), ("link_type", "u2"), ("extra", "u4"),
-])
+PACKET = np.dtype(
+    [
+        ("timestamp", "i8"),
+        ("captured_length", "u4"),
+        ("original_length", "u4"),
+        ("interface_id", "u4"),
+        ("payload_length", "u4"),
+        ("src", "V16"),
+        ("dst", "V16"),
+        ("src_port", "u2"),
+        ("dst_port", "u2"),
+        ("tcp_seq", "u4"),
+        ("tcp_ack", "u4"),
+        ("tcp_window", "u2"),
+        ("tcp_flags", "u2"),
+        ("protocol", "u1"),
+        ("ttl", "u1"),
+        ("traffic_class", "u1"),
+        ("ip_version", "u1"),
+        ("ip_id", "u2"),
+        ("fragment_offset", "u2"),
+        ("vlan_id", "u2"),
+        ("inner_vlan_id", "u2"),
+        ("path", "u2"),
+        ("present", "u2"),
+        ("decode_status", "u1"),
+        ("decode_layer", "u1"),
+        ("icmp_type", "u1"),
+        ("icmp_code", "u1"),
+        ("link_type", "u2"),
+        ("extra", "u4"),
+    ]
+)
 EXTRA = np.dtype([("outer_src", "V16"), ("outer_dst", "V16"), ("outer_version", "u1")])
 PATHS = [(), ("eth", "ip", "tcp"), ("eth", "ip", "gre", "ipv6", "udp")]
 TCP = columns.HAS_TIME | columns.HAS_IP | columns.HAS_PORTS | columns.HAS_TCP | columns.HAS_IP_ID
@@ -38,8 +64,11 @@ def batch() -> DecodedBatch:
     packets["vlan_id"] = packets["inner_vlan_id"] = NO_VLAN
     packets["link_type"] = 1
     packets["path"] = [1, 2, 0]
-    packets["present"] = [TCP, columns.HAS_TIME | columns.HAS_IP | columns.HAS_PORTS | columns.HAS_UDP
-                          | columns.HAS_TUNNEL, 0]
+    packets["present"] = [
+        TCP,
+        columns.HAS_TIME | columns.HAS_IP | columns.HAS_PORTS | columns.HAS_UDP | columns.HAS_TUNNEL,
+        0,
+    ]
     packets["timestamp"] = [10**9, 2 * 10**9 + 1, 0]
     packets["src"] = np.array([four(1), six(1), bytes(16)], "V16")
     packets["dst"] = np.array([four(2), six(2), bytes(16)], "V16")
@@ -56,8 +85,13 @@ def batch() -> DecodedBatch:
     extras = np.zeros(1, EXTRA)
     extras["outer_src"], extras["outer_dst"], extras["outer_version"] = np.void(four(8)), np.void(four(9)), 4
     return DecodedBatch(
-        np.array([1, 2, 4], "u8"), packets, extras, PATHS, np.array([0, 1, NONE], "u4"),
-        np.array([0, 0, NONE], "u4"), np.array([1, 0, 0], "u1"),
+        np.array([1, 2, 4], "u8"),
+        packets,
+        extras,
+        PATHS,
+        np.array([0, 1, NONE], "u4"),
+        np.array([0, 0, NONE], "u4"),
+        np.array([1, 0, 0], "u1"),
     )
 
 

@@ -1,4 +1,5 @@
 """The contract of the tables: columns, order, version, and no pyarrow before it is needed."""
+
 import subprocess
 import sys
 

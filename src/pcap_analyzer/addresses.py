@@ -3,6 +3,7 @@
 Inside the engine every address is 16 bytes, IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). The version is kept
 beside it, because an IPv6 packet may carry such an address too.
 """
+
 from __future__ import annotations
 
 from functools import lru_cache

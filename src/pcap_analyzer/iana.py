@@ -3,8 +3,10 @@
 Names are those which Wireshark and the IANA registries use. A number without a name is shown as a number: the lists are
 what captures of ordinary networks contain, not the whole registries.
 """
+
 from __future__ import annotations
 
+# fmt: off
 # https://www.tcpdump.org/linktypes.html
 LINK_TYPES: dict[int, str] = {
     0: "NULL", 1: "Ethernet", 3: "AX.25", 6: "IEEE 802.5", 7: "ARCNET (BSD)", 8: "SLIP", 9: "PPP", 10: "FDDI",
@@ -131,6 +133,8 @@ ICMPV6_TYPES: dict[int, str] = {
     151: "multicast router advertisement", 152: "multicast router solicitation", 153: "multicast router termination",
     155: "RPL control", 160: "extended echo request", 161: "extended echo reply",
 }
+
+# fmt: on
 
 WITH_PORTS = frozenset({6, 17, 132, 136})  # TCP, UDP, SCTP, UDP-Lite
 

@@ -3,6 +3,7 @@
 The engine keeps one record per packet (`packet_t`); here each of its fields becomes an Arrow column, taken out of the
 records once, with a bitmap for the rows in which it is absent. Imports pyarrow: only who asks for tables comes here.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -146,9 +147,7 @@ def _octets(addresses: NDArray[np.void]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(addresses).view(np.uint8).reshape(len(addresses), 16)
 
 
-def _address_words(
-    addresses: NDArray[np.uint8], ip_version: NDArray[np.uint8], present: Mask
-) -> pa.DictionaryArray:
+def _address_words(addresses: NDArray[np.uint8], ip_version: NDArray[np.uint8], present: Mask) -> pa.DictionaryArray:
     """A dictionary column in which every different address is written once, by first appearance."""
     keys = address_keys(addresses, ip_version)
     buffers = [_bitmap(present), pa.py_buffer(keys.reshape(-1))]

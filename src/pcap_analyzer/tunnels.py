@@ -1,4 +1,5 @@
 """The name of a tunnel, read off a protocol path: which encapsulations stand around the innermost IP layer."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -6,8 +7,17 @@ from functools import lru_cache
 
 # Layer names of a path (those of Wireshark) that carry another packet, and what the column says.
 ENCAPSULATIONS = {
-    "gre": "gre", "erspan": "erspan", "vxlan": "vxlan", "geneve": "geneve", "gtp": "gtpu", "gtpprime": "gtpu",
-    "teredo": "teredo", "l2tp": "l2tp", "etherip": "etherip", "capwap.data": "capwap", "nvgre": "nvgre",
+    "gre": "gre",
+    "erspan": "erspan",
+    "vxlan": "vxlan",
+    "geneve": "geneve",
+    "gtp": "gtpu",
+    "gtpprime": "gtpu",
+    "teredo": "teredo",
+    "l2tp": "l2tp",
+    "etherip": "etherip",
+    "capwap.data": "capwap",
+    "nvgre": "nvgre",
 }
 # An IP layer directly inside another.
 IN_IP = {("ip", "ip"): "ipip", ("ip", "ipv6"): "6in4", ("ipv6", "ip"): "4in6", ("ipv6", "ipv6"): "6in6"}

@@ -1,16 +1,38 @@
 """Which of tshark's values our columns should have."""
+
 import pytest
 
 from pcap_analyzer.comparison.expected import TCP_STREAM, UDP_STREAM, expected
 from pcap_analyzer.comparison.layers import nanoseconds
 from pcap_analyzer.comparison.tshark import FIELD, FIELDS, OCCURRENCE, packet_of
 
-FRAME = {"frame.number": "1", "frame.time_epoch": "1.5", "frame.len": "100", "frame.cap_len": "60",
-         "frame.interface_id": "0", "frame.encap_type": "1"}
-IP = {"ip.src": "10.0.0.1", "ip.dst": "10.0.0.2", "ip.proto": "6", "ip.ttl": "64", "ip.id": "0x0007",
-      "ip.frag_offset": "0", "ip.flags.mf": "False"}
-TCP = {"tcp.srcport": "1000", "tcp.dstport": "80", "tcp.stream": "3", "tcp.seq_raw": "4", "tcp.ack_raw": "5",
-       "tcp.len": "6", "tcp.flags": "0x0018", "tcp.window_size_value": "7"}
+FRAME = {
+    "frame.number": "1",
+    "frame.time_epoch": "1.5",
+    "frame.len": "100",
+    "frame.cap_len": "60",
+    "frame.interface_id": "0",
+    "frame.encap_type": "1",
+}
+IP = {
+    "ip.src": "10.0.0.1",
+    "ip.dst": "10.0.0.2",
+    "ip.proto": "6",
+    "ip.ttl": "64",
+    "ip.id": "0x0007",
+    "ip.frag_offset": "0",
+    "ip.flags.mf": "False",
+}
+TCP = {
+    "tcp.srcport": "1000",
+    "tcp.dstport": "80",
+    "tcp.stream": "3",
+    "tcp.seq_raw": "4",
+    "tcp.ack_raw": "5",
+    "tcp.len": "6",
+    "tcp.flags": "0x0018",
+    "tcp.window_size_value": "7",
+}
 UDP = {"udp.srcport": "53", "udp.dstport": "1000", "udp.stream": "2", "udp.length": "20"}
 ICMP = {"icmp.type": "3", "icmp.code": "1"}
 
@@ -33,11 +55,31 @@ def columns(layers: str, *parts: dict[str, str]) -> dict[str, object]:
 def test_a_plain_packet_has_all_its_columns():
     found = columns("eth:ethertype:ip:tcp", IP, TCP)
     assert found == {
-        "timestamp": 1_500_000_000, "interface_id": 0, "captured_length": 60, "original_length": 100, "vlan_id": None,
-        "inner_vlan_id": None, "ip_version": 4, "src": "10.0.0.1", "dst": "10.0.0.2", "protocol": 6, "ttl": 64,
-        "ip_id": 7, "fragment_offset": None, "more_fragments": None, "src_port": 1000, "dst_port": 80,
-        "icmp_type": None, "icmp_code": None, "payload_length": 6, TCP_STREAM: 3, UDP_STREAM: None,
-        "tcp_flags": 0x18, "tcp_seq": 4, "tcp_ack": 5, "tcp_window_raw": 7,
+        "timestamp": 1_500_000_000,
+        "interface_id": 0,
+        "captured_length": 60,
+        "original_length": 100,
+        "vlan_id": None,
+        "inner_vlan_id": None,
+        "ip_version": 4,
+        "src": "10.0.0.1",
+        "dst": "10.0.0.2",
+        "protocol": 6,
+        "ttl": 64,
+        "ip_id": 7,
+        "fragment_offset": None,
+        "more_fragments": None,
+        "src_port": 1000,
+        "dst_port": 80,
+        "icmp_type": None,
+        "icmp_code": None,
+        "payload_length": 6,
+        TCP_STREAM: 3,
+        UDP_STREAM: None,
+        "tcp_flags": 0x18,
+        "tcp_seq": 4,
+        "tcp_ack": 5,
+        "tcp_window_raw": 7,
     }
 
 
@@ -63,7 +105,9 @@ def test_the_protocol_stands_behind_extension_headers():
 @pytest.mark.parametrize(
     ("offset", "more", "columns_expected"),
     [
-        ("0", "False", (None, None)), ("0", "True", (0, True)), ("185", "False", (1480, False)),
+        ("0", "False", (None, None)),
+        ("0", "True", (0, True)),
+        ("185", "False", (1480, False)),
         ("185", "1", (1480, True)),
     ],
 )
@@ -84,8 +128,14 @@ def test_tags_of_both_kinds_come_in_the_order_of_the_layers():
 
 
 def test_an_atomic_fragment_is_no_fragment():
-    six = {"ipv6.src": "fe80::1", "ipv6.dst": "ff02::2", "ipv6.nxt": "44", "ipv6.hlim": "1",
-           "ipv6.fraghdr.offset": "0", "ipv6.fraghdr.more": "False"}
+    six = {
+        "ipv6.src": "fe80::1",
+        "ipv6.dst": "ff02::2",
+        "ipv6.nxt": "44",
+        "ipv6.hlim": "1",
+        "ipv6.fraghdr.offset": "0",
+        "ipv6.fraghdr.more": "False",
+    }
     found = columns("eth:ethertype:ipv6:ipv6.fraghdr:udp", six, UDP)
     assert (found["fragment_offset"], found["more_fragments"], found["protocol"]) == (None, None, 17)
 

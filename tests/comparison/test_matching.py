@@ -1,4 +1,5 @@
 """Counting agreement: which packets are compared, what is a difference, what is a known one."""
+
 import json
 
 import pyarrow as pa
@@ -11,17 +12,32 @@ from pcap_analyzer.comparison.tshark import FIELDS
 
 def theirs(number: int, *, port: int = 53, stream: int = 0, application: str = "dns") -> TsharkPacket:
     fields = dict.fromkeys(FIELDS, "")
-    fields |= {"frame.len": "60", "frame.cap_len": "60", "udp.srcport": str(port), "udp.dstport": "9",
-               "udp.stream": str(stream), "udp.length": "30"}
+    fields |= {
+        "frame.len": "60",
+        "frame.cap_len": "60",
+        "udp.srcport": str(port),
+        "udp.dstport": "9",
+        "udp.stream": str(stream),
+        "udp.length": "30",
+    }
     layers = ("eth", "ethertype", "ip", "udp", application)
     return TsharkPacket(number, 0, layers, [IpLayer(2, {"ip_version": 4, "src": "1.1.1.1"})], fields, ",")
 
 
 def ours(*rows: tuple[int, int, int]) -> list[pa.RecordBatch]:
     """Batches of frame number, source port, stream."""
-    return [pa.RecordBatch.from_pylist([
-        {"frame_number": number, "src_port": port, "stream": stream, "protocol": 17} for number, port, stream in rows
-    ])] if rows else []
+    return (
+        [
+            pa.RecordBatch.from_pylist(
+                [
+                    {"frame_number": number, "src_port": port, "stream": stream, "protocol": 17}
+                    for number, port, stream in rows
+                ]
+            )
+        ]
+        if rows
+        else []
+    )
 
 
 def test_equal_packets_agree():
@@ -54,17 +70,22 @@ def test_a_frame_on_one_side_alone_is_counted(rows, frames, only_ours, only_thei
 
 def test_streams_after_a_split_of_snmp_are_the_same_streams_with_other_numbers():
     found = compare(
-        "x", ours((1, 53, 0), (2, 53, 0), (3, 53, 1), (4, 53, 0), (5, 53, 1)),
+        "x",
+        ours((1, 53, 0), (2, 53, 0), (3, 53, 1), (4, 53, 0), (5, 53, 1)),
         [theirs(1), theirs(2, stream=1, application="snmp"), theirs(3, stream=2), theirs(4), theirs(5, stream=2)],
     )
     column = found.columns["stream (UDP)"]
     assert (column.equal, dict(column.explained), column.different) == (
-        2, {"tshark opens a second stream for SNMP": 3}, 0)
+        2,
+        {"tshark opens a second stream for SNMP": 3},
+        0,
+    )
 
 
 def test_a_number_used_up_by_socks_shifts_the_later_ones():
     found = compare(
-        "x", ours((1, 53, 0), (2, 53, 1), (3, 53, 2), (4, 53, 0)),
+        "x",
+        ours((1, 53, 0), (2, 53, 1), (3, 53, 2), (4, 53, 0)),
         [theirs(1, application="socks"), theirs(2, stream=2), theirs(3, stream=3), theirs(4)],
     )
     column = found.columns["stream (UDP)"]

@@ -1,4 +1,5 @@
 """A known difference is recognised, and its neighbour is not excused by it."""
+
 import pytest
 
 from pcap_analyzer.comparison.layers import TsharkPacket

@@ -1,10 +1,13 @@
 """The comparison with a tshark that really runs, on captures that are made here."""
+
 import struct
 import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
+from pcap_analyzer.cli import cli
 from pcap_analyzer.comparison import COLUMNS, TsharkError, compare_with_tshark
 from pcap_analyzer.pipeline import open_capture
 
@@ -56,6 +59,14 @@ def test_the_answer_does_not_depend_on_the_users_preferences(capture, tmp_path, 
     monkeypatch.setenv("WIRESHARK_CONFIG_DIR", str(folder))
     with open_capture(capture) as opened:
         assert compare_with_tshark(capture, opened.packets(COLUMNS)).agrees
+
+
+def test_the_command_prints_the_comparison_and_ends_with_its_code(capture):
+    done = CliRunner().invoke(cli, ["compare-tshark", str(capture)])
+    assert (done.exit_code, done.output.splitlines()[-1]) == (
+        0,
+        "made here.pcap: 3 packets, every column equals tshark's",
+    )
 
 
 def test_tsharks_own_words_are_the_error(tmp_path, component):

@@ -1,4 +1,5 @@
 """The corpus as a list: every capture with what tshark recorded about it."""
+
 import gzip
 import json
 from dataclasses import dataclass

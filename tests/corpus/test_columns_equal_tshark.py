@@ -1,4 +1,5 @@
 """Every decoded column of every packet of the corpus beside tshark's recorded answer."""
+
 from collections import Counter
 
 import pytest
@@ -13,9 +14,30 @@ pytestmark = pytest.mark.corpus
 
 REQUIRED = 99.9  # percent of packets equal, in every column
 COMPARED = (
-    "captured_length", "original_length", "timestamp", "ip_version", "src", "dst", "protocol", "ttl", "ip_id",
-    "fragment_offset", "more_fragments", "src_port", "dst_port", "vlan_id", "inner_vlan_id", "tcp_seq", "tcp_ack",
-    "tcp_flags", "tcp_window_raw", "payload_length", "icmp_type", "icmp_code", "interface_id", "stream (TCP)",
+    "captured_length",
+    "original_length",
+    "timestamp",
+    "ip_version",
+    "src",
+    "dst",
+    "protocol",
+    "ttl",
+    "ip_id",
+    "fragment_offset",
+    "more_fragments",
+    "src_port",
+    "dst_port",
+    "vlan_id",
+    "inner_vlan_id",
+    "tcp_seq",
+    "tcp_ack",
+    "tcp_flags",
+    "tcp_window_raw",
+    "payload_length",
+    "icmp_type",
+    "icmp_code",
+    "interface_id",
+    "stream (TCP)",
     "stream (UDP)",
 )
 
@@ -29,7 +51,8 @@ def comparisons(corpus) -> dict[str, Comparison]:
             with open_capture(file.path) as capture:
                 packets = capture.packets(COLUMNS)
                 found[file.name] = (
-                    compare_with_golden(file.table, packets) if file.table else compare(file.name, packets, []))
+                    compare_with_golden(file.table, packets) if file.table else compare(file.name, packets, [])
+                )
     return found
 
 

@@ -1,4 +1,5 @@
 """The protocol hierarchy beside tshark's `io,phs`: packets and bytes of every path of layers that we decode."""
+
 import pytest
 
 from pcap_analyzer.pipeline import analyze_capture
@@ -6,11 +7,42 @@ from pcap_analyzer.pipeline import analyze_capture
 pytestmark = pytest.mark.corpus
 
 # tshark's names of the layers that we decode; paths with others (applications, exotic links) are left out.
-DECODED = frozenset((
-    "eth", "ip", "ipv6", "tcp", "udp", "vlan", "ieee8021ad", "arp", "icmp", "icmpv6", "sctp", "udplite", "mpls",
-    "pppoes", "ppp", "llc", "sll", "null", "raw", "chdlc", "fr", "gre", "erspan", "vxlan", "geneve", "gtp", "teredo",
-    "l2tp", "wlan", "wlan_radio", "radiotap", "prism",
-))
+DECODED = frozenset(
+    (
+        "eth",
+        "ip",
+        "ipv6",
+        "tcp",
+        "udp",
+        "vlan",
+        "ieee8021ad",
+        "arp",
+        "icmp",
+        "icmpv6",
+        "sctp",
+        "udplite",
+        "mpls",
+        "pppoes",
+        "ppp",
+        "llc",
+        "sll",
+        "null",
+        "raw",
+        "chdlc",
+        "fr",
+        "gre",
+        "erspan",
+        "vxlan",
+        "geneve",
+        "gtp",
+        "teredo",
+        "l2tp",
+        "wlan",
+        "wlan_radio",
+        "radiotap",
+        "prism",
+    )
+)
 ROOTS = ("frame", "pkt_comment")  # stand above the first layer
 # Captures whose hierarchy differs, each with its reason.
 DIFFERENT = {

@@ -9,6 +9,7 @@ field; `expected` picks those of the innermost layer that no ICMP error quotes, 
 recorded answer of tshark (`packets.tsv.gz`) goes through the same code. Differences that are known and meant have a
 name in `reasons`; all others count against us.
 """
+
 from pcap_analyzer.comparison.expected import COLUMNS
 from pcap_analyzer.comparison.matching import compare, compare_with_golden, compare_with_tshark
 from pcap_analyzer.comparison.model import ColumnAgreement, Comparison, Difference

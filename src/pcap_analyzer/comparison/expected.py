@@ -3,6 +3,7 @@
 Addresses and ports are those of the innermost layer that no ICMP error quotes. A column is left out where tshark does
 not say enough to know its value.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -10,17 +11,55 @@ from typing import Any
 from pcap_analyzer.comparison.layers import TsharkPacket, integer
 
 COLUMNS = (
-    "frame_number", "timestamp", "interface_id", "captured_length", "original_length", "vlan_id", "inner_vlan_id",
-    "ip_version", "src", "dst", "protocol", "ttl", "ip_id", "fragment_offset", "more_fragments", "src_port", "dst_port",
-    "icmp_type", "icmp_code", "payload_length", "stream", "tcp_flags", "tcp_seq", "tcp_ack", "tcp_window_raw",
+    "frame_number",
+    "timestamp",
+    "interface_id",
+    "captured_length",
+    "original_length",
+    "vlan_id",
+    "inner_vlan_id",
+    "ip_version",
+    "src",
+    "dst",
+    "protocol",
+    "ttl",
+    "ip_id",
+    "fragment_offset",
+    "more_fragments",
+    "src_port",
+    "dst_port",
+    "icmp_type",
+    "icmp_code",
+    "payload_length",
+    "stream",
+    "tcp_flags",
+    "tcp_seq",
+    "tcp_ack",
+    "tcp_window_raw",
 )  # of `packets`, to be read for a comparison
 TCP_STREAM, UDP_STREAM = "stream (TCP)", "stream (UDP)"  # compared apart: each has numbers of its own
 TRANSPORT = {"tcp": "tcp", "udp": "udp", "udplite": "udp", "sctp": "sctp", "icmp": "icmp", "icmpv6": "icmpv6"}
 TAGS = {"vlan": "vlan.id", "ieee8021ad": "ieee8021ad.id"}
 # IP protocol numbers of layers behind an IP header.
 NUMBERS = {
-    "icmp": 1, "igmp": 2, "ip": 4, "tcp": 6, "udp": 17, "dccp": 33, "ipv6": 41, "rsvp": 46, "gre": 47, "esp": 50,
-    "icmpv6": 58, "eigrp": 88, "ospf": 89, "etherip": 97, "pim": 103, "ipcomp": 108, "vrrp": 112, "sctp": 132,
+    "icmp": 1,
+    "igmp": 2,
+    "ip": 4,
+    "tcp": 6,
+    "udp": 17,
+    "dccp": 33,
+    "ipv6": 41,
+    "rsvp": 46,
+    "gre": 47,
+    "esp": 50,
+    "icmpv6": 58,
+    "eigrp": 88,
+    "ospf": 89,
+    "etherip": 97,
+    "pim": 103,
+    "ipcomp": 108,
+    "vrrp": 112,
+    "sctp": 132,
     "udplite": 136,
 }
 EXTENSIONS = ("ipv6.hopopts", "ipv6.routing", "ipv6.fraghdr", "ipv6.dstopts", "ah")
@@ -58,7 +97,7 @@ def _network(packet: TsharkPacket) -> dict[str, Any]:
         return dict.fromkeys(("ip_version", "src", "dst", "protocol", "ttl", "ip_id", "fragment_offset"))
     columns = dict(layer.columns)
     next_header = columns.pop("next_header", None)
-    behind = [name for name in packet.layers[layer.position + 1:packet.quote + 1] if name not in EXTENSIONS]
+    behind = [name for name in packet.layers[layer.position + 1 : packet.quote + 1] if name not in EXTENSIONS]
     if behind and behind[0] in NUMBERS:
         columns["protocol"] = NUMBERS[behind[0]]  # behind extension headers, which the header's own field is not
     elif next_header is not None and not _extended(packet, layer.position):
@@ -68,14 +107,25 @@ def _network(packet: TsharkPacket) -> dict[str, Any]:
 
 def _extended(packet: TsharkPacket, position: int) -> bool:
     """Whether an extension header stands behind the IP layer at this position."""
-    return packet.layers[position + 1:position + 2] != () and packet.layers[position + 1] in EXTENSIONS
+    return packet.layers[position + 1 : position + 2] != () and packet.layers[position + 1] in EXTENSIONS
 
 
 def _transport(packet: TsharkPacket) -> dict[str, Any]:
     """The columns of the transport layer behind the innermost IP layer."""
-    columns: dict[str, Any] = dict.fromkeys((
-        "src_port", "dst_port", "icmp_type", "icmp_code", "tcp_flags", "tcp_seq", "tcp_ack", "tcp_window_raw",
-        TCP_STREAM, UDP_STREAM))
+    columns: dict[str, Any] = dict.fromkeys(
+        (
+            "src_port",
+            "dst_port",
+            "icmp_type",
+            "icmp_code",
+            "tcp_flags",
+            "tcp_seq",
+            "tcp_ack",
+            "tcp_window_raw",
+            TCP_STREAM,
+            UDP_STREAM,
+        )
+    )
     layer = packet.innermost_ip
     start = layer.position + 1 if layer else 0
     for at in range(start, min(packet.quote + 1, len(packet.layers))):
@@ -123,13 +173,17 @@ def _sctp(packet: TsharkPacket, occurrence: int) -> dict[str, Any]:
 
 
 def _icmp(packet: TsharkPacket, occurrence: int) -> dict[str, Any]:
-    return {"icmp_type": integer(packet.value("icmp.type", occurrence)),
-            "icmp_code": integer(packet.value("icmp.code", occurrence))}
+    return {
+        "icmp_type": integer(packet.value("icmp.type", occurrence)),
+        "icmp_code": integer(packet.value("icmp.code", occurrence)),
+    }
 
 
 def _icmpv6(packet: TsharkPacket, occurrence: int) -> dict[str, Any]:
-    return {"icmp_type": integer(packet.value("icmpv6.type", occurrence)),
-            "icmp_code": integer(packet.value("icmpv6.code", occurrence))}
+    return {
+        "icmp_type": integer(packet.value("icmpv6.type", occurrence)),
+        "icmp_code": integer(packet.value("icmpv6.code", occurrence)),
+    }
 
 
 _READERS = {"tcp": _tcp, "udp": _udp, "sctp": _sctp, "icmp": _icmp, "icmpv6": _icmpv6}

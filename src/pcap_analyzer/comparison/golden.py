@@ -1,4 +1,5 @@
 """Reading a recorded answer of tshark: a gzipped table with one line per packet and a header line."""
+
 from __future__ import annotations
 
 import csv
@@ -11,12 +12,28 @@ from pcap_analyzer.comparison.tshark import fragment_columns
 
 # The table's columns under tshark's names.
 NAMES = {
-    "len": "frame.len", "caplen": "frame.cap_len", "iface": "frame.interface_id", "vlan": "vlan.id",
-    "tcp_sport": "tcp.srcport", "tcp_dport": "tcp.dstport", "tcp_stream": "tcp.stream", "tcp_seq": "tcp.seq_raw",
-    "tcp_ack": "tcp.ack_raw", "tcp_len": "tcp.len", "tcp_flags": "tcp.flags", "tcp_win_raw": "tcp.window_size_value",
-    "udp_sport": "udp.srcport", "udp_dport": "udp.dstport", "udp_stream": "udp.stream", "udp_len": "udp.length",
-    "sctp_sport": "sctp.srcport", "sctp_dport": "sctp.dstport", "icmp_type": "icmp.type", "icmp_code": "icmp.code",
-    "icmp6_type": "icmpv6.type", "icmp6_code": "icmpv6.code",
+    "len": "frame.len",
+    "caplen": "frame.cap_len",
+    "iface": "frame.interface_id",
+    "vlan": "vlan.id",
+    "tcp_sport": "tcp.srcport",
+    "tcp_dport": "tcp.dstport",
+    "tcp_stream": "tcp.stream",
+    "tcp_seq": "tcp.seq_raw",
+    "tcp_ack": "tcp.ack_raw",
+    "tcp_len": "tcp.len",
+    "tcp_flags": "tcp.flags",
+    "tcp_win_raw": "tcp.window_size_value",
+    "udp_sport": "udp.srcport",
+    "udp_dport": "udp.dstport",
+    "udp_stream": "udp.stream",
+    "udp_len": "udp.length",
+    "sctp_sport": "sctp.srcport",
+    "sctp_dport": "sctp.dstport",
+    "icmp_type": "icmp.type",
+    "icmp_code": "icmp.code",
+    "icmp6_type": "icmpv6.type",
+    "icmp6_code": "icmpv6.code",
 }
 
 
@@ -44,8 +61,11 @@ def _ip_layers(layers: tuple[str, ...], row: dict[str, str]) -> list[IpLayer]:
     """The IP layers: addresses of all, the other fields of the outermost alone."""
     if not row["ip_dst"]:  # absent, or cut inside
         return []
-    pairs = [pair.split(">") for pair in row["ip_layers"].split(";")] if row["ip_layers"] else [
-        [row["ip_src"], row["ip_dst"]]]
+    pairs = (
+        [pair.split(">") for pair in row["ip_layers"].split(";")]
+        if row["ip_layers"]
+        else [[row["ip_src"], row["ip_dst"]]]
+    )
     found: list[IpLayer] = []
     for at, (src, dst) in zip(network_positions(layers), pairs, strict=False):
         columns = {"ip_version": 6 if ":" in src else 4, "src": src, "dst": dst}

@@ -1,4 +1,5 @@
 """One packet as tshark describes it: its layers in order, and the values of each field in that order."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,5 @@
 """Walking two descriptions of one capture side by side, by frame number."""
+
 from __future__ import annotations
 
 import os
@@ -87,9 +88,7 @@ def _lead(row: Row | None, packet: TsharkPacket | None) -> int:
     return lead
 
 
-def _compare_packet(
-    comparison: Comparison, streams: dict[str, StreamNumbers], row: Row, packet: TsharkPacket
-) -> None:
+def _compare_packet(comparison: Comparison, streams: dict[str, StreamNumbers], row: Row, packet: TsharkPacket) -> None:
     """Compare every column that both sides have."""
     for name, theirs in expected(packet).items():
         if name not in row:

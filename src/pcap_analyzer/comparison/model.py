@@ -1,4 +1,5 @@
 """What a comparison finds: agreement per column, and the first frames that differ."""
+
 from __future__ import annotations
 
 from collections import Counter

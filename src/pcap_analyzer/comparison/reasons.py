@@ -1,4 +1,5 @@
 """Differences from tshark that are known and meant. Each has a name, which is what the report prints."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -3,6 +3,7 @@
 Some of tshark's application dissectors open conversations of their own, which take numbers that no flow of ours has.
 All later numbers are then shifted. Which packets belong together is still compared exactly.
 """
+
 from __future__ import annotations
 
 from bisect import bisect_left

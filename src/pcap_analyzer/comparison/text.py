@@ -1,4 +1,5 @@
 """A comparison in words and as JSON."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -26,12 +27,15 @@ def summary(comparison: Comparison) -> str:
     explained = sum(column.explained.total() for column in comparison.columns.values())
     different = sum(column.different for column in comparison.columns.values())
     missing = comparison.only_ours.count + comparison.only_theirs.count
+    begin = f"{comparison.name}: {comparison.packets:,} packets"
     if comparison.agrees and not explained:
-        return f"{comparison.name}: {comparison.packets} packets, every column equals tshark's"
+        return f"{begin}, every column equals tshark's"
     if comparison.agrees:
-        return f"{comparison.name}: {comparison.packets} packets, equal but for {explained} values with a known reason"
-    return (f"{comparison.name}: {comparison.packets} packets, {different} values differ for no known reason, "
-            f"{explained} for a known one, {missing} packets on one side alone")
+        return f"{begin}, equal but for {explained:,} values with a known reason"
+    return (
+        f"{begin}, {different:,} values differ for no known reason, {explained:,} for a known one, "
+        f"{missing:,} packets on one side alone"
+    )
 
 
 def as_json(comparison: Comparison) -> str:
@@ -63,8 +67,10 @@ def _column(column: ColumnAgreement) -> dict[str, Any]:
 
 
 def _line(column: ColumnAgreement) -> str:
-    return (f"{column.name:<18}{column.compared:>12,}{column.equal:>12,}{_percent(column):>12}  "
-            f"{column.explained.total():>10,}{column.different:>10,}")
+    return (
+        f"{column.name:<18}{column.compared:>12,}{column.equal:>12,}{_percent(column):>12}  "
+        f"{column.explained.total():>10,}{column.different:>10,}"
+    )
 
 
 def _percent(column: ColumnAgreement) -> str:

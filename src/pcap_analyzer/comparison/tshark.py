@@ -1,4 +1,5 @@
 """Running tshark over a capture and reading what it says of each packet."""
+
 from __future__ import annotations
 
 import os
@@ -26,13 +27,39 @@ PREFERENCES = {
     "udp.check_checksum": "FALSE",
     "ip.tso_support": "TRUE",  # an IPv4 total length of 0 means "the rest of the frame"
 }
-FRAME = ("frame.number", "frame.time_epoch", "frame.len", "frame.cap_len", "frame.interface_id", "frame.encap_type",
-         "frame.protocols")
+FRAME = (
+    "frame.number",
+    "frame.time_epoch",
+    "frame.len",
+    "frame.cap_len",
+    "frame.interface_id",
+    "frame.encap_type",
+    "frame.protocols",
+)
 IPV4 = ("ip.src", "ip.dst", "ip.proto", "ip.ttl", "ip.id", "ip.frag_offset", "ip.flags.mf")
 IPV6 = ("ipv6.src", "ipv6.dst", "ipv6.nxt", "ipv6.hlim", "ipv6.fraghdr.offset", "ipv6.fraghdr.more")
-UPPER = ("ieee8021ad.id", "vlan.id", "tcp.srcport", "tcp.dstport", "tcp.stream", "tcp.seq_raw", "tcp.ack_raw",
-         "tcp.len", "tcp.flags", "tcp.window_size_value", "udp.srcport", "udp.dstport", "udp.stream", "udp.length",
-         "sctp.srcport", "sctp.dstport", "icmp.type", "icmp.code", "icmpv6.type", "icmpv6.code")
+UPPER = (
+    "ieee8021ad.id",
+    "vlan.id",
+    "tcp.srcport",
+    "tcp.dstport",
+    "tcp.stream",
+    "tcp.seq_raw",
+    "tcp.ack_raw",
+    "tcp.len",
+    "tcp.flags",
+    "tcp.window_size_value",
+    "udp.srcport",
+    "udp.dstport",
+    "udp.stream",
+    "udp.length",
+    "sctp.srcport",
+    "sctp.dstport",
+    "icmp.type",
+    "icmp.code",
+    "icmpv6.type",
+    "icmpv6.code",
+)
 FIELDS = FRAME + IPV4 + IPV6 + UPPER
 
 
@@ -57,8 +84,12 @@ class TsharkRun:
         packets = 0
         with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+", errors="replace") as complaints:
             with subprocess.Popen(
-                [program, *self._arguments()], env=_environment(folder), stdout=subprocess.PIPE, stderr=complaints,
-                encoding="utf-8", errors="replace",
+                [program, *self._arguments()],
+                env=_environment(folder),
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                encoding="utf-8",
+                errors="replace",
             ) as process:
                 assert process.stdout is not None  # PIPE was asked for
                 for line in process.stdout:
@@ -75,8 +106,23 @@ class TsharkRun:
         preferences = [word for name, value in PREFERENCES.items() for word in ("-o", f"{name}:{value}")]
         fields = [word for name in FIELDS for word in ("-e", name)]
         # A path that begins with a dash must not be taken for an option, nor "-" for standard input.
-        return ["-n", "-r", str(self.capture.absolute()), *preferences, "-T", "fields", "-E", "occurrence=a",
-                "-E", f"separator={FIELD}", "-E", f"aggregator={OCCURRENCE}", "-E", "quote=n", *fields]
+        return [
+            "-n",
+            "-r",
+            str(self.capture.absolute()),
+            *preferences,
+            "-T",
+            "fields",
+            "-E",
+            "occurrence=a",
+            "-E",
+            f"separator={FIELD}",
+            "-E",
+            f"aggregator={OCCURRENCE}",
+            "-E",
+            "quote=n",
+            *fields,
+        ]
 
     def _words(self, text: str) -> str | None:
         """tshark's complaints on one line, without the remark about the user and the path."""
@@ -129,7 +175,7 @@ def _column(text: str) -> list[str]:
 def _extensions(layers: tuple[str, ...], at: int) -> list[str]:
     """Names of the extension headers behind the IPv6 layer at this position."""
     names = []
-    for name in layers[at + 1:]:
+    for name in layers[at + 1 :]:
         if not name.startswith("ipv6."):
             break
         names.append(name)
@@ -140,8 +186,13 @@ def _ipv4(values: tuple[str, ...]) -> dict[str, object]:
     """Our columns from the fields of one IPv4 header, in the order of IPV4."""
     src, dst, protocol, ttl, ip_id, offset, more = values
     return {
-        "ip_version": 4, "src": src, "dst": dst, "protocol": integer(protocol), "ttl": integer(ttl),
-        "ip_id": integer(ip_id), **fragment_columns((integer(offset) or 0) * 8, boolean(more)),
+        "ip_version": 4,
+        "src": src,
+        "dst": dst,
+        "protocol": integer(protocol),
+        "ttl": integer(ttl),
+        "ip_id": integer(ip_id),
+        **fragment_columns((integer(offset) or 0) * 8, boolean(more)),
     }
 
 
@@ -150,8 +201,13 @@ def _ipv6(values: tuple[str, ...], fragment: tuple[str, str] | None) -> dict[str
     src, dst, next_header, hop_limit = values
     offset, more = fragment or ("", "")
     return {
-        "ip_version": 6, "src": src, "dst": dst, "next_header": integer(next_header), "ttl": integer(hop_limit),
-        "ip_id": None, **fragment_columns((integer(offset) or 0) * 8, boolean(more)),
+        "ip_version": 6,
+        "src": src,
+        "dst": dst,
+        "next_header": integer(next_header),
+        "ttl": integer(hop_limit),
+        "ip_id": None,
+        **fragment_columns((integer(offset) or 0) * 8, boolean(more)),
     }
 
 
