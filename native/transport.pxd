@@ -104,10 +104,8 @@ cdef inline decode_status_t read_tcp(cursor_t* cursor, packet_t* packet) noexcep
         note_conversation(cursor, packet)
         return DECODE_MALFORMED
     packet.present |= HAS_TCP
-    if header > view.wire:
-        # The payload's length is unknown: tshark shows the fields and analyses nothing.
-        return DECODE_MALFORMED
-    packet.payload_length = view.wire - header
+    # A header longer than what was sent leaves the payload's length unknown: tshark shows the fields, analyses nothing.
+    packet.payload_length = view.wire - header if header < view.wire else 0
     options = header - TCP_HEADER
     if options == 12 and view.size >= 32 and be32(data + TCP_HEADER) == ONLY_TIMESTAMPS:
         packet.tcp_tsval = be32(data + 24)

@@ -156,15 +156,18 @@ cdef inline decode_status_t follow_gre(cursor_t* cursor, uint32_t kind, bint seq
 cdef inline decode_status_t read_erspan(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """ERSPAN type II (8 bytes) and III (12 bytes, and 8 more with the O bit), draft-foschiano-erspan."""
     cdef view_t* view = &cursor.view
-    cdef uint32_t length
+    cdef uint32_t version, length
     cursor.layer = LAYER_TRANSPORT
     if not has(view, 2):
         return lacking(view, 2)
+    version = view.data[0] >> 4
     length = 8
-    if view.data[0] >> 4 == 2:
+    if version == 2:
         if not has(view, 12):
             return lacking(view, 12)
         length = 20 if view.data[11] & 1 else 12
+    elif version != 1:
+        return DECODE_UNSUPPORTED
     if not has(view, length):
         return lacking(view, length)
     skip(view, length)
