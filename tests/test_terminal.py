@@ -53,6 +53,14 @@ def test_an_empty_capture_says_so():
     assert "This capture holds no packets." in summary("empty")
 
 
+def test_info_says_what_the_capture_is():
+    out = io.StringIO()
+    terminal.print_info(build_report(synthetic.large()), file=out)
+    text = out.getvalue()
+    assert "Comment     captured on the mirror port of the core switch" in text
+    assert "0 eth0              Ethernet         1,514         1 ns   12,256,714     1,204" in text
+
+
 def test_the_bar_is_quiet_when_piped():
     out = io.StringIO()
     with terminal.ProgressBar("big.pcap", file=out) as bar:

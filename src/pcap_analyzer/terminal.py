@@ -96,6 +96,17 @@ def print_summary(report: Report, written: Sequence[str] = (), *, file: TextIO |
     console.print(_closing(report, written))
 
 
+def print_info(report: Report, *, file: TextIO | None = None) -> None:
+    """What the capture is: format, times, link types, interfaces, comments, and whether it can be trusted."""
+    console = _console(file or sys.stdout)
+    console.print(_capture_line(report))
+    for comment in report.capture.comments:
+        console.print(Text.assemble(("Comment     ", "bold"), comment))
+    for part in (_quality(report), _interfaces(report)):
+        console.print()
+        console.print(part)
+
+
 def _console(file: TextIO) -> Console:
 
     # A pipe has no width; a log is read in wide lines.
@@ -125,6 +136,23 @@ def _quality(report: Report) -> RenderableType:
     for remark in report.quality.remarks:
         grid.add_row(Text(remark.level, LEVEL_STYLES[remark.level]), Text(remark.text))
     return grid
+
+
+def _interfaces(report: Report) -> Table:
+    table = _table("Interfaces", "link type", "snap length", "resolution", "packets", "dropped")
+    for row in report.interfaces.rows:
+        _add(
+            table,
+            f"{row.id} {row.name or ''}",
+            row.link_type_name,
+            words.count(row.snap_length) if row.snap_length else "unlimited",
+            row.resolution,
+            words.count(row.packets),
+            "–" if row.dropped is None else words.count(row.dropped),
+        )
+    if report.interfaces.total > len(report.interfaces.rows):
+        _add(table, f"and {words.count(report.interfaces.total - len(report.interfaces.rows))} more")
+    return table
 
 
 def _talkers(report: Report) -> Table | None:

@@ -11,7 +11,7 @@ _decoder = msgspec.json.Decoder(Report)
 
 def encode(report: Report) -> bytes:
     """Compact UTF-8 JSON on one line, fields in the model's order."""
-    return msgspec.json.encode(report) + b"\n"
+    return msgspec.json.encode(report)
 
 
 def decode(data: bytes) -> Report:
