@@ -19,6 +19,8 @@ from flow cimport (
     fill_key,
     fresh_t,
     hash_key,
+    is_forward,
+    is_packet_forward,
     open_flow,
     packet_key,
     packet_kind,
@@ -138,14 +140,18 @@ cdef inline void push_item(worker_t* worker, uint32_t shard, uint32_t row, uint3
 
 
 cdef inline uint32_t shard_of(uint32_t hash, uint32_t shards) noexcept nogil:
-    return (hash >> 20) % shards
+    return ((hash >> 16) * shards) >> 16
 
 
 cdef inline bint conversation_key(flow_key_t* key, const conversation_t* conversation) noexcept nogil:
+    """The key of a header that is not the packet's own; True when its sender is side a."""
+    cdef bint forward
     key.kind = KIND_TCP if conversation.protocol == 6 else KIND_UDP
     key.protocol = 6 if conversation.protocol == 6 else 17
     key.ip_version = conversation.ip_version
-    return fill_key(key, conversation.src, conversation.dst, conversation.src_port, conversation.dst_port)
+    forward = is_forward(conversation.src, conversation.dst, conversation.src_port, conversation.dst_port)
+    fill_key(key, conversation.src, conversation.dst, conversation.src_port, conversation.dst_port, forward)
+    return forward
 
 
 cdef inline void push_conversation(
@@ -181,33 +187,40 @@ cdef inline bint sets_base(const packet_t* packet) noexcept nogil:
     return not packet.present & HAS_FRAGMENT and packet.decode_status != DECODE_MALFORMED
 
 
-cdef inline void push_packet(worker_t* worker, packet_t* packet, uint32_t row, uint32_t shards) noexcept nogil:
+cdef inline void push_packet(
+    worker_t* worker, batch_t* batch, packet_t* packet, uint32_t row, uint32_t shards
+) noexcept nogil:
     """List a packet for the shard of its flow; a malformed one also for that of its stream."""
     cdef flow_key_t key
     cdef uint8_t kind = packet_kind(packet), stream
+    cdef bint forward
     if kind == KIND_ADDRESSES:
         stream = malformed_stream(&worker.decoder, packet)
         if stream:
-            packet_key(&key, packet, stream)
+            packet_key(&key, packet, stream, is_packet_forward(packet, stream))
             push_item(worker, shard_of(hash_key(&key, worker.table.seed), shards), row, ITEM_STREAM)
-    packet_key(&key, packet, kind)
+    forward = is_packet_forward(packet, kind)
+    packet_key(&key, packet, kind, forward)
+    batch.forward[row] = forward
     packet.hash = hash_key(&key, worker.table.seed)
     push_item(worker, shard_of(packet.hash, shards), row, ITEM_OWN)
 
 
-cdef inline void push_row(worker_t* worker, packet_t* packet, uint32_t row, uint32_t shards) noexcept nogil:
+cdef inline void push_row(
+    worker_t* worker, batch_t* batch, packet_t* packet, uint32_t row, uint32_t shards
+) noexcept nogil:
     """A row's conversations and its own flow, in the order in which Wireshark would number them."""
     cdef extra_t* extra
     cdef uint32_t index
     if packet.extra == NO_EXTRA:
         if packet.present & HAS_IP:
-            push_packet(worker, packet, row, shards)
+            push_packet(worker, batch, packet, row, shards)
         return
     extra = &worker.decoder.extras[packet.extra]
     for index in range(extra.conversations):
         push_conversation(worker, row, index, shards, &extra.conversation[index])
     if packet.present & HAS_IP:
-        push_packet(worker, packet, row, shards)
+        push_packet(worker, batch, packet, row, shards)
 
 
 cdef inline void decode_rows(
@@ -262,7 +275,7 @@ cdef inline void decode_rows(
                 add_relaxed(&reader.interfaces[run_interface].packets, run)
             run_interface, run = record.interface_id, 0
         run += 1
-        push_row(worker, packet, row, shards)
+        push_row(worker, batch, packet, row, shards)
     if run and run_interface != 0xFFFFFFFFu:
         add_relaxed(&reader.interfaces[run_interface].packets, run)
 
@@ -277,9 +290,11 @@ cdef inline void track_stream_only(
     cdef packet_t* packet = &batch.packets[row]
     cdef flow_key_t key
     cdef uint8_t kind = malformed_stream(decoder, packet)
-    cdef bint forward = packet_key(&key, packet, kind), fresh = False
-    cdef uint32_t hash = hash_key(&key, table.seed)
+    cdef bint forward = is_packet_forward(packet, kind), fresh = False
+    cdef uint32_t hash
     cdef flow_t* flow
+    packet_key(&key, packet, kind, forward)
+    hash = hash_key(&key, table.seed)
     if kind == KIND_TCP:
         flow = touch_tcp(
             table, &key, hash, item, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
@@ -320,8 +335,9 @@ cdef inline void track_packet(table_t* table, batch_t* batch, uint32_t item) noe
     cdef packet_t* packet = &batch.packets[row]
     cdef flow_key_t key
     cdef uint8_t kind = packet_kind(packet)
-    cdef bint forward = packet_key(&key, packet, kind), fresh = False, opened
+    cdef bint forward = batch.forward[row], fresh = False, opened
     cdef flow_t* flow
+    packet_key(&key, packet, kind, forward)
     if kind == KIND_TCP:
         flow = touch_tcp(
             table, &key, packet.hash, item, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags,
@@ -343,7 +359,6 @@ cdef inline void track_packet(table_t* table, batch_t* batch, uint32_t item) noe
     count_packet(flow, packet, batch.frame_number[row], forward)
     batch.flow[row] = flow
     batch.stream[row] = flow if kind <= KIND_UDP else NULL
-    batch.forward[row] = forward
 
 
 cdef inline void look_ahead(
