@@ -82,7 +82,7 @@ def recipes(packets: int, quick: bool) -> Iterator[Recipe]:
 def measure_capture(recipe: Recipe, capture: Path, folder: Path, rounds: int) -> Row:
     """One row of the table."""
     command = [sys.executable, "-m", "benchmarks.stages", str(capture), "--rounds", str(rounds)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     found: Row = json.loads(said)
     packets = max(1, found["packets"])
     stages = dict(found["stage_ns"] or {}) | {"write": found["write_ns"]}
