@@ -1,4 +1,4 @@
-"""Where decoding stands inside a frame, and what every layer may do there: name itself, name what follows, note a side record.
+"""Where decoding stands in a frame, and what a layer may do: name itself, name what follows, make a side record.
 
 Layers do not call each other: each sets `next`, and the loop in decode.pxd goes there. So the depth is bounded in one
 place and no frame, however nested, costs stack.
@@ -7,7 +7,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from packet cimport (
-    DECODE_MALFORMED, DECODE_OK, DECODE_TRUNCATED, DECODE_UNSUPPORTED, HAS_TCP, HAS_UDP, MAX_CONVERSATIONS, NO_EXTRA,
+    DECODE_MALFORMED, DECODE_TRUNCATED, DECODE_UNSUPPORTED, HAS_TCP, HAS_UDP, MAX_CONVERSATIONS, NO_EXTRA,
     conversation_t, decode_status_t, decoder_t, extra_t, packet_t,
 )
 from paths cimport named, numbered, paths_t

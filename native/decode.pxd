@@ -4,32 +4,37 @@ Ethernet, IPv4 and TCP, nearly all of every capture, go straight through; everyt
 fails: decode_status says how far reading came and decode_layer where it ended.
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from cursor cimport cursor_t, enter, note_outer_transport, unknown
 from link cimport (
-    is_avs, is_chdlc, is_ppp, layer_of_link_type, read_arcnet, read_avs, read_chdlc, read_cisco_metadata, read_clip,
-    read_enc, read_ethernet, read_fddi, read_frame_relay, read_ipnet, read_ipoib, read_llc, read_mpls, read_nflog,
-    read_null, read_pflog, read_pktap, read_ppi, read_ppp, read_pppoe, read_prism, read_pseudowire, read_radiotap,
-    read_raw, read_sll, read_user_dlt, read_vlan, read_wlan,
+    layer_of_link_type, read_cisco_metadata, read_ethernet, read_mpls, read_pppoe, read_pseudowire, read_vlan,
 )
+from llc cimport read_arcnet, read_clip, read_fddi, read_ipoib, read_llc
 from network cimport read_ah, read_arp, read_ipv4, read_ipv6
 from packet cimport (
-    DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, HAS_TIME, LAYER_LINK, LAYER_NETWORK, LAYER_NONE, MAX_CONVERSATIONS, MAX_DEPTH,
+    DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, HAS_TIME, LAYER_LINK, LAYER_NONE, MAX_CONVERSATIONS, MAX_DEPTH,
     NO_EXTRA, NO_SCALE, NO_VLAN, decode_status_t, decoder_t, packet_t,
 )
 from paths cimport (
-    KIND_LINK_TYPE, NAME_8021AD, NAME_AH, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_CHDLC, NAME_CLIP, NAME_CMD, NAME_ENC, NAME_ERSPAN,
-    NAME_ETH, NAME_ETHERIP, NAME_FDDI, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP, NAME_GTPPRIME, NAME_ICMP, NAME_ICMPV6,
-    NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_L2TP, NAME_LLC, NAME_MPLS, NAME_NFLOG, NAME_NONE, NAME_NSH,
-    NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES, NAME_PRISM, NAME_PW_CONTROL, NAME_PW_ETH, NAME_RADIOTAP,
-    NAME_RAW, NAME_SCTP, NAME_SLL, NAME_TCP, NAME_TEREDO, NAME_UDP, NAME_UDPLITE, NAME_USER_DLT, NAME_VLAN, NAME_VXLAN,
-    NAME_WLAN, ROOT,
+    KIND_LINK_TYPE, NAME_8021AD, NAME_AH, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_CHDLC, NAME_CLIP, NAME_CMD,
+    NAME_ENC, NAME_ERSPAN, NAME_ETH, NAME_ETHERIP, NAME_FDDI, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP,
+    NAME_GTPPRIME, NAME_ICMP, NAME_ICMPV6, NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_L2TP, NAME_LLC,
+    NAME_MPLS, NAME_NFLOG, NAME_NONE, NAME_NSH, NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES,
+    NAME_PRISM, NAME_PW_CONTROL, NAME_PW_ETH, NAME_RADIOTAP, NAME_RAW, NAME_SCTP, NAME_SLL, NAME_TCP, NAME_TEREDO,
+    NAME_UDP, NAME_UDPLITE, NAME_USER_DLT, NAME_VLAN, NAME_VXLAN, NAME_WLAN, ROOT,
+)
+from ppp cimport is_chdlc, read_chdlc, read_frame_relay, read_ppp
+from pseudo cimport (
+    is_ppp, read_enc, read_ipnet, read_nflog, read_null, read_pflog, read_pktap, read_ppi, read_raw, read_sll,
+    read_user_dlt,
 )
 from transport cimport read_icmp, read_icmpv6, read_sctp, read_tcp, read_udp
 from tunnel cimport (
-    GTP_TYPE, read_erspan, read_etherip, read_geneve, read_gre, read_gtp, read_l2tp, read_nsh, read_teredo, read_vxlan,
+    GTP_TYPE, read_erspan, read_etherip, read_geneve, read_gre, read_gtp, read_l2tp, read_nsh, read_teredo,
+    read_vxlan,
 )
+from wireless cimport is_avs, read_avs, read_prism, read_radiotap, read_wlan
 
 cdef enum:
     MAX_LAYERS = 2 * MAX_DEPTH      # an encapsulation is a shim and a header

@@ -4,7 +4,7 @@
 The engine calls `decode_frame` itself, in C; this module is how the tests, the fuzzers and the curious reach it.
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from decode cimport decode_frame
 from packet cimport NO_INTERFACE, conversation_t, decoder_t, extra_t, packet_t
@@ -117,7 +117,9 @@ cdef class Paths:
         return path_names(self.paths, node)
 
 
-cdef void set_record(packet_t* packet, uint64_t offset, uint32_t captured, uint32_t original, uint16_t link) noexcept nogil:
+cdef void set_record(
+    packet_t* packet, uint64_t offset, uint32_t captured, uint32_t original, uint16_t link
+) noexcept nogil:
     """What the walker of a capture file would have written."""
     memset(packet, 0, sizeof(packet_t))
     packet.offset = offset
@@ -150,8 +152,10 @@ def decode_frames(
     cdef const uint8_t* start
     if captured_length.shape[0] != count or original_length.shape[0] != count or link_type.shape[0] != count:
         raise ValueError("offset, captured_length, original_length and link_type differ in length")
-    if packets.shape[0] < <Py_ssize_t>(count * sizeof(packet_t)) or extras.shape[0] < <Py_ssize_t>(count * sizeof(extra_t)):
-        raise ValueError(f"packets and extras must hold {count} records of {sizeof(packet_t)} and {sizeof(extra_t)} bytes")
+    if packets.shape[0] // <Py_ssize_t>sizeof(packet_t) < count:
+        raise ValueError(f"packets is {packets.shape[0]} bytes, expected {count} records of {sizeof(packet_t)}")
+    if extras.shape[0] // <Py_ssize_t>sizeof(extra_t) < count:
+        raise ValueError(f"extras is {extras.shape[0]} bytes, expected {count} records of {sizeof(extra_t)}")
     for row in range(count):
         if offset[row] > size or captured_length[row] > size - offset[row]:
             raise ValueError(f"frame {row} at {offset[row]} with {captured_length[row]} bytes ends behind {size}")

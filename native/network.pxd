@@ -2,14 +2,14 @@
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 
-from cursor cimport cursor_t, enter, extra_of, lacking, note_outer_transport, unknown
+from cursor cimport cursor_t, extra_of, lacking, note_outer_transport, unknown
 from packet cimport (
-    DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, HAS_ARP, HAS_FRAGMENT, HAS_IP, HAS_IP_ID, HAS_TIME, HAS_TUNNEL,
-    LAYER_NETWORK, LAYER_TRANSPORT, MORE_FRAGMENTS, NO_SCALE, decode_status_t, extra_t, packet_t,
+    DECODE_MALFORMED, DECODE_OK, HAS_ARP, HAS_FRAGMENT, HAS_IP, HAS_IP_ID, HAS_TIME, HAS_TUNNEL, LAYER_NETWORK,
+    LAYER_TRANSPORT, MORE_FRAGMENTS, NO_SCALE, decode_status_t, extra_t, packet_t,
 )
 from paths cimport (
-    KIND_IP_PROTOCOL, NAME_AH, NAME_ETHERIP, NAME_GRE, NAME_ICMP, NAME_ICMPV6, NAME_IP, NAME_IPV6, NAME_MPLS, NAME_NONE,
-    NAME_SCTP, NAME_TCP, NAME_UDP, NAME_UDPLITE,
+    KIND_IP_PROTOCOL, NAME_AH, NAME_ETHERIP, NAME_GRE, NAME_ICMP, NAME_ICMPV6, NAME_IP, NAME_IPV6, NAME_MPLS,
+    NAME_NONE, NAME_SCTP, NAME_TCP, NAME_UDP, NAME_UDPLITE,
 )
 from wire cimport be16, be32, clamp, has, skip, view_t
 

@@ -1,12 +1,12 @@
 """The protocol hierarchy as a trie: one node for every path of layer names met, such as eth/ip/tcp.
 
-A packet keeps one node number, so counting packets and bytes per path is an array increment. Names and nesting are those
-of `tshark -z io,phs`. One trie serves all decoding threads: a node once published never changes, so lookups take no lock;
-insertion does. It is bounded: what finds no place ends in OTHER, and decoding goes on.
+A packet keeps one node number, so counting packets and bytes per path is an array increment. Names and nesting are
+those of `tshark -z io,phs`. One trie serves all decoding threads: a node once published never changes, so lookups take
+no lock; insertion does. It is bounded: what finds no place ends in OTHER, and decoding goes on.
 
 Node numbers depend on which thread came first; names do not. Whoever prints paths sorts them by name.
 """
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 cdef extern from "<pthread.h>" nogil:
@@ -303,10 +303,10 @@ cdef inline object node_token(paths_t* paths, uint32_t node):
 
 
 cdef inline list path_names(paths_t* paths, uint32_t node):
-    """Every step from the frame to `node`: [(parent, kind, name or number), …]; the frame itself is the empty list."""
+    """Every step from the frame to `node`: [(parent, kind, name or number), …]; the frame itself is []."""
     cdef list steps = []
     if node >= paths.count:
-        raise ValueError(f"path {node} does not exist, there are {paths.count}")
+        raise ValueError(f"path {node} does not exist, expected less than {paths.count}")
     while node != ROOT:
         kind, value = node_token(paths, node)
         steps.append((paths.parent[node], kind, value))

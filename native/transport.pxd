@@ -1,15 +1,15 @@
 """Transport headers: TCP with its options, UDP and UDP-Lite, SCTP, ICMP and ICMPv6.
 
-Payload lengths come from the headers, never from the captured bytes. What tshark 4.0 shows of a damaged header was found
-by experiment and is followed, because stream numbers count on it; each rule stands where it is applied.
+Payload lengths come from the headers, never from the captured bytes. What tshark 4.0 shows of a damaged header was
+found by experiment and is followed, because stream numbers count on it; each rule stands where it is applied.
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from cursor cimport cursor_t, lacking, note_conversation
 from packet cimport (
     DECODE_MALFORMED, DECODE_OK, HAS_ECHO, HAS_FRAGMENT, HAS_ICMP, HAS_PORTS, HAS_SCTP, HAS_TCP, HAS_UDP,
-    LAYER_TRANSPORT, OPTION_FAST_OPEN, OPTION_MSS, OPTION_SACK, OPTION_SACK_PERMITTED, OPTION_SCALE, OPTION_TIMESTAMPS,
-    decode_status_t, packet_t,
+    LAYER_TRANSPORT, OPTION_FAST_OPEN, OPTION_MSS, OPTION_SACK, OPTION_SACK_PERMITTED, OPTION_SCALE,
+    OPTION_TIMESTAMPS, decode_status_t, packet_t,
 )
 from paths cimport NAME_IP, NAME_IPV6
 from tunnel cimport tunnel_of_ports
@@ -17,7 +17,7 @@ from wire cimport be16, be32, clamp, has, skip, view_t
 
 cdef enum:
     TCP_HEADER = 20
-    TCP_SHOWN = 16                  # up to the window: so much tshark reads before it shows fields and looks for the stream
+    TCP_SHOWN = 16                  # up to the window: tshark reads it before it shows fields and finds the stream
     UDP_HEADER = 8
     SCTP_HEADER = 12
     ICMP_HEADER = 8

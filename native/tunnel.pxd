@@ -2,16 +2,16 @@
 
 A wrong guess does no harm: the outer columns are replaced only when a sound inner IP header has been read.
 """
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t
 
 from cursor cimport cursor_t, enter, lacking
-from link cimport ETHERTYPE_ETHERNET, follow_ethertype
+from link cimport follow_ethertype
 from packet cimport DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, LAYER_TRANSPORT, decode_status_t, packet_t
 from paths cimport (
-    KIND_ETHERTYPE, KIND_IP_PROTOCOL, NAME_ERSPAN, NAME_ETH, NAME_GENEVE, NAME_GTP, NAME_IP, NAME_IPV6,
-    NAME_L2TP, NAME_NONE, NAME_NSH, NAME_PPP, NAME_TEREDO, NAME_VXLAN, NAME_WLAN,
+    NAME_ERSPAN, NAME_ETH, NAME_GENEVE, NAME_GTP, NAME_IP, NAME_IPV6, NAME_L2TP, NAME_NONE, NAME_NSH, NAME_PPP,
+    NAME_TEREDO, NAME_VXLAN, NAME_WLAN,
 )
-from wire cimport be16, be32, clamp, has, skip, view_t
+from wire cimport be16, clamp, has, skip, view_t
 
 cdef enum:
     PORT_L2TP = 1701

@@ -1,0 +1,142 @@
+"""LLC and SNAP, and the local networks beside Ethernet: FDDI, ARCNET, InfiniBand, ATM."""
+from libc.stdint cimport uint32_t
+
+from cursor cimport cursor_t, lacking, unknown
+from link cimport LINK_ARCNET_LINUX, follow_ethertype
+from packet cimport DECODE_OK, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t
+from paths cimport KIND_ARCNET, KIND_LLC_OUI, KIND_LLC_SAP, KIND_NLPID, NAME_ARP, NAME_ETH, NAME_IP, NAME_IPV6, NAME_LLC
+from wire cimport be16, be32, has, skip, view_t
+
+cdef enum:
+    SNAP_SAP = 0xAA
+
+
+cdef inline decode_status_t read_llc(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """IEEE 802.2 LLC, with SNAP behind it where both SAPs say so."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t sap, oui, kind, length
+    cursor.layer = LAYER_LINK
+    if not has(view, 3):
+        return lacking(view, 3)
+    sap = view.data[0]
+    # Unnumbered frames have one control byte, all others two. Only UI and I frames carry packets.
+    length = 3 if view.data[2] & 3 == 3 else 4
+    if view.data[2] & 1 and view.data[2] & 0xEF != 3:
+        return unknown(cursor, KIND_LLC_SAP, sap, LAYER_NETWORK)
+    if sap != SNAP_SAP or view.data[1] & 0xFE != SNAP_SAP:
+        return follow_sap(cursor, sap, length)
+    length += 5
+    if not has(view, length):
+        return lacking(view, length)
+    oui = be32(view.data + length - 5) >> 8
+    kind = be16(view.data + length - 2)
+    skip(view, length)
+    if oui == 0x000000 or oui == 0x0000F8:
+        return follow_ethertype(cursor, kind)
+    if oui == 0x0080C2 and (kind == 1 or kind == 7):
+        # A bridged frame behind two bytes of padding (RFC 2684 section 5.2).
+        if not has(view, 2):
+            return lacking(view, 2)
+        skip(view, 2)
+        cursor.next = NAME_ETH
+        return DECODE_OK
+    return unknown(cursor, KIND_LLC_OUI, oui, LAYER_NETWORK)
+
+
+cdef inline decode_status_t follow_sap(cursor_t* cursor, uint32_t sap, uint32_t length) noexcept nogil:
+    """What an LLC service access point announces behind a header of `length` bytes."""
+    cdef view_t* view = &cursor.view
+    if sap != 0x06 and sap != 0xFE:
+        return unknown(cursor, KIND_LLC_SAP, sap, LAYER_NETWORK)
+    if not has(view, length + 1):
+        return lacking(view, length + 1)
+    skip(view, length)
+    if sap == 0x06:
+        cursor.next = NAME_IP
+        return DECODE_OK
+    # Routed ISO protocols name themselves by an NLPID (RFC 2684 section 5.1).
+    length = view.data[0]
+    if length != 0xCC and length != 0x8E:
+        return unknown(cursor, KIND_NLPID, length, LAYER_NETWORK)
+    skip(view, 1)
+    cursor.next = NAME_IP if length == 0xCC else NAME_IPV6
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_snap(cursor_t* cursor) noexcept nogil:
+    """A SNAP header without LLC in front."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t oui, kind
+    if not has(view, 5):
+        return lacking(view, 5)
+    oui = be32(view.data) >> 8
+    kind = be16(view.data + 3)
+    skip(view, 5)
+    if oui == 0:
+        return follow_ethertype(cursor, kind)
+    if oui == 0x0080C2 and (kind == 1 or kind == 7):
+        cursor.next = NAME_ETH
+        return DECODE_OK
+    return unknown(cursor, KIND_LLC_OUI, oui, LAYER_NETWORK)
+
+
+cdef inline decode_status_t read_fddi(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """FDDI: frame control and two addresses; only LLC frames carry packets."""
+    cdef view_t* view = &cursor.view
+    cursor.layer = LAYER_LINK
+    if not has(view, 13):
+        return lacking(view, 13)
+    if view.data[0] & 0x30 != 0x10:
+        return DECODE_UNSUPPORTED
+    skip(view, 13)
+    cursor.next = NAME_LLC
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_arcnet(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """ARCNET, RFC 1201 and 1051; Linux puts an offset before the protocol, BSD may send an exception frame."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t protocol
+    cdef uint32_t length = 5 if packet.link_type == LINK_ARCNET_LINUX else 3
+    cursor.layer = LAYER_LINK
+    if not has(view, length):
+        return lacking(view, length)
+    protocol = view.data[length - 1]
+    skip(view, length)
+    if protocol == 212 or protocol == 213 or protocol == 214 or protocol == 196:
+        length = 3
+        if packet.link_type != LINK_ARCNET_LINUX and has(view, 1) and view.data[0] == 0xFF:
+            length = 7
+        if not has(view, length):
+            return lacking(view, length)
+        skip(view, length)
+    if protocol == 212 or protocol == 240:
+        cursor.next = NAME_IP
+    elif protocol == 213 or protocol == 214 or protocol == 241:
+        cursor.next = NAME_ARP
+    elif protocol == 196:
+        cursor.next = NAME_IPV6
+    elif protocol == 205:
+        cursor.next = NAME_LLC      # BACnet
+    else:
+        return unknown(cursor, KIND_ARCNET, protocol, LAYER_NETWORK)
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_ipoib(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """IP over InfiniBand: two addresses of 20 bytes, then an ethertype and two reserved bytes (RFC 4391)."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t kind
+    cursor.layer = LAYER_LINK
+    if not has(view, 44):
+        return lacking(view, 44)
+    kind = be16(view.data + 40)
+    skip(view, 44)
+    return follow_ethertype(cursor, kind)
+
+
+cdef inline decode_status_t read_clip(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """Classical IP over ATM as Linux hands it over: no header at all."""
+    cursor.layer = LAYER_LINK
+    cursor.next = NAME_IP
+    return DECODE_OK

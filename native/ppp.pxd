@@ -1,0 +1,94 @@
+"""Point-to-point links: PPP, Cisco HDLC, Frame Relay."""
+from libc.stdint cimport uint32_t
+
+from cursor cimport cursor_t, lacking, unknown
+from link cimport ETHERTYPE_RARP, follow_ethertype
+from llc cimport read_snap
+from packet cimport DECODE_OK, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t
+from paths cimport KIND_ETHERTYPE, KIND_NLPID, KIND_PPP, NAME_CHDLC, NAME_IP, NAME_IPV6, NAME_MPLS
+from wire cimport be16, has, skip, view_t
+
+
+cdef inline bint is_chdlc(const view_t* view) noexcept nogil:
+    """Whether Cisco HDLC stands where PPP was announced: its two addresses are no PPP protocols."""
+    return view.size != 0 and (view.data[0] == 0x0F or view.data[0] == 0x8F)
+
+
+cdef inline decode_status_t read_ppp(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """PPP, RFC 1661, with or without address and control (RFC 1662) and with a protocol field of one byte or two."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t protocol
+    cursor.layer = LAYER_LINK
+    if is_chdlc(view):
+        cursor.next = NAME_CHDLC
+        return DECODE_OK
+    if has(view, 2) and be16(view.data) == 0xFF03:
+        skip(view, 2)
+    if not has(view, 1):
+        return lacking(view, 1)
+    protocol = view.data[0]
+    if protocol & 1:
+        # An odd first byte is a compressed protocol field.
+        skip(view, 1)
+    else:
+        if not has(view, 2):
+            return lacking(view, 2)
+        protocol = be16(view.data)
+        skip(view, 2)
+    if protocol == 0x21:
+        cursor.next = NAME_IP
+    elif protocol == 0x57:
+        cursor.next = NAME_IPV6
+    elif protocol == 0x0281 or protocol == 0x0283:
+        cursor.next = NAME_MPLS
+    else:
+        return unknown(cursor, KIND_PPP, protocol, LAYER_NETWORK)
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_chdlc(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """Cisco HDLC: address, control, ethertype."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t kind
+    cursor.layer = LAYER_LINK
+    if not has(view, 4):
+        return lacking(view, 4)
+    kind = be16(view.data + 2)
+    skip(view, 4)
+    if kind == ETHERTYPE_RARP:
+        # Cisco's keep-alive (SLARP) uses RARP's number.
+        return unknown(cursor, KIND_ETHERTYPE, kind, LAYER_NETWORK)
+    return follow_ethertype(cursor, kind)
+
+
+cdef inline decode_status_t read_frame_relay(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """Frame Relay, RFC 2427: an address of two to four bytes, then UI and an NLPID, or Cisco's ethertype."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t kind
+    cdef uint32_t length = 1
+    cursor.layer = LAYER_LINK
+    # The last address byte has its lowest bit set.
+    while has(view, length) and not view.data[length - 1] & 1 and length < 4:
+        length += 1
+    if not has(view, length + 2):
+        return lacking(view, length + 2)
+    skip(view, length)
+    if view.data[0] != 3:
+        kind = be16(view.data)
+        skip(view, 2)
+        return follow_ethertype(cursor, kind)
+    kind = view.data[1]
+    skip(view, 2)
+    if kind == 0 and has(view, 1):
+        # A pad byte may align what follows.
+        kind = view.data[0]
+        skip(view, 1)
+    if kind == 0xCC:
+        cursor.next = NAME_IP
+        return DECODE_OK
+    if kind == 0x8E:
+        cursor.next = NAME_IPV6
+        return DECODE_OK
+    if kind == 0x80:
+        return read_snap(cursor)
+    return unknown(cursor, KIND_NLPID, kind, LAYER_NETWORK)
