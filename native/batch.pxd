@@ -41,6 +41,7 @@ from packet cimport (
     extra_t,
     packet_t,
 )
+from socks cimport is_socks, opens_stream
 from walk cimport MAX_CHAINS, interface_t, reader_t, record_t, segment_t
 from wire cimport prefetch_read
 
@@ -239,10 +240,12 @@ cdef inline void decode_rows(
     for index in range(shards):
         worker.lists[index].count = 0
     worker.decoder.extra_count = 0
-    if begin and begin < end:
-        ahead = place_of(window, window.done + begin - 1)
+    for row in range(begin if begin < end else 0, 0, -1):    # the nearest record before that has a time
+        ahead = place_of(window, window.done + row - 1)
         record = next_record(window, &ahead)
-        before, timed_before = record.timestamp, record.flags & HAS_TIME
+        if record.flags & HAS_TIME:
+            before, timed_before = record.timestamp, True
+            break
     ahead = cursor
     for row in range(begin, end if end < begin + AHEAD_FRAME else begin + AHEAD_FRAME):
         record = next_record(window, &ahead)
@@ -330,7 +333,20 @@ cdef inline void track_conversation(
     flow.last_frame = batch.frame_number[item >> ITEM_BITS]
 
 
-cdef inline void track_packet(table_t* table, batch_t* batch, uint32_t item) noexcept nogil:
+cdef inline void follow_socks(
+    table_t* table, const window_t* window, flow_t* flow, const packet_t* packet, uint32_t item
+) noexcept nogil:
+    """Pass over a stream number where Wireshark gives one to the connection behind a proxy."""
+    cdef uint32_t header = <uint32_t>packet.transport_offset + packet.transport_length
+    cdef uint32_t captured = packet.captured_length - header if header < packet.captured_length else 0
+    cdef const uint8_t* payload = window.base + (packet.offset - window.file_offset) + header
+    if captured > packet.payload_length:
+        captured = packet.payload_length
+    if opens_stream(&flow.socks, packet, payload, captured):
+        push_fresh(table, NULL, item, True, False)
+
+
+cdef inline void track_packet(table_t* table, batch_t* batch, const window_t* window, uint32_t item) noexcept nogil:
     cdef uint32_t row = item >> ITEM_BITS
     cdef packet_t* packet = &batch.packets[row]
     cdef flow_key_t key
@@ -357,6 +373,8 @@ cdef inline void track_packet(table_t* table, batch_t* batch, uint32_t item) noe
         open_flow(flow, packet, batch.frame_number[row], forward)
         flow.state |= FLOW_COUNTED
     count_packet(flow, packet, batch.frame_number[row], forward)
+    if kind == KIND_TCP and is_socks(packet):
+        follow_socks(table, window, flow, packet, item)
     batch.flow[row] = flow
     batch.stream[row] = flow if kind <= KIND_UDP else NULL
 
@@ -385,7 +403,7 @@ cdef inline void look_ahead(
 
 
 cdef inline void track_list(
-    table_t* table, batch_t* batch, const decoder_t* decoder, const list_t* rows
+    table_t* table, batch_t* batch, const window_t* window, const decoder_t* decoder, const list_t* rows
 ) noexcept nogil:
     """The rows of one shard that one thread decoded, in file order."""
     cdef uint32_t at, item, code
@@ -394,7 +412,7 @@ cdef inline void track_list(
         item = rows.items[at]
         code = item & ((1 << ITEM_BITS) - 1)
         if code == ITEM_OWN:
-            track_packet(table, batch, item)
+            track_packet(table, batch, window, item)
         elif code == ITEM_STREAM:
             track_stream_only(table, batch, decoder, item)
         else:
@@ -428,6 +446,9 @@ cdef inline void number_fresh(worker_t* workers, uint32_t count, uint32_t* next_
         if fresh == NULL:
             break
         workers[best].merged += 1
+        if fresh.flow == NULL:
+            next_stream[<int>KIND_TCP] += 1
+            continue
         if fresh.wants_stream:
             fresh.flow.stream = next_stream[fresh.flow.key.kind]
             next_stream[fresh.flow.key.kind] += 1

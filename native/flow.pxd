@@ -141,7 +141,8 @@ ctypedef struct flow_t:              # 384 bytes
     uint16_t syn_retries
     uint8_t history_length
     char history[HISTORY]
-    uint8_t pad[3]
+    uint8_t socks                    # socks_state_t
+    uint8_t pad[2]
     # third line on
     direction_t direction[2]         # from a, from b
 
@@ -166,7 +167,7 @@ ctypedef struct fresh_t:             # something that wants a number
     uint32_t order
     uint8_t wants_stream
     uint8_t wants_flow
-    flow_t* flow
+    flow_t* flow                     # NULL: a number of KIND_TCP that nothing of ours has
 
 ctypedef struct table_t:
     uint64_t* slots                  # hash << 32 | index + 1; 0 is empty

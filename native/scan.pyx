@@ -327,7 +327,8 @@ cdef void do_batch(scan_t* scan, uint32_t worker) noexcept nogil:
     stage_ends(scan, worker, 1)
     for decoder in range(scan.threads):
         track_list(
-            &scan.workers[worker].table, &scan.batch, &scan.workers[decoder].decoder, &scan.workers[decoder].lists[worker]
+            &scan.workers[worker].table, &scan.batch, &scan.window, &scan.workers[decoder].decoder,
+            &scan.workers[decoder].lists[worker],
         )
     meet(scan)
     stage_ends(scan, worker, 2)
