@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import fields, replace
 
 import msgspec
+import numpy as np
 import pytest
+from msgspec.structs import fields, replace
 
 from pcap_analyzer.analysis.model import Conversation, Histogram, Interface, ProtocolRow, Quality
 from pcap_analyzer.report import SECTIONS, build_report
@@ -125,8 +126,14 @@ def test_percentiles_are_within_two_percent_and_extremes_exact():
 def test_bars_hold_every_value():
     told = distribution(synthetic.histogram([1_500, 40_000_000, 40_000_000, 9_000_000_000]))
     assert sum(told.bar_counts) == 4
-    assert len(told.bar_counts) <= MAX_BARS
+    assert len(told.bar_counts) <= MAX_BARS + 1
     assert len(told.bar_edges_ns) == len(told.bar_counts) + 1
+
+
+def test_all_below_a_microsecond_is_one_bar():
+    edges = np.array([0, 1, 10, 100, 1_000, 2_000, 4_000], np.int64)
+    told = distribution(Histogram(edges, np.array([5, 1, 0, 2, 3, 4], np.int64), 20_000, 0, 3_000))
+    assert (told.bar_edges_ns, told.bar_counts) == ([0, 1_000, 2_000, 4_000], [8, 3, 4])
 
 
 def test_nothing_measured_is_null_not_zero():
