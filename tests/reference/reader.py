@@ -1,6 +1,6 @@
 """Capture files from bytes to records, accepting exactly what tshark 4.0 accepts.
 
-`read(data)` gives every whole record and, where the walk had to stop, the damage. What is no capture raises NotACapture.
+`read(data)` gives every whole record and, where the walk had to stop, the damage; NotACapture for everything else.
 Link types that Wireshark does not know are read all the same: a record needs no dissector.
 """
 from __future__ import annotations
@@ -173,6 +173,7 @@ def _demerits(data: bytes, header: _Pcap, layout: str) -> int:
     of Red Hat 6.1 when the bytes allow it.
     """
     size, at = _LAYOUTS[layout], header.first
+    found: int
     for _ in range(3):
         if at == len(data):
             break

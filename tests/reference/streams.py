@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .packets import ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE, Header, Packet
+from reference.frame import ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE, Header, Packet
 
 SYN, ACK = 2, 16
 Side = tuple[bytes, int]
@@ -87,7 +87,8 @@ class Flows:
         key = self._key(packet, own, stream)
         if key is None:
             return FlowRow(None, stream, None)
-        assert packet.src is not None and packet.dst is not None
+        assert packet.src is not None
+        assert packet.dst is not None
         sender, receiver = (packet.src, packet.src_port or 0), (packet.dst, packet.dst_port or 0)
         if key not in self.flows:
             self.flows[key] = len(self.flows), _client(sender, receiver, own)

@@ -1,0 +1,176 @@
+"""Link layers that carry most of the world: Ethernet, tags, LLC, MPLS, PPP, HDLC, Linux cooked."""
+from __future__ import annotations
+
+from reference.frame import LINK, MALFORMED, NETWORK, TRUNCATED, UNSUPPORTED, Decoder, End, following, reads, u16, u32
+from reference.numbers import ETHERTYPES
+
+
+def ethertype(decoder: Decoder, number: int) -> str:
+    layer = ETHERTYPES.get(number)
+    if layer is None:
+        raise End(UNSUPPORTED, NETWORK)
+    return layer
+
+
+def _type_or_length(decoder: Decoder, value: int) -> str:
+    """What follows an Ethernet header or a tag: up to 1500 it is the length of an IEEE 802.3 frame."""
+    view = decoder.view
+    if value > 1500:
+        return ethertype(decoder, value)
+    if value == 0:
+        raise End(UNSUPPORTED, NETWORK)
+    view.clamp(value)
+    if view.data[:2] == b"\xff\xff":  # Novell's frames without LLC
+        raise End(UNSUPPORTED, NETWORK)
+    return "llc"
+
+
+@reads
+def ethernet(decoder: Decoder) -> str:
+    decoder.name("eth")
+    header = decoder.view.take(14, LINK)
+    return _type_or_length(decoder, u16(header, 12))
+
+
+def _tag(decoder: Decoder, name: str) -> str:
+    decoder.name(name)
+    header = decoder.view.take(4, LINK)
+    decoder.packet.vlans.append(u16(header) & 0xFFF)
+    return _type_or_length(decoder, u16(header, 2))
+
+
+@reads
+def vlan(decoder: Decoder) -> str:
+    return _tag(decoder, "vlan")
+
+
+@reads
+def service_tag(decoder: Decoder) -> str:
+    return _tag(decoder, "ieee8021ad")
+
+
+@reads
+def llc(decoder: Decoder) -> str:
+    decoder.name("llc")
+    view = decoder.view
+    dsap, ssap, control = view.take(3, LINK)
+    if control & 3 != 3:  # not an unnumbered frame: its control field has two bytes
+        view.take(1, LINK)
+        raise End(UNSUPPORTED, NETWORK)
+    if (dsap & 0xFE, ssap & 0xFE) == (0xAA, 0xAA):
+        return snap(decoder)
+    if control & 0xEF == 3 and dsap == 6:
+        return "ipv4"
+    raise End(UNSUPPORTED, NETWORK)
+
+
+def snap(decoder: Decoder) -> str:
+    header = decoder.view.take(5, LINK)
+    organisation, protocol = header[:3], u16(header, 3)
+    if organisation in (b"\0\0\0", b"\0\0\xf8"):  # encapsulated Ethernet, and Cisco's form of it
+        return ethertype(decoder, protocol)
+    if organisation == b"\0\x80\xc2" and protocol in (1, 7):  # bridged Ethernet, with and without checksum
+        return "ethernet"
+    raise End(UNSUPPORTED, NETWORK)
+
+
+@reads
+def mpls(decoder: Decoder) -> str:
+    decoder.name("mpls")
+    view = decoder.view
+    label = 0
+    while True:
+        word = u32(view.take(4, LINK))
+        label = word >> 12
+        if word & 0x100:
+            break
+    first = view.take(0, LINK) or view.data[:1]
+    if not first:
+        raise End(TRUNCATED if view.wire else MALFORMED, NETWORK)
+    nibble = first[0] >> 4
+    if nibble == 4:
+        return "ipv4"
+    if nibble == 6:
+        return "ipv6"
+    if nibble == 0 and label != 13:
+        return "pseudowire"
+    raise End(UNSUPPORTED, NETWORK)
+
+
+@reads
+def pseudowire(decoder: Decoder) -> str:
+    """Ethernet over MPLS with a control word, as Wireshark guesses it from the first nibble."""
+    decoder.name("pwethheuristic")
+    decoder.name("pwethcw")
+    decoder.view.take(4, LINK)
+    return "ethernet"
+
+
+@reads
+def pppoe_session(decoder: Decoder) -> str:
+    decoder.name("pppoes")
+    header = decoder.view.take(6, LINK)
+    if header[1] != 0:  # a code other than session data
+        raise End(UNSUPPORTED, NETWORK)
+    decoder.view.clamp(u16(header, 4))
+    return "ppp_protocol"
+
+
+PPP_PROTOCOLS = {0x21: "ipv4", 0x57: "ipv6", 0x281: "mpls", 0x283: "mpls", 0x800: "ipv4", 0x86DD: "ipv6"}
+
+
+@reads
+def ppp(decoder: Decoder) -> str:
+    """PPP as in HDLC: address and control may have been left out, and Cisco's HDLC may stand in its place."""
+    view = decoder.view
+    if view.data[:1] in (b"\x0f", b"\x8f"):
+        return "chdlc"
+    if view.data[:1] == b"\xff":
+        decoder.name("ppp")
+        view.take(2, LINK)
+        return "ppp_numbers"
+    return "ppp_protocol"
+
+
+@reads
+def ppp_protocol(decoder: Decoder) -> str:
+    decoder.name("ppp")
+    return "ppp_numbers"
+
+
+@reads
+def ppp_numbers(decoder: Decoder) -> str:
+    view = decoder.view
+    protocol = view.take(1, LINK)[0]
+    if not protocol & 1:  # not compressed to one byte
+        protocol = protocol << 8 | view.take(1, LINK)[0]
+    return following(PPP_PROTOCOLS, protocol)
+
+
+@reads
+def chdlc(decoder: Decoder) -> str:
+    decoder.name("chdlc")
+    protocol = u16(decoder.view.take(4, LINK), 2)
+    return following({0x800: "ipv4", 0x86DD: "ipv6", 0x8847: "mpls", 0x8848: "mpls", 0x6558: "ethernet"}, protocol)
+
+
+@reads
+def sll(decoder: Decoder) -> str:
+    decoder.name("sll")
+    return _sll_protocol(decoder, u16(decoder.view.take(16, LINK), 14))
+
+
+@reads
+def sll2(decoder: Decoder) -> str:
+    decoder.name("sll")
+    return _sll_protocol(decoder, u16(decoder.view.take(20, LINK)))
+
+
+def _sll_protocol(decoder: Decoder, protocol: int) -> str:
+    if protocol == 4:
+        return "llc"
+    if protocol == 3:
+        return "ethernet"
+    if protocol == 7:
+        return "ppp"
+    return ethertype(decoder, protocol)

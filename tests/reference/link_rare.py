@@ -1,0 +1,177 @@
+"""Link layers that are met now and then."""
+from __future__ import annotations
+
+import struct
+
+from reference.frame import LINK, MALFORMED, NETWORK, TRUNCATED, UNSUPPORTED, Decoder, End, following, reads, u16, u32
+from reference.link import ethertype, snap
+from reference.numbers import LINK_LAYERS
+
+FAMILIES = {2: "4", 24: "6", 28: "6", 30: "6"}
+
+
+@reads
+def null(decoder: Decoder) -> str:
+    """BSD loopback: an address family in the byte order of the machine that captured."""
+    decoder.name("null")
+    view = decoder.view
+    if view.data[:2] == b"\xff\x03":
+        return "ppp"
+    family = u32(view.take(4, LINK))
+    if family & 0xFFFF0000:
+        # Quirk: a family in the upper half alone is one of 16 bits; otherwise the bytes are turned round.
+        if family & 0xFF000000 == 0 and family & 0x00FF0000 < 0x00060000:
+            family >>= 16
+        else:
+            family = int.from_bytes(family.to_bytes(4, "little"), "big")
+    if family > 1500:
+        return ethertype(decoder, family & 0xFFFF)
+    if family not in FAMILIES:
+        raise End(UNSUPPORTED, NETWORK)
+    return "ipv4" if FAMILIES[family] == "4" else "ipv6"
+
+
+@reads
+def raw(decoder: Decoder) -> str:
+    """IP without link layer; the version tells which."""
+    decoder.name("raw")
+    view = decoder.view
+    # Quirks: PPP in disguise, and ten zero bytes where a modem had no connection.
+    if view.data[:2] == b"\xff\x03":
+        return "ppp"
+    if view.data[6:8] == b"\xff\x03":
+        view.take(6, LINK)
+        return "ppp"
+    if view.data[:10] == bytes(10):
+        view.take(10, LINK)
+        return "ipv4"
+    if not view.data:
+        raise End(TRUNCATED if view.wire else MALFORMED, LINK)
+    if view.data[0] >> 4 not in (4, 6):
+        raise End(UNSUPPORTED, NETWORK)
+    return "ipv4" if view.data[0] >> 4 == 4 else "ipv6"
+
+
+@reads
+def frame_relay(decoder: Decoder) -> str:
+    decoder.name("fr")
+    view = decoder.view
+    for _ in range(4):
+        if view.take(1, LINK)[0] & 1:  # the last byte of the address
+            break
+    control = view.take(1, LINK)[0]
+    if control != 3:
+        if control & 0xEF == 0:
+            raise End(UNSUPPORTED, NETWORK)
+        return ethertype(decoder, control << 8 | view.take(1, LINK)[0])
+    identifier = view.take(1, LINK)[0]
+    if identifier == 0:  # padding
+        identifier = view.take(1, LINK)[0]
+    if identifier == 0xCC:
+        return "ipv4"
+    if identifier == 0x8E:
+        return "ipv6"
+    if identifier == 0xCF:
+        return "ppp"
+    if identifier == 0x80:
+        return snap(decoder)
+    raise End(UNSUPPORTED, NETWORK)
+
+
+@reads
+def fddi(decoder: Decoder) -> str:
+    decoder.name("fddi")
+    control = decoder.view.take(13, LINK)[0]
+    if control & 0xF0 != 0x50:  # LLC frames alone
+        raise End(UNSUPPORTED, LINK)
+    return "llc"
+
+
+@reads
+def arcnet(decoder: Decoder) -> str:
+    """ARCNET as Linux gives it: source, destination, two bytes of offset, protocol."""
+    decoder.name("arcnet")
+    view = decoder.view
+    protocol = view.take(5, LINK)[4]
+    if protocol == 0xCD:
+        return "llc"
+    if protocol in (240, 241):  # RFC 1051: nothing else
+        return "ipv4" if protocol == 240 else "arp"
+    split = view.take(3, LINK)[0]
+    if split == 0xFF:  # an exception packet: the header again
+        view.take(4, LINK)
+    if protocol == 212:
+        return "ipv4"
+    if protocol == 213:
+        return "arp"
+    if protocol == 196:
+        return "ipv6"
+    raise End(UNSUPPORTED, NETWORK)
+
+
+@reads
+def ipnet(decoder: Decoder) -> str:
+    decoder.name("ipnet")
+    family = decoder.view.take(24, LINK)[1]
+    if family not in (2, 26):
+        raise End(UNSUPPORTED, NETWORK)
+    return "ipv4" if family == 2 else "ipv6"
+
+
+@reads
+def ipoib(decoder: Decoder) -> str:
+    decoder.name("ipoib")
+    header = decoder.view.take(44, LINK)
+    return ethertype(decoder, u16(header, 40))
+
+
+@reads
+def clip(decoder: Decoder) -> str:
+    decoder.name("clip")
+    return "ipv4"
+
+
+@reads
+def nflog(decoder: Decoder) -> str:
+    """Linux netfilter log: values with type and length, one of them the packet."""
+    decoder.name("nflog")
+    view = decoder.view
+    family = view.take(4, LINK)[0]
+    hardware_protocol = 0
+    while True:
+        length, kind = struct.unpack("<HH", view.take(4, LINK))
+        if length < 4:
+            raise End(MALFORMED, LINK)
+        if kind == 9:
+            view.clamp(length - 4)
+            break
+        value = view.take((length + 3 & ~3) - 4, LINK)
+        if kind == 1 and length >= 6:
+            hardware_protocol = u16(value)
+    if family == 7:  # a bridge: the ethertype stands in the packet header
+        return ethertype(decoder, hardware_protocol)
+    return following({2: "ipv4", 3: "arp", 10: "ipv6"}, family)
+
+
+@reads
+def user(decoder: Decoder) -> str:
+    """Numbers for private use. Apple's packet tap has LINKTYPE_USER2; Wireshark guesses so too."""
+    decoder.name("user_dlt")
+    if decoder.link_type != 149:
+        raise End(UNSUPPORTED, LINK)
+    return "pktap"
+
+
+@reads
+def pktap(decoder: Decoder) -> str:
+    """Apple's packet tap."""
+    decoder.name("pktap")
+    view = decoder.view
+    length, _kind, link_type = struct.unpack("<III", view.take(12, LINK))
+    if length < 108:
+        raise End(MALFORMED, LINK)
+    view.take(length - 12, LINK)
+    layer = LINK_LAYERS.get(link_type)
+    if layer is None:
+        raise End(UNSUPPORTED, LINK)
+    return layer

@@ -1,0 +1,107 @@
+"""IPv4, IPv6 with its extension headers, ARP, the authentication header."""
+from __future__ import annotations
+
+from reference.frame import MALFORMED, NETWORK, TRANSPORT, TRUNCATED, UNSUPPORTED, Decoder, End, reads, u16
+from reference.numbers import PROTOCOLS
+
+
+@reads
+def arp(decoder: Decoder) -> None:
+    decoder.name("arp")
+    view = decoder.view
+    header = view.take(8, NETWORK)
+    size = 2 * (header[4] + header[5])
+    if size > len(view.data):
+        raise End(TRUNCATED if size <= view.wire else MALFORMED, NETWORK)
+
+
+def _new_network(decoder: Decoder) -> None:
+    """A further IP header: what was read of a transport layer so far belongs to a tunnel."""
+    packet = decoder.packet
+    for name in ("ip_version", "src", "dst", "protocol", "ttl", "traffic_class", "ip_id", "fragment_offset",
+                 "more_fragments", "src_port", "dst_port", "icmp_type", "icmp_code", "icmp_id", "payload_length"):
+        setattr(packet, name, None)
+    for header in packet.headers:
+        header.own = False
+
+
+@reads
+def ipv4(decoder: Decoder) -> str | None:
+    view = decoder.view
+    decoder.name("ip")
+    if view.data[:1] and view.data[0] >> 4 == 6:  # Quirk: Wireshark's IPv4 dissector hands it over, and both are named
+        return "ipv6"
+    header = view.take(20, NETWORK)
+    size = (header[0] & 15) * 4
+    if header[0] >> 4 != 4 or size < 20:
+        raise End(MALFORMED, NETWORK)
+    total = u16(header, 2)
+    # A length of 0 is what segmentation offload leaves: the rest of the frame.
+    total = total or view.wire + 20
+    if total < size:
+        raise End(MALFORMED, NETWORK)
+    _new_network(decoder)
+    packet = decoder.packet
+    packet.ip_version, packet.src, packet.dst = 4, header[12:16], header[16:20]
+    packet.protocol, packet.ttl, packet.traffic_class, packet.ip_id = header[9], header[8], header[1], u16(header, 4)
+    packet.ip_layers.append((header[12:16], header[16:20]))
+    flags = u16(header, 6)
+    if flags & 0x3FFF:
+        packet.fragment_offset, packet.more_fragments = (flags & 0x1FFF) * 8, bool(flags & 0x2000)
+    view.clamp(total - 20)
+    view.take(size - 20, NETWORK)
+    if packet.fragment_offset:
+        return None
+    return transport(decoder)
+
+
+@reads
+def ipv6(decoder: Decoder) -> str | None:
+    view = decoder.view
+    if view.data[:1] and view.data[0] >> 4 != 6:  # Quirk: not even its name stays
+        raise End(MALFORMED, NETWORK)
+    decoder.name("ipv6")
+    header = view.take(40, NETWORK)
+    _new_network(decoder)
+    packet = decoder.packet
+    packet.ip_version, packet.src, packet.dst = 6, header[8:24], header[24:40]
+    packet.protocol, packet.ttl, packet.traffic_class = header[6], header[7], u16(header) >> 4 & 0xFF
+    packet.ip_layers.append((header[8:24], header[24:40]))
+    if u16(header, 4):  # 0: a jumbogram, or segmentation offload
+        view.clamp(u16(header, 4))
+    while packet.protocol in (0, 43, 44, 60, 140):
+        if packet.protocol == 44:
+            fragment = view.take(8, NETWORK)
+            packet.protocol = fragment[0]
+            packet.fragment_offset, packet.more_fragments = u16(fragment, 2) & 0xFFF8, bool(fragment[3] & 1)
+            if packet.fragment_offset:
+                return None
+        else:
+            extension = view.take(2, NETWORK)
+            packet.protocol = extension[0]
+            view.take(extension[1] * 8 + 6, NETWORK)
+    return transport(decoder)
+
+
+@reads
+def authentication(decoder: Decoder) -> str | None:
+    decoder.name("ah")
+    view = decoder.view
+    header = view.take(12, NETWORK)
+    size = (header[1] + 2) * 4
+    if size < 12:
+        raise End(MALFORMED, NETWORK)
+    view.take(size - 12, NETWORK)
+    decoder.packet.protocol = header[0]
+    return transport(decoder)
+
+
+def transport(decoder: Decoder) -> str | None:
+    """What the protocol number says."""
+    packet = decoder.packet
+    if packet.protocol == 59:  # no next header
+        return None
+    layer = PROTOCOLS.get(packet.protocol or 0)
+    if layer is None:
+        raise End(UNSUPPORTED, TRANSPORT)
+    return layer

@@ -1,0 +1,146 @@
+"""Transport layers, and what of them Wireshark gives a stream number."""
+from __future__ import annotations
+
+from reference.frame import MALFORMED, TCP, TRANSPORT, UDP, Decoder, End, Header, Packet, reads, u16, u32
+from reference.numbers import TUNNEL_PORTS
+
+
+def _header(decoder: Decoder, protocol: int, header: bytes) -> Header:
+    """Remember a header that takes a stream number."""
+    packet = decoder.packet
+    assert packet.ip_version is not None
+    assert packet.src is not None
+    assert packet.dst is not None
+    one = Header(protocol, packet.ip_version, packet.src, packet.dst, u16(header), u16(header, 2), own=True)
+    packet.headers.append(one)
+    return one
+
+
+def _ports(decoder: Decoder) -> None:
+    """The first four bytes, which may be all that was captured."""
+    data = decoder.view.data
+    if len(data) >= 4:
+        decoder.packet.src_port, decoder.packet.dst_port = u16(data), u16(data, 2)
+
+
+@reads
+def tcp(decoder: Decoder) -> None:
+    decoder.name("tcp")
+    packet, view = decoder.packet, decoder.view
+    _ports(decoder)
+    data = view.data
+    size = (data[12] >> 4) * 4 if len(data) > 12 else 0
+    if len(data) >= 16:  # Quirk: tshark gives a stream number to all that reaches through the window
+        one = _header(decoder, TCP, data)
+        one.seq, one.ack, one.flags = u32(data, 4), u32(data, 8), u16(data, 12) & 0xFFF
+        one.analysed = packet.fragment_offset is None and size <= view.wire
+        # An atomic fragment of IPv6 is whole.
+        if packet.fragment_offset == 0 and not packet.more_fragments:
+            one.analysed = size <= view.wire
+    wire = view.wire
+    view.take(20, TRANSPORT)
+    if size < 20:
+        # Quirk: its stream number is taken all the same, and its sequence number counts.
+        one.own = False
+        raise End(MALFORMED, TRANSPORT)
+    packet.tcp_seq, packet.tcp_ack = one.seq, one.ack
+    packet.tcp_flags, packet.tcp_window = one.flags, u16(data, 14)
+    if size > wire:
+        raise End(MALFORMED, TRANSPORT)
+    packet.payload_length = wire - size
+    _tcp_options(packet, data[20:size])
+    view.take(size - 20, TRANSPORT)
+
+
+def _tcp_options(packet: Packet, data: bytes) -> None:
+    """Options up to the first of impossible length; one of a length that is not its own is passed over."""
+    while data and data[0] != 0:
+        if data[0] == 1:
+            data = data[1:]
+            continue
+        if len(data) < 2 or not 2 <= data[1] <= len(data):
+            return
+        kind, value = data[0], data[2:data[1]]
+        lengths = {2: 2, 3: 1, 4: 0, 8: 8}
+        if kind in lengths and lengths[kind] == len(value):
+            packet.tcp_option_kinds.add(kind)
+            if kind == 2:
+                packet.tcp_mss = u16(value)
+            elif kind == 3:
+                packet.tcp_scale = min(value[0], 14)
+            elif kind == 8:
+                packet.tcp_timestamps = u32(value), u32(value, 4)
+        elif kind == 34 or (kind == 5 and len(value) >= 8):
+            packet.tcp_option_kinds.add(kind)
+        data = data[data[1]:]
+
+
+@reads
+def udp(decoder: Decoder) -> str | None:
+    return _datagram(decoder, "udp")
+
+
+@reads
+def udplite(decoder: Decoder) -> str | None:
+    return _datagram(decoder, "udplite")
+
+
+def _datagram(decoder: Decoder, name: str) -> str | None:
+    decoder.name(name)
+    packet, view = decoder.packet, decoder.view
+    _ports(decoder)
+    wire = view.wire
+    header = view.take(8, TRANSPORT)
+    length = u16(header, 4)
+    # UDP-Lite has the checksum's coverage in that place; a length of 0 is a jumbogram's (RFC 2675).
+    if name == "udplite":
+        decoder.flawed |= length > wire or 0 < length < 8
+        length = wire
+    elif length == 0 and packet.ip_version == 6:
+        length = wire
+    if length < 8:
+        raise End(MALFORMED, TRANSPORT)
+    # Quirk: a length beyond the IP payload is malformed, and believed, and takes a number.
+    decoder.flawed |= length > wire and packet.fragment_offset is None
+    packet.payload_length = length - 8
+    _header(decoder, UDP, header)
+    view.clamp(length - 8)
+    # Wireshark asks for the lower port first.
+    for port in sorted((u16(header), u16(header, 2))):
+        if port in TUNNEL_PORTS:
+            return TUNNEL_PORTS[port]
+    return None
+
+
+@reads
+def sctp(decoder: Decoder) -> None:
+    decoder.name("sctp")
+    packet, view = decoder.packet, decoder.view
+    header = view.take(12, TRANSPORT)
+    packet.src_port, packet.dst_port, packet.payload_length = u16(header), u16(header, 2), view.wire
+
+
+def _icmp_header(decoder: Decoder, shown: int) -> int:
+    """Type, code and identifier. Quirk: tshark shows the first two from so many bytes on."""
+    packet, view = decoder.packet, decoder.view
+    if len(view.data) >= shown:
+        packet.icmp_type, packet.icmp_code = view.data[0], view.data[1]
+    header = view.take(8, TRANSPORT)
+    packet.payload_length = view.wire
+    packet.icmp_id = u16(header, 4)
+    return header[0]
+
+
+@reads
+def icmp(decoder: Decoder) -> None:
+    decoder.name("icmp")
+    kind = _icmp_header(decoder, 6)
+    if kind in (3, 4, 5, 11, 12):
+        decoder.quote, decoder.redirect = decoder.view, kind == 5
+
+
+@reads
+def icmpv6(decoder: Decoder) -> None:
+    decoder.name("icmpv6")
+    if _icmp_header(decoder, 2) in (1, 2, 3, 4):
+        decoder.quote = decoder.view
