@@ -84,6 +84,15 @@ def test_the_page_loads_nothing(name):
     assert not [attribute for attribute, _ in page.attributes if attribute in ("src", "srcset", "data", "action")]
 
 
+def test_a_graph_of_few_packets_has_few_steps_and_loses_nothing():
+    series = build_report(synthetic.large()).intervals
+    few = export.html.coarser(series, packets=800)
+    assert len(few.packets) == 100
+    assert few.width_ns == 19 * series.width_ns
+    assert (sum(few.bytes), sum(few.packets)) == (sum(series.bytes), sum(series.packets))
+    assert export.html.coarser(series, packets=10**6) == series
+
+
 def test_hostile_text_stays_text():
     page, parsed = outline("hostile")
     _, harmless = outline("damaged")

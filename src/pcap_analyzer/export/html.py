@@ -19,10 +19,12 @@ from typing import Any
 import msgspec
 
 from pcap_analyzer.report.definitions import DEFINITIONS
-from pcap_analyzer.report.model import Report
+from pcap_analyzer.report.model import Report, Series
 
 STATIC = Path(__file__).parent / "static"
 TIMELINE_FLOWS = 30
+PACKETS_PER_STEP = 8  # with fewer, a graph of rates is a fence of spikes
+MIN_STEPS = 60
 # Cannot come out of a report: escaping turns "<" into an entity, and the data block writes it as \u003c.
 SCRIPTS_HERE = "<!--scripts-->"
 
@@ -46,10 +48,10 @@ def render(report: Report, *, nonce: str | None = None) -> bytes:
     return b"".join((head, tag, _chart_script(), b"</script>", tail))
 
 
-def data_block(report: Report) -> str:
+def data_block(report: Report, series: Series) -> str:
     """What the charts are drawn from, as JSON that may stand inside <script type="application/json">."""
     data = {
-        "intervals": report.intervals,
+        "intervals": series,
         "protocols": report.protocols.rows,
         "flows": report.flows.top[:TIMELINE_FLOWS],
         "handshakes": {"network": report.tcp.handshake_network, "client": report.tcp.handshake_client},
@@ -107,23 +109,43 @@ def _attribute(text: str) -> str:
 
 
 def _context(report: Report) -> dict[str, Any]:
+    series = coarser(report.intervals, report.capture.packets)
     return {
         "report": report,
         "definitions": DEFINITIONS,
-        "data": data_block(report),
+        "data": data_block(report, series),
         "worst": report.quality.remarks[0].level if report.quality.remarks else "good",
-        "throughput": _throughput(report),
+        "throughput": _throughput(series),
     }
 
 
-def _throughput(report: Report) -> dict[str, int] | None:
-    """The busiest bucket; None where there are no buckets to speak of."""
-    series = report.intervals
+def coarser(series: Series, packets: int) -> Series:
+    """The series with neighbouring buckets merged, so that a graph's step holds a few packets on average."""
+    steps = max(MIN_STEPS, packets // PACKETS_PER_STEP)
+    merge = max(1, -(-len(series.packets) // steps))
+
+    def merged(values: list[int]) -> list[int]:
+        return [sum(values[start : start + merge]) for start in range(0, len(values), merge)]
+
+    return Series(
+        start_ns=series.start_ns,
+        width_ns=series.width_ns * merge,
+        packets=merged(series.packets),
+        bytes=merged(series.bytes),
+        payload_bytes=merged(series.payload_bytes),
+        tcp_bytes=merged(series.tcp_bytes),
+        udp_bytes=merged(series.udp_bytes),
+        other_bytes=merged(series.other_bytes),
+    )
+
+
+def _throughput(series: Series) -> dict[str, int] | None:
+    """The busiest step of the graph; None where there are no steps to speak of."""
     if len(series.bytes) < 2 or series.width_ns <= 0:
         return None
     busiest = max(range(len(series.bytes)), key=series.bytes.__getitem__)
     return {
         "peak_bytes": series.bytes[busiest],
         "peak_at_ns": series.start_ns + busiest * series.width_ns,
-        "peak_packets": max(series.packets),
+        "width_ns": series.width_ns,
     }

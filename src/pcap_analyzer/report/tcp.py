@@ -9,6 +9,7 @@ from pcap_analyzer.report.model import ConnState, Distribution, Ending, Handshak
 from pcap_analyzer.report.text import plain
 
 MAX_BARS = 48
+MICROSECOND = 1_000
 
 # Zeek's conn_state (https://docs.zeek.org/en/master/scripts/base/protocols/conn/main.zeek.html), in our words.
 CONN_STATES = {
@@ -99,15 +100,18 @@ def _percentile(edges: list[int], counts: list[int], total: int, percent: int) -
 
 
 def _bars(edges: list[int], counts: list[int]) -> tuple[list[int], list[int]]:
-    """Neighbouring buckets merged into at most MAX_BARS, from the first that holds a value to the last."""
+    """Neighbouring buckets merged into at most MAX_BARS and one, from the first that holds a value to the last."""
     filled = [index for index, number in enumerate(counts) if number]
     if not filled:
         return [], []
     first, end = filled[0], filled[-1] + 1
-    step = -(-(end - first) // MAX_BARS)
-    starts = list(range(first, end, step))
-    return [edges[start] for start in starts] + [edges[min(starts[-1] + step, len(counts))]], [
-        sum(counts[start : start + step]) for start in starts
+    # Most captures have no time below a microsecond: zeros would stretch a logarithmic picture over empty decades.
+    coarse = next((index for index in range(first, end) if edges[index + 1] > MICROSECOND), end)
+    step = max(1, -(-(end - coarse) // MAX_BARS))
+    starts = ([first] if coarse > first else []) + list(range(coarse, end, step))
+    ends = [*starts[1:], end]
+    return [edges[start] for start in starts] + [edges[end]], [
+        sum(counts[start:stop]) for start, stop in zip(starts, ends, strict=True)
     ]
 
 

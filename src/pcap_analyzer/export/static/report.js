@@ -76,30 +76,36 @@
 
   const SHADES = { tcp: "tcp", udp: "udp", icmp: "c3", icmpv6: "c3", arp: "c3", sctp: "c4" };
   function protocols() {
-    // "" is the centre; a name cannot hold a line feed.
-    const key = (path) => ["", ...path].join("\n");
-    const own = new Map(data.protocols.map((row) => [key(row.path), row.bytes]));
+    // Layers that every packet has say nothing in a picture of shares: the last of them is the centre.
+    let rows = data.protocols;
+    let centre = { path: [], packets: 0, bytes: 0 };
+    rows.filter((row) => row.path.length === 1).forEach((row) => { centre.packets += row.packets; centre.bytes += row.bytes; });
+    while (rows.length > 1 && rows[0].packets === centre.packets && rows[0].path.length === centre.path.length + 1) {
+      [centre, ...rows] = rows;
+    }
+    const key = (path) => ["", ...path].join("\n"); // a name cannot hold a line feed
+    const own = new Map(rows.map((row) => [key(row.path), row.bytes]));
     // Each sector gets what its children leave, so that the picture holds whatever the numbers are.
-    data.protocols.forEach((row) => {
+    rows.forEach((row) => {
       const parent = key(row.path.slice(0, -1));
       if (own.has(parent)) own.set(parent, own.get(parent) - row.bytes);
     });
+    own.set(key(centre.path), 0);
     const shade = (row) => {
-      const name = [...row.path].reverse().find((part) => part in SHADES);
-      return name ? fade(colour(SHADES[name]), 0.85) : fade(colour("rest"), Math.max(0.25, 0.6 - 0.1 * row.path.length));
+      const name = [...row.path].reverse().find((part) => Object.hasOwn(SHADES, part));
+      return name ? fade(colour(SHADES[name]), 0.85) : fade(colour("rest"), Math.max(0.25, 0.6 - 0.1 * (row.path.length - centre.path.length)));
     };
-    const top = data.protocols.filter((row) => row.path.length === 1);
-    const all = ["all", ...["packets", "bytes"].map((column) => top.reduce((sum, row) => sum + row[column], 0))];
+    const all = [centre, ...rows];
     const trace = {
       type: "sunburst", branchvalues: "remainder", sort: true, insidetextorientation: "horizontal",
       // Deep tunnels are reached by a click; all levels at once would be slivers.
       maxdepth: 5,
-      ids: ["all", ...data.protocols.map((row) => key(row.path))],
-      labels: ["all", ...data.protocols.map((row) => label(row.path[row.path.length - 1]))],
-      parents: ["", ...data.protocols.map((row) => (row.path.length > 1 ? key(row.path.slice(0, -1)) : "all"))],
-      values: [0, ...data.protocols.map((row) => Math.max(0, own.get(key(row.path))))],
-      customdata: [all, ...data.protocols.map((row) => [label(row.path.join(" › ")), row.packets, row.bytes])],
-      marker: { colors: [colour("raised"), ...data.protocols.map(shade)], line: { color: colour("card"), width: 1.5 } },
+      ids: all.map((row) => key(row.path)),
+      labels: all.map((row) => label(row.path[row.path.length - 1] || "all")),
+      parents: all.map((row) => (row === centre ? "" : key(row.path.slice(0, -1)))),
+      values: all.map((row) => Math.max(0, own.get(key(row.path)))),
+      customdata: all.map((row) => [label(row.path.join(" › ") || "all"), row.packets, row.bytes]),
+      marker: { colors: all.map((row) => (row === centre ? colour("raised") : shade(row))), line: { color: colour("card"), width: 1.5 } },
       textfont: { color: colour("ink") }, leaf: { opacity: 1 },
       hovertemplate: "%{customdata[0]}<br>%{customdata[2]:.3s}B in %{customdata[1]:,} packets<extra></extra>",
     };
@@ -145,7 +151,7 @@
     const curve = ([title, part, shade]) => {
       const { bar_edges_ns: edges, bar_counts: counts } = data.handshakes[part];
       if (!counts.length) return null;
-      const positive = edges.map((edge) => Math.max(edge, 1) / 1e9);
+      const positive = edges.map((edge) => Math.max(edge, 500) / 1e9);
       return {
         type: "scatter", mode: "lines", name: title, x: positive, y: counts.concat(0), fill: "tozeroy", line: { shape: "hv", width: 1.2, color: colour(shade) },
         fillcolor: fade(colour(shade), 0.3), hovertemplate: "from %{x:.3~s}s: %{y:,} flows",
