@@ -82,16 +82,6 @@ def test_streams_after_a_split_of_snmp_are_the_same_streams_with_other_numbers()
     )
 
 
-def test_a_number_used_up_by_socks_shifts_the_later_ones():
-    found = compare(
-        "x",
-        ours((1, 53, 0), (2, 53, 1), (3, 53, 2), (4, 53, 0)),
-        [theirs(1, application="socks"), theirs(2, stream=2), theirs(3, stream=3), theirs(4)],
-    )
-    column = found.columns["stream (UDP)"]
-    assert (column.equal, column.explained.total(), column.different) == (2, 2, 0)
-
-
 def test_a_shift_without_a_layer_that_explains_it_counts_against_us():
     found = compare("x", ours((1, 53, 0), (2, 53, 1)), [theirs(1), theirs(2, stream=2)])
     assert found.columns["stream (UDP)"].different == 1

@@ -51,9 +51,6 @@ REMAINING: dict[str, dict[str, int]] = {
     "UDP header cut": {
         "derived/pcap_cut_everywhere.pcap": 1,
     },
-    "tshark numbers the connection behind a SOCKS proxy": {
-        "mercury/emix.pcap": 3956,
-    },
     "TCP header length below 20": {
         "nDPI/kerberos_fuzz.pcapng": 2,
         "suricata-verify/drop-protocol-change__input.pcap": 2,

@@ -47,7 +47,7 @@ def assemble(reader: CaptureReader, *, seconds: float, threads: int) -> Analysis
 
     interfaces = _interfaces(reader, int(counters["packets"] or 0))
     return Analysis(
-        source=SourceInfo(source.name, source.size_bytes, source.compression, seconds, threads),
+        source=SourceInfo(source.name, source.size_bytes, source.compression, seconds, threads, scanner.stage_ns),
         capture=_capture(reader, counters, totals),
         quality=_quality(reader, counters, totals, interfaces, sums, unsupported_parts(paths)),
         interfaces=interfaces,

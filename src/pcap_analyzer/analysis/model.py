@@ -34,6 +34,8 @@ class SourceInfo(msgspec.Struct, frozen=True):
     seconds: float
     """Wall time of the scan."""
     threads: int
+    stage_ns: dict[str, int] = msgspec.field(default_factory=dict)
+    """Wall nanoseconds of the scan by stage (walk, decode, flow, number); empty: not measured."""
 
 
 class LinkTypeCount(msgspec.Struct, frozen=True):

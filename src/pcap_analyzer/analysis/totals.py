@@ -135,7 +135,9 @@ class LargestFlows:
             return
         flows = larger if self._top is None else np.concatenate((self._top, larger))
         size = flows["client_bytes"] + flows["server_bytes"]
-        kept = np.argsort(-size, kind="stable")[:MAX_TOP_FLOWS]  # flows come in order of flow_id: the earlier stays first
+        kept = np.argsort(-size, kind="stable")[
+            :MAX_TOP_FLOWS
+        ]  # flows come in order of flow_id: the earlier stays first
         self._top = flows[kept]
         if len(kept) == MAX_TOP_FLOWS:
             self._least = int(size[kept[-1]])

@@ -19,6 +19,7 @@ from pcap_analyzer.capture.source import Source, Window
 from pcap_analyzer.errors import CaptureError
 
 ENTROPY_BYTES = 32
+ENOUGH_FOR_THREE_RECORDS = 1 << 20  # bytes; Wireshark's limit of a record is a quarter of that
 
 
 class CaptureReader:
@@ -66,7 +67,10 @@ class CaptureReader:
         )
 
     def _begin_pcap(self) -> None:
-        looked_at = bytes(self._window.data[: 1 << 20])
+        # The layout of the record headers is told from the first records, however slowly a pipe brings them.
+        while len(self._window.data) < ENOUGH_FOR_THREE_RECORDS and not self._window.final:
+            self._window = self.source.window(0)
+        looked_at = bytes(self._window.data[:ENOUGH_FOR_THREE_RECORDS])
         header = read_pcap_header(looked_at, complete=self._window.final and len(self._window.data) == len(looked_at))
         self.scanner.begin_pcap(
             big_endian=header.big_endian,

@@ -16,9 +16,7 @@ SPLITTING = {
     "rtp": "tshark opens a second stream for announced media",
     "rtcp": "tshark opens a second stream for announced media",
 }
-# Layers that use up a number which no packet of the capture gets.
-SKIPPING = {"socks": "tshark numbers the connection behind a SOCKS proxy"}
-SAME_STREAMS = frozenset({*SPLITTING.values(), *SKIPPING.values()})
+SAME_STREAMS = frozenset(SPLITTING.values())
 
 
 class StreamNumbers:
@@ -29,7 +27,6 @@ class StreamNumbers:
         self._theirs = -1
         self._extra: list[int] = []  # tshark's numbers without a counterpart, ascending
         self._same: dict[int, int] = {}  # those of split streams → our number
-        self._skipping: str | None = None  # a layer that may have used up a number since the last new stream
         self._reason: str | None = None
 
     def observe(self, packet: TsharkPacket, ours: int | None, theirs: int | None) -> str | None:
@@ -37,7 +34,6 @@ class StreamNumbers:
         if ours is None or theirs is None:
             return None
         self._note_split(packet, ours, theirs)
-        self._note_skip(packet, ours, theirs)
         self._ours, self._theirs = max(self._ours, ours), max(self._theirs, theirs)
         if not self._extra or ours == theirs:
             return None
@@ -51,16 +47,6 @@ class StreamNumbers:
             self._extra.append(theirs)
             self._same[theirs] = ours
             self._reason = reason
-
-    def _note_skip(self, packet: TsharkPacket, ours: int, theirs: int) -> None:
-        """A new stream for both, to which tshark gives a later number than the next, if a layer before explains it."""
-        if theirs > self._theirs and ours > self._ours:
-            skipped = (theirs - self._theirs) - (ours - self._ours)
-            if self._skipping and skipped > 0:
-                self._extra.extend(range(theirs - skipped, theirs))
-                self._reason = self._skipping
-            self._skipping = None
-        self._skipping = _first(SKIPPING, packet) or self._skipping
 
 
 def _first(reasons: dict[str, str], packet: TsharkPacket) -> str | None:
