@@ -28,6 +28,7 @@ class Running:
                 worker_environment(),
                 memory_bytes=settings.analysis_memory_mb * MIB,
                 cpu_seconds=settings.analysis_cpu_seconds,
+                max_ratio=settings.decompression_ratio_max,
                 threads=max(1, available_cores() // settings.workers),
                 command=worker,
             )

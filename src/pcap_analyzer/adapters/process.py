@@ -27,21 +27,24 @@ _decode = msgspec.json.Decoder(Progress | Succeeded | Failed).decode
 class ProcessRunner:
     """Starts `command` once for every task.
 
-    environment: all that the worker inherits.  memory_bytes, cpu_seconds, threads: what one worker may use.
+    environment: all that the worker inherits.  memory_bytes, cpu_seconds, threads, max_ratio: see Order.
     """
 
     def __init__(
         self,
         environment: Mapping[str, str],
+        *,
         memory_bytes: int,
         cpu_seconds: int,
         threads: int,
+        max_ratio: int,
         command: Sequence[str] = WORKER,
     ) -> None:
         self._environment = dict(environment)
         self._memory_bytes = memory_bytes
         self._cpu_seconds = cpu_seconds
         self._threads = threads
+        self._max_ratio = max_ratio
         self._command = list(command)
         self._lock = threading.Lock()
         self._processes: set[subprocess.Popen[bytes]] = set()
@@ -49,12 +52,12 @@ class ProcessRunner:
 
     def run(self, task: Task, on_progress: Callable[[Progress], None]) -> Outcome:
         """See Runner.run."""
-        order = msgspec.json.encode(Order(task, self._memory_bytes, self._cpu_seconds, self._threads), enc_hook=str)
+        order = Order(task, self._memory_bytes, self._cpu_seconds, self._threads, self._max_ratio)
         process = self._start()
         if process is None:
             return Stopped()
         try:
-            said = _converse(process, order, on_progress)
+            said = _converse(process, msgspec.json.encode(order, enc_hook=str), on_progress)
             code = _end(process)
         finally:
             self._forget(process)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 
+from pcap_analyzer.export import EXPORTERS
 from pcap_analyzer.jobs.model import Analysis, Failed, Outcome, Stopped, Succeeded, Task
 from pcap_analyzer.jobs.ports import Blobs, Runner, Store
 from pcap_analyzer.jobs.service import utc_now
@@ -72,17 +73,18 @@ class Dispatcher:
 
     def _run(self, analysis: Analysis) -> Outcome:
         with ExitStack() as undo:
-            json = self._blobs.create(analysis.artifact("json"))
-            undo.callback(json.discard)
-            html = self._blobs.create(analysis.artifact("html"))
-            undo.callback(html.discard)
+            artifacts = {kind: self._blobs.create(analysis.artifact(kind)) for kind in EXPORTERS}
+            for artifact in artifacts.values():
+                undo.callback(artifact.discard)
             task = Task(
-                capture=self._blobs.path(analysis.upload), filename=analysis.filename, html=html.path, json=json.path
+                capture=self._blobs.path(analysis.upload),
+                filename=analysis.filename,
+                artifacts={kind: artifact.path for kind, artifact in artifacts.items()},
             )
             outcome = self._runner.run(task, lambda progress: self._store.record_progress(analysis.id, progress))
             if isinstance(outcome, Succeeded):
-                json.commit()
-                html.commit()
+                for artifact in artifacts.values():
+                    artifact.commit()
         return outcome
 
     def _finish(self, analysis: Analysis, outcome: Outcome) -> None:

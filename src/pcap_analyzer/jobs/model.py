@@ -73,22 +73,25 @@ class Task(Struct, frozen=True):
     """One run of a worker process.
 
     filename: as the user called the capture; for the report, never a path of ours.
-    html, json: files that the worker fills.
+    artifacts: by format, as in export.EXPORTERS, the files that the worker fills.
     """
 
     capture: Path
     filename: str
-    html: Path
-    json: Path
+    artifacts: dict[str, Path]
 
 
 class Order(Struct, frozen=True):
-    """A task and what the worker may use for it."""
+    """A task and what the worker may use for it.
+
+    max_ratio: how many times its own size a compressed capture may hold; reading ends there.
+    """
 
     task: Task
     memory_bytes: int
     cpu_seconds: int
     threads: int
+    max_ratio: int
 
 
 class Analysis(Struct, frozen=True):
@@ -115,7 +118,7 @@ class Analysis(Struct, frozen=True):
         return f"uploads/{self.id}.pcap"
 
     def artifact(self, kind: str) -> str:
-        """Blob name of the result of `kind`, "html" or "json"."""
+        """Blob name of the result in the format `kind`."""
         return f"reports/{self.id}.{kind}"
 
 

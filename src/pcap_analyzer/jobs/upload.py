@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from pcap_analyzer.capture.magic import LOOK_BYTES, describe, detect
 from pcap_analyzer.jobs.model import Analysis
 from pcap_analyzer.jobs.ports import NewBlob
 from pcap_analyzer.jobs.refusals import NotACapture, StorageFull, UploadTooLarge
-from pcap_analyzer.jobs.signatures import LONGEST_SIGNATURE, is_capture, looks_like
 
 MAX_NAME_LENGTH = 255
 
@@ -34,8 +34,8 @@ class Upload:
         if self._size > self._max_bytes:
             raise too_large(self._max_bytes)
         if not self._recognised:
-            self._start += data[: LONGEST_SIGNATURE - len(self._start)]
-            if len(self._start) == LONGEST_SIGNATURE:
+            self._start += data[: LOOK_BYTES - len(self._start)]
+            if len(self._start) == LOOK_BYTES:
                 self._recognise()
         with _full_disk_refused():
             self._write_all(data)
@@ -59,10 +59,10 @@ class Upload:
         self._blob.discard()
 
     def _recognise(self) -> None:
-        if not is_capture(self._start):
+        if detect(self._start) is None:
             raise NotACapture(
-                f"{self._analysis.filename} looks like {looks_like(self._start)}, not like a capture; "
-                "send pcap or pcapng, plain or compressed with gzip, zstd, lz4, xz or bzip2"
+                f"{self._analysis.filename} is {describe(self._start)}; "
+                "expected pcap or pcapng, plain or compressed with gzip, zstd, lz4, xz or bzip2"
             )
         self._recognised = True
 

@@ -11,13 +11,17 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
+from pcap_analyzer import pipeline
+from pcap_analyzer.capture.source import Limits
 from pcap_analyzer.errors import CaptureError
-from pcap_analyzer.jobs.model import Failed, Order, Phase, Progress, Succeeded, Task
+from pcap_analyzer.export import EXPORTERS, html
+from pcap_analyzer.jobs.model import Failed, Order, Phase, Progress, Succeeded
+from pcap_analyzer.report import build_report
 
 _REPORT_EVERY_S = 0.25
 # After the soft limit's signal, this long until the kernel kills without asking.
@@ -27,31 +31,27 @@ _NICENESS = 5
 
 
 Tell = Callable[[Progress | Succeeded | Failed], None]
-Analyse = Callable[[Task, int, Callable[[Progress], None]], Succeeded]
+Analyse = Callable[[Order, Callable[[Progress], None]], Succeeded]
 
 
-def analyse_capture(task: Task, threads: int, on_progress: Callable[[Progress], None]) -> Succeeded:
+def analyse_capture(order: Order, on_progress: Callable[[Progress], None]) -> Succeeded:
     """Run the whole pipeline and fill the artifacts. Raises CaptureError."""
-    # Imported here, so that the limits hold for it too.
-    from pcap_analyzer import export, pipeline, report  # noqa: PLC0415
+    task, last = order.task, Progress()
 
-    began = time.monotonic()
-    last = Progress()
-
-    def reading(progress: pipeline.Progress) -> None:
+    def reading(told: pipeline.Progress) -> None:
         nonlocal last
-        seconds = time.monotonic() - began
-        last = Progress(Phase.READING, progress.packets, progress.bytes_read, progress.bytes_total, seconds)
+        last = Progress(Phase.READING, told.packets, told.bytes_read, told.bytes_total, told.seconds)
         on_progress(last)
 
-    analysis = pipeline.analyze_capture(task.capture, progress=reading, threads=threads)
-    on_progress(msgspec.structs.replace(last, phase=Phase.REPORTING, packets=analysis.capture.packets))
+    limits = Limits(max_ratio=order.max_ratio)
+    analysis = pipeline.analyze_capture(task.capture, progress=reading, threads=order.threads, limits=limits)
+    on_progress(replace(last, phase=Phase.REPORTING))
     # The file has our name for it; the reader knows the user's.
-    named = replace(analysis, source=replace(analysis.source, name=task.filename))
+    report = build_report(analysis)
+    report = replace(report, source=replace(report.source, name=task.filename))
     nonce = secrets.token_urlsafe(24)
-    told = report.build_report(named)
-    task.json.write_bytes(export.json.encode(told))
-    task.html.write_bytes(export.html.render(told, nonce=nonce))
+    for kind, path in task.artifacts.items():
+        path.write_bytes(html.render(report, nonce=nonce) if kind == "html" else EXPORTERS[kind].export(report))
     return Succeeded(nonce)
 
 
@@ -61,7 +61,7 @@ def main(analyse: Analyse = analyse_capture) -> None:
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order, dec_hook=_path)
     _limit(order)
     try:
-        tell(analyse(order.task, order.threads, _seldom(tell)))
+        tell(analyse(order, _seldom(tell)))
     except CaptureError as error:
         tell(Failed(str(error)[:2000]))
     except MemoryError:

@@ -7,9 +7,11 @@ from typing import Annotated
 import msgspec
 from anyio.to_thread import run_sync
 from litestar import Response, get
-from litestar.params import FromQuery, QueryParameter
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from pcap_analyzer.export import EXPORTERS
 from pcap_analyzer.jobs.model import State
 from pcap_analyzer.jobs.service import AnalysisService
 from pcap_analyzer.web.injected import Service, TaskId
@@ -93,26 +95,21 @@ async def _changes(analysis_id: str, service: AnalysisService) -> AsyncIterator[
         silent_s += _LOOK_EVERY_S
 
 
-@get("/api/reports/{task_id:uuid}/html", sync_to_thread=True)
-def html_report(task_id: TaskId, service: Service, download: FromQuery[bool] = False) -> Response[bytes]:
-    """The report as one self-contained page, with a nonce of its own for every answer."""
+@get("/api/reports/{task_id:uuid}/{kind:str}", sync_to_thread=True)
+def report(
+    task_id: TaskId, kind: FromPath[str], service: Service, download: FromQuery[bool] = False
+) -> Response[bytes]:
+    """The report in one of the formats of EXPORTERS; the page has a nonce of its own in every answer."""
+    if kind not in EXPORTERS:
+        raise NotFoundException(f"there is no report as {kind}; there is {' and '.join(EXPORTERS)}")
     analysis = service.get(str(task_id))
-    page = service.report(analysis, "html").read_bytes()
-    nonce = new_nonce()
+    body = service.report(analysis, kind).read_bytes()
+    headers = {}
     if analysis.script_nonce is not None:
-        page = page.replace(analysis.script_nonce.encode(), nonce.encode())
-    headers = {"Content-Security-Policy": report_policy(nonce)}
-    return _artifact(page, "text/html", headers, f"{task_id}.html" if download else None)
-
-
-@get("/api/reports/{task_id:uuid}/json", sync_to_thread=True)
-def json_report(task_id: TaskId, service: Service, download: FromQuery[bool] = False) -> Response[bytes]:
-    """The report's data, versioned."""
-    data = service.report(service.get(str(task_id)), "json").read_bytes()
-    return _artifact(data, "application/json", {}, f"{task_id}.json" if download else None)
-
-
-def _artifact(body: bytes, media_type: str, headers: dict[str, str], save_as: str | None) -> Response[bytes]:
-    if save_as is not None:
-        headers["Content-Disposition"] = f'attachment; filename="report-{save_as}"'
-    return Response(body, media_type=media_type, headers=headers)
+        nonce = new_nonce()
+        body = body.replace(analysis.script_nonce.encode(), nonce.encode())
+        headers["Content-Security-Policy"] = report_policy(nonce)
+    if download:
+        headers["Content-Disposition"] = f'attachment; filename="report-{task_id}{EXPORTERS[kind].suffix}"'
+    # litestar names the charset of a text itself.
+    return Response(body, media_type=EXPORTERS[kind].media_type.partition(";")[0], headers=headers)

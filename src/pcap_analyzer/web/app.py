@@ -8,13 +8,15 @@ from litestar.di import Provide
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp
 
+from pcap_analyzer.export import html
 from pcap_analyzer.jobs.service import AnalysisService
 from pcap_analyzer.web import analyses, health, uploads
 from pcap_analyzer.web.pages import PAGES
 from pcap_analyzer.web.problems import EXCEPTION_HANDLERS
 from pcap_analyzer.web.safety import Safety
 
-STATIC = Path(__file__).parent / "static"
+# The report's own styles too: its colours and type are those of every page.
+STATIC = [Path(__file__).parent / "static", html.STATIC]
 
 
 def create_app(service: AnalysisService, on_shutdown: Callable[[], None]) -> ASGIApp:
@@ -27,10 +29,9 @@ def create_app(service: AnalysisService, on_shutdown: Callable[[], None]) -> ASG
             analyses.progress,
             analyses.history,
             analyses.queue_status,
-            analyses.html_report,
-            analyses.json_report,
+            analyses.report,
             health.health,
-            create_static_files_router("/static", [STATIC]),
+            create_static_files_router("/static", STATIC),
         ],
         dependencies={"service": Provide(lambda: service, sync_to_thread=False)},
         exception_handlers=EXCEPTION_HANDLERS,

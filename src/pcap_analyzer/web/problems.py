@@ -85,6 +85,9 @@ def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
     else:
         response = Response(msgspec.json.encode(problem), media_type=MEDIA_TYPE, status_code=problem.status)
     response.headers.update(headers_of(problem))
+    if request.method == "POST":
+        # The rest of a refused upload need not come: browsers and curl read the answer and stop sending.
+        response.headers["Connection"] = "close"
     return response
 
 
