@@ -7,12 +7,11 @@ them skip. A missing program is another matter: where CI=true it was to be insta
 import os
 import shutil
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-
-import pcap_analyzer
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -23,7 +22,8 @@ settings.load_profile("pcap-analyzer")
 
 
 def pytest_report_header() -> str:
-    return f"package: {Path(pcap_analyzer.__file__).parent}"
+    spec = find_spec("pcap_analyzer")
+    return f"package: {spec.origin if spec else 'not installed'}"
 
 
 def shared_folder(name: str) -> Path:
