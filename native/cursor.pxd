@@ -21,6 +21,7 @@ ctypedef struct cursor_t:
     uint32_t next           # layer_name_t of the bytes at `view`, NAME_NONE at the end
     uint16_t path
     uint8_t layer           # decode_layer_t, the last one entered
+    uint8_t depth           # layers entered so far
     uint8_t quoted          # inside an ICMP error
     uint8_t hidden          # tshark files this under icmp, so the hierarchy does not show it
     uint8_t pad             # 802.11 headers are padded to four bytes

@@ -102,7 +102,8 @@ cdef inline uint32_t shown_from(uint32_t name) noexcept nogil:
 
 
 cdef inline void show(cursor_t* cursor, uint32_t name) noexcept nogil:
-    """Take the step down the path that tshark takes for a layer."""
+    """Count a layer, and take the step down the path that tshark takes for it."""
+    cursor.depth += 1
     if cursor.view.size < shown_from(name):
         if cursor.path == ROOT and name != NAME_ETH:
             enter(cursor, name)
@@ -129,15 +130,14 @@ cdef inline decode_status_t read_layers(cursor_t* cursor, packet_t* packet) noex
     """Go from layer to layer until one ends, fails, or the nesting is absurd."""
     cdef decode_status_t status = DECODE_OK
     cdef uint32_t name
-    cdef int count
-    for count in range(MAX_LAYERS):
+    while status == DECODE_OK and cursor.next != NAME_NONE:
+        if cursor.depth == MAX_LAYERS:
+            return DECODE_UNSUPPORTED
         name = cursor.next
-        if name == NAME_NONE or status != DECODE_OK:
-            return status
         cursor.next = NAME_NONE
         show(cursor, name)
         status = read_layer(cursor, packet, name)
-    return DECODE_UNSUPPORTED if status == DECODE_OK and cursor.next != NAME_NONE else status
+    return status
 
 
 cdef inline void reset(packet_t* packet) noexcept nogil:
@@ -159,8 +159,8 @@ cdef inline void read_quotes(cursor_t* cursor, packet_t* packet) noexcept nogil:
     They change no column and no status of the packet: only the conversations in its side record.
     """
     cdef packet_t quote
-    cdef int count
-    for count in range(MAX_CONVERSATIONS):
+    cdef int _
+    for _ in range(MAX_CONVERSATIONS):
         if cursor.quote.size == 0:
             return
         memset(&quote, 0, sizeof(packet_t))
@@ -170,6 +170,7 @@ cdef inline void read_quotes(cursor_t* cursor, packet_t* packet) noexcept nogil:
         cursor.quote.size = 0
         cursor.quoted = 1
         cursor.hidden = 1
+        cursor.depth = 0
         cursor.next = cursor.quoted_layer
         read_layers(cursor, &quote)
         note_outer_transport(cursor, &quote)
@@ -196,6 +197,7 @@ cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t
     cursor.quoted = 0
     cursor.hidden = 0
     cursor.pad = 0
+    cursor.depth = 0
     cursor.flawed = 0
     cursor.quote.size = 0
     cursor.next = layer_of_link_type(packet.link_type)

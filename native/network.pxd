@@ -48,13 +48,13 @@ cdef inline uint32_t layer_of_protocol(uint32_t protocol) noexcept nogil:
 cdef inline decode_status_t follow_protocol(cursor_t* cursor, packet_t* packet, uint32_t protocol) noexcept nogil:
     """Go to the layer of an IP protocol number; its bytes are the payload where it is not read."""
     packet.protocol = <uint8_t>protocol
-    packet.payload_length = cursor.view.wire
     if cursor.view.wire == 0:
         # Nothing was sent behind the header, which is no fault of this one.
         return DECODE_OK
     cursor.next = layer_of_protocol(protocol)
     if cursor.next != NAME_NONE:
         return DECODE_OK
+    packet.payload_length = cursor.view.wire
     if protocol == IPPROTO_NO_NEXT and packet.ip_version == 6:
         return DECODE_OK
     return unknown(cursor, KIND_IP_PROTOCOL, protocol, LAYER_TRANSPORT)
@@ -70,6 +70,7 @@ cdef inline void enter_tunnel(cursor_t* cursor, packet_t* packet) noexcept nogil
         memcpy(extra.outer_dst, packet.dst, 16)
         extra.outer_version = packet.ip_version
     packet.present = (packet.present & HAS_TIME) | HAS_TUNNEL
+    packet.payload_length = 0
     packet.src_port = 0
     packet.dst_port = 0
     packet.tcp_seq = 0

@@ -22,10 +22,13 @@ cdef inline decode_status_t read_ppp(cursor_t* cursor, packet_t* packet) noexcep
     if is_chdlc(view):
         cursor.next = NAME_CHDLC
         return DECODE_OK
-    if has(view, 2) and be16(view.data) == 0xFF03:
-        skip(view, 2)
     if not has(view, 1):
         return lacking(view, 1)
+    if view.data[0] == 0xFF:
+        if not has(view, 3):
+            return lacking(view, 3)
+        if view.data[1] == 3:
+            skip(view, 2)
     protocol = view.data[0]
     if protocol & 1:
         # An odd first byte is a compressed protocol field.
