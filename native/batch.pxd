@@ -167,7 +167,8 @@ cdef inline void push_conversation(
 cdef inline uint8_t malformed_stream(const decoder_t* decoder, const packet_t* packet) noexcept nogil:
     """The kind of stream that a malformed packet is shown in; 0 where in none.
 
-    The decoder notes a TCP header with an impossible length as a conversation: the last one, with the packet's own ports.
+    The decoder notes a TCP header with an impossible length as a conversation, the last one, with the packet's
+    own ports.
     """
     cdef const extra_t* extra
     cdef const conversation_t* last
@@ -184,7 +185,7 @@ cdef inline uint8_t malformed_stream(const decoder_t* decoder, const packet_t* p
 
 
 cdef inline bint sets_base(const packet_t* packet) noexcept nogil:
-    """Whether Wireshark analyses a TCP header: not in a fragment, and not where the header is longer than the packet."""
+    """Whether Wireshark analyses a TCP header: not in a fragment, nor where it is longer than the packet."""
     return not packet.present & HAS_FRAGMENT and packet.decode_status != DECODE_MALFORMED
 
 
@@ -225,12 +226,12 @@ cdef inline void push_row(
 
 
 cdef inline void decode_rows(
-    worker_t* worker, batch_t* batch, const window_t* window, reader_t* reader, uint32_t begin, uint32_t end, uint32_t shards
+    worker_t* worker, batch_t* batch, const window_t* window, reader_t* reader, uint32_t begin, uint32_t end,
+    uint32_t shards
 ) noexcept nogil:
     """Rows [begin, end) of the batch: decoded, counted, listed by shard."""
     cdef place_t cursor = place_of(window, window.done + begin)
     cdef place_t ahead
-    cdef uint64_t ahead_end = window.records - window.done
     cdef uint32_t row, index, run_interface = 0xFFFFFFFFu
     cdef uint64_t run = 0
     cdef const record_t* record
@@ -247,7 +248,7 @@ cdef inline void decode_rows(
             before, timed_before = record.timestamp, True
             break
     ahead = cursor
-    for row in range(begin, end if end < begin + AHEAD_FRAME else begin + AHEAD_FRAME):
+    for _ in range(end - begin if end - begin < AHEAD_FRAME else AHEAD_FRAME):
         record = next_record(window, &ahead)
         prefetch_read(window.base + record.offset)
         prefetch_read(window.base + record.offset + 64)
@@ -300,7 +301,8 @@ cdef inline void track_stream_only(
     hash = hash_key(&key, table.seed)
     if kind == KIND_TCP:
         flow = touch_tcp(
-            table, &key, hash, item, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
+            table, &key, hash, item, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet),
+            &fresh,
         )
     else:
         flow = find_flow(table, &key, hash, item, &fresh)
@@ -423,11 +425,13 @@ cdef inline void track_list(
 
 # ---------------------------------------------------------------- numbers
 
-cdef inline void number_fresh(worker_t* workers, uint32_t count, uint32_t* next_flow, uint32_t* next_stream) noexcept nogil:
+cdef inline void number_fresh(
+    worker_t* workers, uint32_t count, uint32_t* next_flow, uint32_t* next_stream
+) noexcept nogil:
     """Give flow_id and stream to what the shards found new in this batch, in file order.
 
-    An item is row << ITEM_BITS | code, so their order is that of the file, and in a frame that of its headers. (A packet's
-    own flow comes last; it takes no stream number where headers quoted behind it do, in an ICMP error.)
+    An item is row << ITEM_BITS | code, so their order is that of the file, and in a frame that of its headers. (A
+    packet's own flow comes last; it takes no stream number where headers quoted behind it do, in an ICMP error.)
     """
     cdef uint32_t shard, best
     cdef fresh_t* fresh

@@ -1,11 +1,11 @@
 """The flow table: five-tuple → flow, its numbers, its counters.
 
-One table a shard; a flow's packets all fall into the shard that its hash names, so threads never meet in a flow. Numbers that
-depend on the order of the whole file (flow_id, Wireshark's stream) are given afterwards, batch by batch, from the lists of
-what each shard found new.
+One table a shard; a flow's packets all fall into the shard that its hash names, so threads never meet in a flow.
+Numbers that depend on the order of the whole file (flow_id, Wireshark's stream) are given afterwards, batch by
+batch, from the lists of what each shard found new.
 
-An entry may exist for the number alone: Wireshark numbers the streams of tunnels, of packets quoted by ICMP errors and of
-malformed ones too, though no packet of ours belongs to them.
+An entry may exist for the number alone: Wireshark numbers the streams of tunnels, of packets quoted by ICMP errors
+and of malformed ones too, though no packet of ours belongs to them.
 
 A flow is 384 bytes, of which a packet touches 256: the head and its own direction.
 """
@@ -41,7 +41,7 @@ cdef extern from * nogil:
         unsigned __int128 wide = (unsigned __int128)a * b;
         return (uint64_t)wide ^ (uint64_t)(wide >> 64);
     }
-    /* Whether (src, src_port) is side a. Without branches: which it is, is random, and a wrong guess costs 15 cycles. */
+    /* Whether (src, src_port) is side a. Without branches: it is random, and a wrong guess costs 15 cycles. */
     static inline int pcap_is_forward(const uint8_t *src, const uint8_t *dst, unsigned src_port, unsigned dst_port) {
         uint64_t s0, s1, d0, d1;
         memcpy(&s0, src, 8); memcpy(&s1, src + 8, 8); memcpy(&d0, dst, 8); memcpy(&d1, dst + 8, 8);
@@ -53,7 +53,9 @@ cdef extern from * nogil:
         return (a & mask) | (b & ~mask);
     }
     """
-    bint is_forward "pcap_is_forward"(const uint8_t* src, const uint8_t* dst, unsigned src_port, unsigned dst_port) noexcept
+    bint is_forward "pcap_is_forward"(
+        const uint8_t* src, const uint8_t* dst, unsigned src_port, unsigned dst_port
+    ) noexcept
     uint64_t choose "pcap_choose"(bint first, uint64_t a, uint64_t b) noexcept
     uint64_t mix "pcap_mix"(uint64_t a, uint64_t b) noexcept
 
@@ -460,8 +462,8 @@ cdef inline flow_t* touch_tcp(
 ) noexcept nogil:
     """The stream of a TCP header as Wireshark 4.0 numbers it.
 
-    Each direction has a base: its SYN's number, one less than its first packet's, or what the other side acknowledges less
-    one. A pure SYN that differs from its direction's base opens a new stream; a SYN/ACK that differs moves the base.
+    Each direction has a base: its SYN's number, one less than its first packet's, or what the other side
+    acknowledges less one. A pure SYN that differs from its direction's base opens a new stream; a SYN/ACK that differs moves the base.
     analysed: False for headers that set no base: quoted by an ICMP error, in a fragment, or longer than their packet.
     """
     cdef flow_t* flow = find_flow(table, key, hash, order, fresh)
@@ -495,7 +497,9 @@ cdef inline handshake_t* handshake_of(flow_t* flow) noexcept nogil:
     return <handshake_t*>flow.direction[0].spare
 
 
-cdef inline void note_letter(flow_t* flow, direction_t* direction, uint16_t letter, char name, bint client) noexcept nogil:
+cdef inline void note_letter(
+    flow_t* flow, direction_t* direction, uint16_t letter, char name, bint client
+) noexcept nogil:
     """A letter of Zeek's history, once a direction: capitals for the client."""
     if direction.letters & letter:
         return
@@ -539,7 +543,7 @@ cdef inline void count_handshake(flow_t* flow, const packet_t* packet, bint clie
 
 
 cdef inline void count_tcp(flow_t* flow, direction_t* direction, const packet_t* packet, bint client) noexcept nogil:
-    cdef uint16_t flags = packet.tcp_flags, bit
+    cdef uint16_t flags = packet.tcp_flags
     cdef int index
     if flags == TCP_ACK:                         # most packets
         direction.flag_count[4] += 1
@@ -547,7 +551,10 @@ cdef inline void count_tcp(flow_t* flow, direction_t* direction, const packet_t*
         for index in range(8):
             direction.flag_count[index] += (flags >> index) & 1
     if flags & TCP_SYN:
-        note_letter(flow, direction, LETTER_SYN_ACK if flags & TCP_ACK else LETTER_SYN, c"H" if flags & TCP_ACK else c"S", client)
+        if flags & TCP_ACK:
+            note_letter(flow, direction, LETTER_SYN_ACK, c"H", client)
+        else:
+            note_letter(flow, direction, LETTER_SYN, c"S", client)
         if packet.tcp_options & OPTION_MSS:
             direction.mss = packet.tcp_mss
         if packet.tcp_options & OPTION_SCALE:

@@ -1,37 +1,24 @@
 """The one pass over a capture: window → records → packets → flows and counters, on several threads.
 
-A window of the file is walked by many chains (walk.pxd), then handled in batches that stay in cache. In each batch every thread
-decodes its share of the rows and sorts them by the shard of their flow; then every thread tracks the flows of its shard, in file
-order; then one thread gives the numbers that depend on the order of the whole file. What is counted is summed, what is numbered
-is numbered by position: the result is the same for any number of threads and any size of batch or window.
+A window of the file is walked by many chains (walk.pxd), then handled in batches that stay in cache. In each batch
+every thread decodes its share of the rows and sorts them by the shard of their flow; then every thread tracks the
+flows of its shard, in file order; then one thread gives the numbers that depend on the order of the whole file. What
+is counted is summed, what is numbered is numbered by position: the result is the same for any number of threads and
+any size of batch or window.
 
-Packets are rows of 128 bytes inside and become columns only where columns are asked for: written once and read once by the flow
-stage, a row costs one write stream instead of thirty.
+Packets are rows of 128 bytes inside and become columns only where columns are asked for: written once and read once
+by the flow stage, a row costs one write stream instead of thirty.
 
-Threads are the scanner's own and wait without the GIL; Python is needed once a window. Nothing here needs numpy, so a scan can
-begin while numpy is being imported.
+Threads are the scanner's own and wait without the GIL; Python is needed once a window. Nothing here needs numpy, so
+a scan can begin while numpy is being imported.
 """
 from cpython.buffer cimport PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.memoryview cimport PyMemoryView_FromMemory
-from libc.stdint cimport INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memset
 from posix.mman cimport MADV_DONTNEED, MAP_FAILED, MAP_PRIVATE, PROT_READ, madvise, mmap, munmap
-from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
-from batch cimport (
-    MAX_SEGMENTS,
-    MAX_THREADS,
-    batch_t,
-    place_of,
-    place_t,
-    decode_rows,
-    next_record,
-    number_fresh,
-    track_list,
-    window_t,
-    worker_t,
-)
+from batch cimport MAX_THREADS, batch_t, worker_t
 from conversation cimport fill_row, flow_row_t
 from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counters_t, merge_counters
 from flow cimport (
@@ -45,350 +32,51 @@ from flow cimport (
     table_free,
     table_init,
 )
-from packet cimport HAS_TIME, NO_EXTRA, aligned_alloc, extra_t, packet_t
-from paths cimport path_names, paths_free, paths_new, paths_t
-from spill cimport EVICT_FRAMES, collect, evict, first_at_or_after, live_by_id, part_t, spill_t
+from packet cimport NO_EXTRA, aligned_alloc, extra_t, packet_t
+from paths cimport path_names, paths_free, paths_new
+from spill cimport EVICT_FRAMES, collect, first_at_or_after, live_by_id, part_t
+from stages cimport (
+    FAILED_DISK,
+    FAILED_MEMORY,
+    TASK_BATCH,
+    TASK_QUIT,
+    TASK_WALK,
+    TASK_WINDOW,
+    begin_t,
+    join_chains,
+    place_chains,
+    pthread_barrier_destroy,
+    pthread_barrier_init,
+    pthread_barrier_wait,
+    pthread_create,
+    pthread_join,
+    run_task,
+    scan_t,
+    stage_ends,
+    thread_main,
+)
 from walk cimport (
     DAMAGE_CUT,
-    DAMAGE_NONE,
-    MAX_CHAINS,
     MAX_EVENTS,
-    MAX_RECORD,
-    MIN_STRETCH,
     PCAP,
     PCAPNG,
     SERIAL_RECORDS,
-    STOP_DAMAGE,
-    STOP_FULL,
     STOP_MORE,
-    STOP_REACHED,
-    chain_t,
     event_t,
-    guess_pcap,
-    guess_pcapng,
-    load32,
     reader_t,
     record_t,
-    segment_t,
-    walk_chains,
-    walk_sure,
 )
 
-cdef extern from "<pthread.h>" nogil:
-    ctypedef struct pthread_t:
-        pass
-    ctypedef struct pthread_barrier_t:
-        pass
-    int pthread_create(pthread_t* thread, const void* attributes, void* (*start)(void*) noexcept nogil, void* argument)
-    int pthread_join(pthread_t thread, void** result)
-    int pthread_barrier_init(pthread_barrier_t* barrier, const void* attributes, unsigned count)
-    int pthread_barrier_wait(pthread_barrier_t* barrier)
-    int pthread_barrier_destroy(pthread_barrier_t* barrier)
-
-cdef enum task_t:
-    TASK_QUIT = 0
-    TASK_WALK = 1
-    TASK_BATCH = 2                   # one batch
-    TASK_WINDOW = 3                  # batches until the window is done
-
-cdef enum failure_t:
-    FAILED_NOT = 0
-    FAILED_MEMORY = 1
-    FAILED_DISK = 2
-
 cdef enum:
-    CHAINS_A_THREAD = 16
-    STAGES = 4                       # walk, decode, flow, number
     ROWS_AT_ONCE = 1024
 
-ctypedef struct scan_t:
-    uint32_t threads
-    int task
-    pthread_barrier_t barrier
-    pthread_t handles[MAX_THREADS]
-    reader_t reader
-    window_t window
-    uint8_t final
-    chain_t chains[MAX_CHAINS + MAX_SEGMENTS]
-    uint32_t chain_count             # guessed ones, the first is sure
-    record_t* records                # the chains' room
-    size_t records_capacity
-    record_t* serial_records         # for the sure walk where guesses failed
-    uint32_t serial_used
-    batch_t batch
-    uint32_t batch_rows
-    worker_t* workers
-    paths_t* paths
-    spill_t spill
-    uint64_t flow_limit
-    uint32_t next_flow
-    uint32_t next_stream[8]
-    uint64_t frames                  # numbered so far, other blocks included
-    uint64_t rows                    # packets handled
-    uint8_t walk_ended               # stop_t: why the window's walk ended
-    uint8_t started                  # the first packet with a time was seen
-    uint8_t failed
-    uint64_t stage_ns[STAGES]
-    uint64_t stage_began
-
-
-ctypedef struct begin_t:             # argument of a thread
-    scan_t* scan
-    uint32_t index
-
-
-cdef inline uint64_t now_ns() noexcept nogil:
-    cdef timespec now
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return <uint64_t>now.tv_sec * 1000000000 + <uint64_t>now.tv_nsec
-
-
-cdef inline void meet(scan_t* scan) noexcept nogil:
-    if scan.threads > 1:
-        pthread_barrier_wait(&scan.barrier)
-
-
-cdef inline void stage_ends(scan_t* scan, uint32_t worker, int stage) noexcept nogil:
-    cdef uint64_t now
-    if worker == 0:
-        now = now_ns()
-        scan.stage_ns[stage] += now - scan.stage_began
-        scan.stage_began = now
-
-
-# ---------------------------------------------------------------- walk
-
-cdef inline void place_chain(scan_t* scan, uint32_t index, uint64_t begin) noexcept nogil:
-    cdef chain_t* chain = &scan.chains[index]
-    memset(chain, 0, sizeof(chain_t))
-    chain.begin = chain.position = begin
-
-
-cdef void place_chains(scan_t* scan) noexcept nogil:
-    """Guess where records begin: one chain at the sure start, the others spread over the window."""
-    cdef uint64_t size = scan.window.size, at, stretch, found
-    cdef uint32_t wanted = scan.threads * CHAINS_A_THREAD, index, second
-    cdef size_t room
-    wanted = MAX_CHAINS if wanted > MAX_CHAINS else wanted
-    if size // MIN_STRETCH < wanted:
-        wanted = <uint32_t>(size // MIN_STRETCH)
-    if wanted < 1 or size < 64:
-        wanted = 1
-    stretch = size // wanted
-    place_chain(scan, 0, 0)
-    scan.chain_count = 1
-    second = load32(&scan.reader, scan.window.base) if size >= 16 else 0
-    for index in range(1, wanted):
-        at = (index * stretch) & ~<uint64_t>3
-        if at <= scan.chains[scan.chain_count - 1].begin:
-            continue
-        if scan.reader.format == PCAP:
-            found = guess_pcap(&scan.reader, scan.window.base, at, size, second)
-        else:
-            found = guess_pcapng(&scan.reader, scan.window.base, at, size)
-        if found >= size:
-            break
-        place_chain(scan, scan.chain_count, found)
-        scan.chain_count += 1
-    room = scan.records_capacity // scan.chain_count
-    for index in range(scan.chain_count):
-        scan.chains[index].stop = scan.chains[index + 1].begin if index + 1 < scan.chain_count else size
-        scan.chains[index].records = scan.records + index * room
-        scan.chains[index].capacity = <uint32_t>room
-
-
-cdef inline bint keep_segment(scan_t* scan, chain_t* chain) noexcept nogil:
-    """The chain's records count: they follow those kept so far."""
-    cdef segment_t* segment
-    scan.reader.numbered_blocks += chain.numbered_blocks
-    scan.reader.dropped += chain.dropped
-    scan.reader.says_dropped |= chain.says_dropped
-    if chain.count:
-        segment = &scan.window.segments[scan.window.segment_count]
-        segment.records = chain.records
-        segment.count = chain.count
-        segment.first_number = scan.frames
-        scan.window.segment_count += 1
-        scan.window.records += chain.count
-    scan.frames += chain.number
-    return scan.window.segment_count + 2 < MAX_SEGMENTS
-
-
-cdef uint64_t join_chains(scan_t* scan) noexcept nogil:
-    """Keep the chains that meet; walk surely where they do not. Returns the bytes used of the window."""
-    cdef uint32_t next_chain = 1
-    cdef uint32_t sections = scan.reader.sections
-    cdef chain_t* chain = &scan.chains[0]
-    cdef chain_t* sure = &scan.chains[MAX_CHAINS]
-    cdef bint room
-    cdef uint64_t position
-    scan.serial_used = 0
-    while True:
-        room = keep_segment(scan, chain)
-        position = chain.position
-        scan.walk_ended = chain.state
-        if chain.state == STOP_DAMAGE and chain.sure:
-            scan.reader.damage = chain.damage
-            scan.reader.damage_value = chain.damage_value
-            scan.reader.damage_at = scan.window.file_offset + position
-            return position
-        if chain.state == STOP_MORE or position >= scan.window.size:
-            return position
-        if not room or scan.serial_used >= SERIAL_RECORDS:
-            scan.walk_ended = STOP_FULL
-            return position
-        while next_chain < scan.chain_count and scan.chains[next_chain].begin < position:
-            next_chain += 1
-        if next_chain < scan.chain_count and scan.chains[next_chain].begin == position and scan.reader.sections == sections:
-            chain = &scan.chains[next_chain]
-            next_chain += 1
-            continue
-        memset(sure, 0, sizeof(chain_t))
-        sure.sure = 1
-        sure.begin = sure.position = position
-        sure.stop = scan.window.size
-        if next_chain < scan.chain_count and scan.reader.sections == sections:
-            sure.stop = scan.chains[next_chain].begin
-        sure.records = scan.serial_records + scan.serial_used
-        sure.capacity = SERIAL_RECORDS - scan.serial_used
-        walk_sure(&scan.reader, scan.window.base, scan.window.size, sure)
-        scan.serial_used += sure.count
-        chain = sure
-
-
-cdef void walk_share(scan_t* scan, uint32_t worker) noexcept nogil:
-    """Walk this thread's chains in lock-step."""
-    cdef uint32_t begin = scan.chain_count * worker // scan.threads
-    cdef uint32_t end = scan.chain_count * (worker + 1) // scan.threads
-    if begin < end:
-        walk_chains(&scan.reader, scan.window.base, scan.window.size, &scan.chains[begin], <int>(end - begin))
-
-
-# ---------------------------------------------------------------- batches
-
-cdef void prepare_batch(scan_t* scan) noexcept nogil:
-    """How many rows come next: a batch ends with the window, and where flows may be written out."""
-    cdef uint64_t left = scan.window.records - scan.window.done
-    cdef uint64_t bound = EVICT_FRAMES - scan.rows % EVICT_FRAMES
-    left = left if left < scan.batch_rows else scan.batch_rows
-    scan.batch.rows = <uint32_t>(left if left < bound else bound)
-    if scan.failed:
-        scan.batch.rows = 0
-
-
-cdef void start_intervals(scan_t* scan) noexcept nogil:
-    """The time series begins with the first packet that has a time."""
-    cdef place_t cursor = place_of(&scan.window, scan.window.done)
-    cdef const record_t* record
-    cdef uint32_t row, index
-    for row in range(scan.batch.rows):
-        record = next_record(&scan.window, &cursor)
-        if record.flags & HAS_TIME:
-            for index in range(scan.threads):
-                scan.workers[index].counters.intervals.start = record.timestamp
-            scan.started = True
-            return
-
-
-cdef void end_batch(scan_t* scan) noexcept nogil:
-    """Numbers, the last time seen, and whether flows must leave."""
-    cdef uint32_t shard, row
-    for shard in range(scan.threads):
-        if scan.workers[shard].failed or scan.workers[shard].table.failed:
-            scan.failed = FAILED_MEMORY
-            return
-    number_fresh(scan.workers, scan.threads, &scan.next_flow, scan.next_stream)
-    row = scan.batch.rows
-    while row:
-        row -= 1
-        if scan.batch.packets[row].present & HAS_TIME:
-            scan.window.time_before = scan.batch.packets[row].timestamp
-            scan.window.timed_before = 1
-            break
-    scan.window.done += scan.batch.rows
-    scan.rows += scan.batch.rows
-
-
-cdef void evict_where_due(scan_t* scan) noexcept nogil:
-    if scan.rows % EVICT_FRAMES == 0 and scan.rows and not scan.failed:
-        if not evict(scan.workers, scan.threads, scan.flow_limit, scan.frames, &scan.spill):
-            scan.failed = FAILED_DISK
-
-
-cdef void do_batch(scan_t* scan, uint32_t worker) noexcept nogil:
-    """One thread's part in one batch."""
-    cdef uint32_t rows = scan.batch.rows, decoder
-    decode_rows(
-        &scan.workers[worker], &scan.batch, &scan.window, &scan.reader,
-        <uint32_t>(<uint64_t>rows * worker // scan.threads), <uint32_t>(<uint64_t>rows * (worker + 1) // scan.threads),
-        scan.threads,
-    )
-    meet(scan)
-    stage_ends(scan, worker, 1)
-    for decoder in range(scan.threads):
-        track_list(
-            &scan.workers[worker].table, &scan.batch, &scan.window, &scan.workers[decoder].decoder,
-            &scan.workers[decoder].lists[worker],
-        )
-    meet(scan)
-    stage_ends(scan, worker, 2)
-
-
-cdef void do_batches(scan_t* scan, uint32_t worker, bint only_one) noexcept nogil:
-    while True:
-        if worker == 0:
-            evict_where_due(scan)
-            prepare_batch(scan)
-            if not scan.started:
-                start_intervals(scan)
-        meet(scan)
-        if scan.batch.rows == 0:
-            return
-        do_batch(scan, worker)
-        if worker == 0:
-            end_batch(scan)
-            stage_ends(scan, worker, 3)
-        if only_one:
-            return
-
-
-cdef void do_task(scan_t* scan, uint32_t worker) noexcept nogil:
-    if scan.task == TASK_WALK:
-        walk_share(scan, worker)
-    elif scan.task == TASK_BATCH:
-        do_batches(scan, worker, True)
-    elif scan.task == TASK_WINDOW:
-        do_batches(scan, worker, False)
-    meet(scan)
-
-
-cdef void* thread_main(void* argument) noexcept nogil:
-    cdef scan_t* scan = (<begin_t*>argument).scan
-    cdef uint32_t worker = (<begin_t*>argument).index
-    free(argument)
-    while True:
-        meet(scan)
-        if scan.task == TASK_QUIT:
-            return NULL
-        do_task(scan, worker)
-
-
-cdef void run_task(scan_t* scan, int task) noexcept nogil:
-    """Set all threads on a task; this one takes its share as worker 0."""
-    scan.task = task
-    scan.stage_began = now_ns()
-    meet(scan)
-    do_task(scan, 0)
-
-
-# ---------------------------------------------------------------- the Python face
 
 cdef class Scanner:
     """Walks, decodes and tracks a capture window by window; see pcap_analyzer.pipeline for how it is driven.
 
     threads: 1 to 16.  batch_rows: rows a batch.  flow_limit: live flows before the least recently seen are written to
-    `spill_descriptor`, an open file for writing and reading.  window: bytes of the largest window that will be walked at
-    speed; larger ones are walked too.  Raises MemoryError, and OSError when the spill file cannot be written.
+    `spill_descriptor`, an open file for writing and reading.  window: bytes of the largest window that will be walked
+    at speed; larger ones are walked too.  Raises MemoryError, and OSError when the spill file cannot be written.
     """
     cdef scan_t* scan
     cdef Py_buffer buffer
@@ -510,8 +198,8 @@ cdef class Scanner:
             raise OSError("flows could not be written to the temporary file: is the disk full?")
 
     def begin_pcap(
-        self, *, bint big_endian, uint32_t tick_ns, uint8_t record_header, uint8_t swapped_lengths, uint32_t snap_length,
-        int link_type, uint32_t max_record=MAX_RECORD,
+        self, *, bint big_endian, uint32_t tick_ns, uint8_t record_header, uint8_t swapped_lengths,
+        uint32_t snap_length, int link_type, uint32_t max_record=262144,
     ):
         """Read records of a pcap file from now on; the windows begin behind its 24-byte header."""
         cdef reader_t* reader = &self.scan.reader
@@ -527,13 +215,13 @@ cdef class Scanner:
     def begin_pcapng(self):
         """Read blocks of a pcapng file from now on; the first window begins with its section header block."""
         self.scan.reader.format = PCAPNG
-        self.scan.reader.max_record = MAX_RECORD
+        self.scan.reader.max_record = 262144
 
     def walk(self, data not None, uint64_t file_offset, bint final):
         """Index the records of a window that begins on a record boundary. Returns how many of its bytes are used up.
 
-        data: a contiguous buffer of bytes, kept until `release` or the next walk.  final: nothing follows behind it; what
-        is left over is then a record that was cut, noted as damage.
+        data: a contiguous buffer of bytes, kept until `release` or the next walk.  final: nothing follows behind it;
+        what is left over is then a record that was cut, noted as damage.
         """
         cdef scan_t* scan = self.scan
         cdef uint64_t used
@@ -613,12 +301,13 @@ cdef class Scanner:
         }
 
     def interfaces(self, uint32_t limit):
-        """[(section, link type, snap length, ticks or power of two, binary, offset in s, packets)], the first `limit`."""
+        """The first `limit`: (section, link type, snap length, ticks or power of two, binary, offset in s, packets)."""
         reader = &self.scan.reader
         return [
             (
-                reader.interfaces[index].section - 1, reader.interfaces[index].link_type, reader.interfaces[index].snap_length,
-                reader.interfaces[index].ticks, bool(reader.interfaces[index].binary), reader.interfaces[index].offset_s,
+                reader.interfaces[index].section - 1, reader.interfaces[index].link_type,
+                reader.interfaces[index].snap_length, reader.interfaces[index].ticks,
+                bool(reader.interfaces[index].binary), reader.interfaces[index].offset_s,
                 reader.interfaces[index].packets,
             )
             for index in range(min(limit, reader.interface_count))
@@ -635,7 +324,7 @@ cdef class Scanner:
         return found
 
     def events(self):
-        """[(block type, section, offset in the window, length)] of the blocks in the last window that are no packets."""
+        """Blocks in the last window that are no packets: (block type, section, offset in the window, length)."""
         reader = &self.scan.reader
         return [
             (
@@ -722,7 +411,7 @@ cdef class Scanner:
         }
 
     def intervals(self):
-        """(start ns, width ns, bytes of (n, 5) uint64: packets, bytes, payload, TCP bytes, UDP bytes); after counters()."""
+        """Start ns, width ns, (n, 5) uint64: packets, bytes, payload, TCP and UDP bytes. After counters()."""
         intervals = &self.scan.workers[0].counters.intervals
         width = <uint64_t>FIRST_WIDTH_NS << intervals.shift
         return intervals.start, width, (<char*>intervals.buckets)[:intervals.used * sizeof(bucket_t)]
@@ -803,7 +492,7 @@ cdef class FlowReader:
             free(flows)
 
     def without_flow(self):
-        """The same of packets counted by address pair only (fragments, malformed ones); a pair may have several rows."""
+        """The same of packets counted by address pair only (fragments, malformed ones); several rows a pair."""
         cdef scan_t* scan = self.scanner.scan
         cdef uint32_t shard, index
         cdef uint64_t row, last

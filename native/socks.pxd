@@ -1,7 +1,8 @@
 """Connections through a SOCKS proxy: Wireshark gives the connection behind the proxy a stream number of its own.
 
-It dissects what follows the SOCKS exchange (RFC 1928, SOCKS 4) as TCP payload of that connection, and opens a stream for it
-with the first such packet. No packet of ours belongs to it; the number is passed over, so that all later ones agree.
+It dissects what follows the SOCKS exchange (RFC 1928, SOCKS 4) as TCP payload of that connection, and opens a stream
+for it with the first such packet. No packet of ours belongs to it; the number is passed over, so that all later ones
+agree.
 """
 from libc.stdint cimport uint8_t, uint32_t
 
@@ -50,7 +51,9 @@ cdef inline uint8_t from_proxy(uint8_t state, const uint8_t* payload, uint32_t s
     return state
 
 
-cdef inline bint opens_stream(uint8_t* state, const packet_t* packet, const uint8_t* payload, uint32_t size) noexcept nogil:
+cdef inline bint opens_stream(
+    uint8_t* state, const packet_t* packet, const uint8_t* payload, uint32_t size
+) noexcept nogil:
     """Follow one segment with payload; True for the one with which Wireshark opens the stream behind the proxy."""
     if state[0] == SOCKS_OVER:
         return False

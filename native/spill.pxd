@@ -1,7 +1,8 @@
-"""Flows beyond the limit: the least recently seen are written out, leave a tombstone, and are merged again at the end.
+"""Flows beyond the limit: the least recently seen are written out, leave a tombstone, and are merged again at the
+end.
 
-Looked at only where the count of frames is a multiple of EVICT_FRAMES, over all shards together: the rule knows nothing of
-threads or batches.
+Looked at only where the count of frames is a multiple of EVICT_FRAMES, over all shards together: the rule knows
+nothing of threads or batches.
 """
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc

@@ -1,8 +1,9 @@
 """Walks the records of pcap and pcapng files into an index, with many chains at once.
 
-A record says only where the next one begins, so a single walk waits for memory at every step (about 160 ns). Here a window of
-the file is entered at many guessed places; the chains advance in lock-step, each prefetching its next header while the others
-work. A chain counts only if the sure walk before it ends exactly where it began: guesses decide the speed, never the result.
+A record says only where the next one begins, so a single walk waits for memory at every step (about 160 ns). Here a
+window of the file is entered at many guessed places; the chains advance in lock-step, each prefetching its next
+header while the others work. A chain counts only if the sure walk before it ends exactly where it began: guesses
+decide the speed, never the result.
 
 Formats: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng. What is refused, and with which words: capture/damage.py.
 """
@@ -99,7 +100,6 @@ ctypedef struct interface_t:
     uint32_t section
     uint16_t link_type
     uint8_t binary
-    uint8_t frame_check              # octets of frame check sequence behind every frame, where the file says so
 
 ctypedef struct event_t:             # a block that capture/pcapng.py reads: names, comments, statistics
     uint64_t offset                  # in the window
@@ -170,7 +170,9 @@ cdef inline uint8_t stop_damaged(chain_t* chain, uint8_t damage, uint64_t value)
 
 # ---------------------------------------------------------------- pcap
 
-cdef inline uint8_t step_pcap(const reader_t* reader, const uint8_t* base, uint64_t size, chain_t* chain) noexcept nogil:
+cdef inline uint8_t step_pcap(
+    const reader_t* reader, const uint8_t* base, uint64_t size, chain_t* chain
+) noexcept nogil:
     """One record: its entry in the index, and the chain stands on the next one."""
     cdef uint64_t position = chain.position
     cdef const uint8_t* at = base + position
@@ -221,11 +223,10 @@ cdef inline uint64_t guess_pcap(
 ) noexcept nogil:
     """A place in [start, end) from which five plausible headers follow each other; `end` where there is none."""
     cdef uint64_t at = start, probe
-    cdef int follow
     while at < end and end - at > 64:
         if plausible_pcap(reader, base + at, second):
             probe = at
-            for follow in range(5):
+            for _ in range(5):
                 if end - probe < reader.record_header or not plausible_pcap(reader, base + probe, second):
                     probe = 0
                     break
@@ -241,7 +242,7 @@ cdef inline uint64_t guess_pcap(
 # ---------------------------------------------------------------- pcapng
 
 cdef inline bint to_ns(const interface_t* interface, uint64_t ticks, int64_t* timestamp) noexcept nogil:
-    """A time in the interface's resolution as ns since 1970, cut towards the past; False when 64 bits cannot hold it."""
+    """A time in the interface's resolution as ns since 1970, cut to the past; False when 64 bits cannot hold it."""
     cdef uint64_t ns
     cdef int64_t shifted
     if interface.binary:
@@ -416,7 +417,9 @@ cdef inline uint32_t shortest_block(uint32_t type) noexcept nogil:
     return 12
 
 
-cdef inline uint8_t step_pcapng(const reader_t* reader, const uint8_t* base, uint64_t size, chain_t* chain) noexcept nogil:
+cdef inline uint8_t step_pcapng(
+    const reader_t* reader, const uint8_t* base, uint64_t size, chain_t* chain
+) noexcept nogil:
     """One block. STOP_META leaves the chain on a block that only the sure walk may read."""
     cdef uint64_t position = chain.position
     cdef const uint8_t* at = base + position
@@ -565,7 +568,7 @@ cdef inline bint add_interface(reader_t* reader) noexcept nogil:
         reader.interfaces = grown
         reader.interface_capacity = capacity
     reader.interfaces[reader.interface_count] = interface_t(
-        ticks=1000000, offset_s=0, packets=0, snap_length=0, section=reader.sections, link_type=0, binary=0, frame_check=0
+        ticks=1000000, offset_s=0, packets=0, snap_length=0, section=reader.sections, link_type=0, binary=0
     )
     reader.interface_count += 1
     return True
