@@ -463,7 +463,8 @@ cdef inline flow_t* touch_tcp(
     """The stream of a TCP header as Wireshark 4.0 numbers it.
 
     Each direction has a base: its SYN's number, one less than its first packet's, or what the other side
-    acknowledges less one. A pure SYN that differs from its direction's base opens a new stream; a SYN/ACK that differs moves the base.
+    acknowledges less one. A pure SYN that differs from its direction's base opens a new stream; a SYN/ACK that differs
+    moves the base.
     analysed: False for headers that set no base: quoted by an ICMP error, in a fragment, or longer than their packet.
     """
     cdef flow_t* flow = find_flow(table, key, hash, order, fresh)
