@@ -13,6 +13,9 @@ from paths cimport (
 from wire cimport be16, be32, clamp, has, le16, le32, skip, view_t
 from wireless cimport follow_wlan_radio
 
+cdef enum:
+    IRIX_END = 0x00060000       # families below 6 in the upper half of the word
+
 
 cdef inline decode_status_t read_sll(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """Linux cooked capture, both versions."""
@@ -62,9 +65,13 @@ cdef inline decode_status_t read_null(cursor_t* cursor, packet_t* packet) noexce
         cursor.next = NAME_PPP
         return DECODE_OK
     family = be32(view.data)
+    # No family needs more than 16 bits: the other byte order, or a 16-bit field in front (IRIX).
+    if family >= IRIX_END:
+        family = le32(view.data)
     if family >> 16:
-        # No family needs more than 16 bits: a 16-bit field in front (IRIX), or the other byte order.
-        family = family >> 16 if family < 0x00060000 else le32(view.data) & 0xFFFF
+        if family >= IRIX_END:
+            return unknown(cursor, KIND_FAMILY, family, LAYER_NETWORK)
+        family = family >> 16
     skip(view, 4)
     return follow_bsd_family(cursor, family)
 

@@ -24,6 +24,7 @@ cdef enum:
     ICMP_SHOWN = 6
     QUOTE_OF_REDIRECT = 8           # of what a redirect quotes, tshark reads the IP header and eight bytes (RFC 792)
     MAX_WINDOW_SCALE = 14           # RFC 7323 section 2.3
+    EXPERIMENTAL_FAST_OPEN = 0xF989 # RFC 7413 appendix B, RFC 6994
     ONLY_TIMESTAMPS = 0x0101080A    # NOP, NOP, timestamps of ten bytes: nearly every segment of a modern stream
 
 
@@ -57,7 +58,7 @@ cdef inline void read_tcp_option(const uint8_t* at, uint32_t length, packet_t* p
         packet.tcp_options |= OPTION_SACK_PERMITTED
     elif kind == 5 and length >= 10:
         packet.tcp_options |= OPTION_SACK
-    elif kind == 34:
+    elif kind == 34 or (kind == 254 and length >= 4 and be16(at + 2) == EXPERIMENTAL_FAST_OPEN):
         packet.tcp_options |= OPTION_FAST_OPEN
 
 

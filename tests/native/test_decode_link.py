@@ -99,6 +99,15 @@ def test_ipv6_has_another_family_on_every_bsd(family: int) -> None:
     assert decode(struct.pack("<I", family) + SIX, link_type=0).path == ["null", "ipv6", "tcp"]
 
 
+@pytest.mark.parametrize("field", ["00020000", "02000200"])
+def test_a_family_may_stand_in_half_the_word(field: str) -> None:
+    assert decode(bytes.fromhex(field) + P, link_type=0).path == ["null", "ip", "tcp"]
+
+
+def test_a_family_with_something_behind_it_is_none() -> None:
+    assert decode(bytes.fromhex("02000100") + P, link_type=0).path == ["null", 1]
+
+
 def test_the_two_outermost_tags_are_kept() -> None:
     tags = b"\x20\x64\x81\x00" + b"\x00\xc8\x81\x00" + b"\x00\x01\x08\x00"
     packet = decode(ethernet(tags + P, 0x88A8))
