@@ -292,12 +292,16 @@ cdef inline object kind_text(uint32_t kind):
 
 
 cdef inline object node_token(paths_t* paths, uint32_t node):
-    """The last step of a path: ("name", "tcp") or (kind, number); number None stands for all that found no place."""
+    """The last step of a path: ("name", "tcp") or (kind, number).
+
+    When numbers have used up their share, which of them have a node depends on which thread came first. So all are then
+    given as (kind, None), and whoever adds up by name gets the same sums for any number of threads.
+    """
     if node == OTHER:
         return ("other", None)
     if paths.kind[node] == KIND_NAME:
         return ("name", name_text(paths.number[node]).decode())
-    if paths.number[node] == ANY_NUMBER:
+    if paths.numbered_count >= MAX_NUMBERED:
         return (kind_text(paths.kind[node]), None)
     return (kind_text(paths.kind[node]), paths.number[node])
 

@@ -48,8 +48,8 @@ def test_a_path_has_one_node_however_often_it_is_met() -> None:
 def test_numbers_without_end_end_in_one_node() -> None:
     paths = native.Paths()
     packets = decode_all([ethernet(bytes(50), ethertype) for ethertype in range(0x9200, 0xA200)], paths)
-    last = paths.names(int(packets["path"][-1]))
-    assert [step[1:] for step in last] == [("name", "eth"), ("ethertype", None)]
+    for node in (packets["path"][0], packets["path"][-1]):
+        assert [step[1:] for step in paths.names(int(node))] == [("name", "eth"), ("ethertype", None)]
     assert len(paths) <= 4096
     # Named layers still find a place.
     assert paths.names(int(decode_all([ethernet(ipv4(tcp(1, 2), 6))], paths)["path"][0]))[-1][2] == "tcp"
