@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tests.fuzz import seeds
 
-HARNESSES = ("capture", "frame")
+HARNESSES = ("capture", "walk", "frame")
 BUILD = Path("build/fuzz")
-LONGEST_INPUT = {"capture": 16384, "frame": 2048}
+LONGEST_INPUT = {"capture": 16384, "walk": 4096, "frame": 2048}
 
 
 def environment() -> dict[str, str]:

@@ -18,7 +18,7 @@ def write(folder: Path, harness: str) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for path in recorded():
         content = path.read_bytes()
-        for seed in [content] if harness == "capture" else islice(frames(content), FRAMES):
+        for seed in islice(frames(content), FRAMES) if harness == "frame" else [content]:
             (folder / sha256(seed).hexdigest()[:16]).write_bytes(seed)
     return len(list(folder.iterdir()))
 
