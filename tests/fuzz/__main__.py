@@ -36,7 +36,7 @@ def fuzz(harness: str, seconds: int) -> int:
     for folder in (corpus, BUILD / "crashes"):
         folder.mkdir(parents=True, exist_ok=True)
     limits = ["-timeout=10", "-rss_limit_mb=2048", f"-max_len={LONGEST_INPUT[harness]}", f"-max_total_time={seconds}"]
-    quiet = ["-print_final_stats=1", "-verbosity=1"]
+    quiet = ["-print_final_stats=1", "-verbosity=0"]
     started = [*command(harness), *limits, *quiet, str(corpus), str(seeded)]
     return subprocess.run(started, env=environment(), check=False).returncode
 
