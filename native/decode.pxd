@@ -183,7 +183,6 @@ cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t
     """
     cdef cursor_t cursor
     cdef decode_status_t status = DECODE_OK
-    cdef uint8_t layer
     reset(packet)
     cursor.view.data = frame
     cursor.view.wire = packet.original_length

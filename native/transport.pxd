@@ -24,7 +24,7 @@ cdef enum:
     ICMP_SHOWN = 6
     QUOTE_OF_REDIRECT = 8           # of what a redirect quotes, tshark reads the IP header and eight bytes (RFC 792)
     MAX_WINDOW_SCALE = 14           # RFC 7323 section 2.3
-    EXPERIMENTAL_FAST_OPEN = 0xF989 # RFC 7413 appendix B, RFC 6994
+    EXPERIMENTAL_FAST_OPEN = 0xF989     # RFC 7413 appendix B, RFC 6994
     ONLY_TIMESTAMPS = 0x0101080A    # NOP, NOP, timestamps of ten bytes: nearly every segment of a modern stream
 
 
