@@ -18,6 +18,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from posix.mman cimport MADV_DONTNEED, MAP_FAILED, MAP_PRIVATE, PROT_READ, madvise, mmap, munmap
 
+from barrier cimport barrier_init, barrier_wait
 from batch cimport MAX_THREADS, batch_t, worker_t
 from conversation cimport fill_row, flow_row_t
 from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counters_t, merge_counters
@@ -45,9 +46,6 @@ from stages cimport (
     begin_t,
     join_chains,
     place_chains,
-    pthread_barrier_destroy,
-    pthread_barrier_init,
-    pthread_barrier_wait,
     pthread_create,
     pthread_join,
     run_task,
@@ -139,8 +137,8 @@ cdef class Scanner:
         cdef begin_t* begin
         if self.scan.threads == 1:
             return
-        if pthread_barrier_init(&self.scan.barrier, NULL, self.scan.threads):
-            raise MemoryError
+        barrier_init(&self.scan.barrier, self.scan.threads)
+        self.scan.running = 1
         for index in range(1, self.scan.threads):
             begin = <begin_t*>malloc(sizeof(begin_t))
             if begin == NULL:
@@ -148,7 +146,10 @@ cdef class Scanner:
             begin.scan = self.scan
             begin.index = index
             if pthread_create(&self.scan.handles[index], NULL, thread_main, begin):
+                free(begin)
+                self.scan.barrier.threads = self.scan.running  # those that did start still have to be ended
                 raise OSError(f"cannot start thread {index} of {self.scan.threads}")
+            self.scan.running += 1
 
     def __dealloc__(self):
         cdef uint32_t index
@@ -156,13 +157,12 @@ cdef class Scanner:
         if scan == NULL:
             return
         self.let_go()
-        if scan.threads > 1:
+        if scan.running > 1:
             scan.task = TASK_QUIT
             with nogil:
-                pthread_barrier_wait(&scan.barrier)
-                for index in range(1, scan.threads):
+                barrier_wait(&scan.barrier)
+                for index in range(1, scan.running):
                     pthread_join(scan.handles[index], NULL)
-            pthread_barrier_destroy(&scan.barrier)
         if scan.workers != NULL:
             for index in range(scan.threads):
                 free(scan.workers[index].decoder.extras)

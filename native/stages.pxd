@@ -8,6 +8,7 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
+from barrier cimport barrier_t, barrier_wait
 from batch cimport (
     MAX_SEGMENTS,
     MAX_THREADS,
@@ -46,13 +47,8 @@ from walk cimport (
 cdef extern from "<pthread.h>" nogil:
     ctypedef struct pthread_t:
         pass
-    ctypedef struct pthread_barrier_t:
-        pass
     int pthread_create(pthread_t* thread, const void* attributes, void* (*start)(void*) noexcept nogil, void* argument)
     int pthread_join(pthread_t thread, void** result)
-    int pthread_barrier_init(pthread_barrier_t* barrier, const void* attributes, unsigned count)
-    int pthread_barrier_wait(pthread_barrier_t* barrier)
-    int pthread_barrier_destroy(pthread_barrier_t* barrier)
 
 cdef enum task_t:
     TASK_QUIT = 0
@@ -72,8 +68,9 @@ cdef enum:
 ctypedef struct scan_t:
     uint32_t threads
     int task
-    pthread_barrier_t barrier
+    barrier_t barrier
     pthread_t handles[MAX_THREADS]
+    uint32_t running                 # threads that meet at the barrier, the caller among them
     reader_t reader
     window_t window
     uint8_t final
@@ -113,7 +110,7 @@ cdef inline uint64_t now_ns() noexcept nogil:
 
 cdef inline void meet(scan_t* scan) noexcept nogil:
     if scan.threads > 1:
-        pthread_barrier_wait(&scan.barrier)
+        barrier_wait(&scan.barrier)
 
 
 cdef inline void stage_ends(scan_t* scan, uint32_t worker, int stage) noexcept nogil:
