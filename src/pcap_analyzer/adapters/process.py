@@ -106,7 +106,7 @@ class ProcessRunner:
 def _converse(
     process: subprocess.Popen[bytes], order: bytes, on_progress: Callable[[Progress], None]
 ) -> Succeeded | Failed | None:
-    """Give the order and listen until the result; None when the worker ended, or talked nonsense, before one came."""
+    """Give the order and listen until the result; None when the worker ended before one came."""
     orders, messages = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
     with contextlib.suppress(BrokenPipeError):
         orders.write(order)
@@ -117,7 +117,7 @@ def _converse(
         except msgspec.MsgspecError:
             log.error("a worker sent no message but %s", ascii(line[:200]))
             process.kill()
-            return None
+            return Failed("the worker sent what no worker sends, and was ended; the log of the service shows it")
         if not isinstance(message, Progress):
             return message
         on_progress(message)

@@ -57,10 +57,10 @@ def history(
     service: Service,
     limit: Limit = 50,
     offset: Offset = 0,
-    in_state: Annotated[State | None, QueryParameter(name="status")] = None,
+    status: FromQuery[State | None] = None,
 ) -> History:
     """Analyses, newest first."""
-    page = service.history(limit, offset, in_state)
+    page = service.history(limit, offset, status)
     return History([status_of(analysis) for analysis in page.analyses], page.total, limit, offset)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.static_files import create_static_files_router
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, PathType
 
 from pcap_analyzer.export import html
 from pcap_analyzer.jobs.service import AnalysisService
@@ -16,7 +16,7 @@ from pcap_analyzer.web.problems import EXCEPTION_HANDLERS
 from pcap_analyzer.web.safety import Safety
 
 # The report's own styles too: its colours and type are those of every page.
-STATIC = [Path(__file__).parent / "static", html.STATIC]
+STATIC: list[PathType] = [Path(__file__).parent / "static", html.STATIC]
 
 
 def create_app(service: AnalysisService, on_shutdown: Callable[[], None]) -> ASGIApp:

@@ -33,7 +33,7 @@ def run(host: str = "127.0.0.1", port: int = 8000, *, open_browser: bool = False
             if open_browser:
                 # The listener holds the browser's call until the server answers; the browser may be slow to start.
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-            _server(running).run(sockets=[listener])
+            make_server(running).run(sockets=[listener])
         except KeyboardInterrupt:
             pass
         finally:
@@ -74,7 +74,8 @@ def _start_log(level: str) -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
-def _server(running: Running) -> uvicorn.Server:
+def make_server(running: Running) -> uvicorn.Server:
+    """The HTTP server around a running service; it closes the service when it ends."""
     return uvicorn.Server(
         uvicorn.Config(
             # Closed by the application too: on SIGTERM uvicorn does not come back here.

@@ -9,8 +9,8 @@ let given = 0;
 let sending = false;
 
 form.classList.add("scripted");
-form.querySelector(".drop-scripted").hidden = false;
-form.querySelector(".drop-plain").hidden = true;
+form.querySelector(".invitation").hidden = false;
+form.querySelector("label").textContent = "Choose captures";
 form.querySelector("button").hidden = true;
 input.multiple = true;
 

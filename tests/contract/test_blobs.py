@@ -1,0 +1,79 @@
+"""The contract of jobs.ports.Blobs, for every place there is."""
+
+from pathlib import Path
+
+import pytest
+
+from pcap_analyzer.adapters.files import FileBlobs
+from pcap_analyzer.jobs.ports import Blobs
+
+NAME = "reports/one.html"
+
+
+@pytest.fixture(params=["files"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
+    return {"files": lambda: FileBlobs(tmp_path / "data")}[request.param]()
+
+
+def put(blobs: Blobs, name: str, data: bytes) -> None:
+    new = blobs.create(name)
+    new.path.write_bytes(data)
+    new.commit()
+
+
+def test_a_blob_is_there_after_commit_and_not_before(blobs: Blobs) -> None:
+    new = blobs.create(NAME)
+    new.path.write_bytes(b"whole")
+    with pytest.raises(FileNotFoundError):
+        blobs.path(NAME)
+    new.commit()
+    assert blobs.path(NAME).read_bytes() == b"whole"
+
+
+def test_the_old_blob_stays_until_the_new_one_is_committed(blobs: Blobs) -> None:
+    put(blobs, NAME, b"old")
+    new = blobs.create(NAME)
+    new.path.write_bytes(b"half")
+    assert blobs.path(NAME).read_bytes() == b"old"
+    new.commit()
+    assert blobs.path(NAME).read_bytes() == b"half"
+
+
+def test_two_writers_of_one_name_do_not_mix(blobs: Blobs) -> None:
+    one, other = blobs.create(NAME), blobs.create(NAME)
+    one.path.write_bytes(b"one")
+    other.path.write_bytes(b"other")
+    other.commit()
+    one.commit()
+    assert blobs.path(NAME).read_bytes() == b"one"
+
+
+def test_discarding_leaves_nothing_and_spares_what_is_committed(blobs: Blobs) -> None:
+    new = blobs.create(NAME)
+    new.discard()
+    assert not new.path.exists()
+    put(blobs, NAME, b"kept")
+    kept = blobs.create(NAME)
+    kept.commit()
+    kept.discard()
+    assert blobs.path(NAME).is_file()
+
+
+def test_sweeping_removes_what_was_never_committed(blobs: Blobs) -> None:
+    put(blobs, NAME, b"kept")
+    begun = blobs.create("uploads/two.pcap")
+    blobs.sweep()
+    assert not begun.path.exists()
+    assert blobs.path(NAME).read_bytes() == b"kept"
+
+
+def test_deleting_twice_is_no_error(blobs: Blobs) -> None:
+    put(blobs, NAME, b"gone")
+    blobs.delete(NAME)
+    blobs.delete(NAME)
+    with pytest.raises(FileNotFoundError):
+        blobs.path(NAME)
+
+
+def test_there_is_room(blobs: Blobs) -> None:
+    assert blobs.free_bytes() > 0

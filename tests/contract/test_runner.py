@@ -1,0 +1,138 @@
+"""The contract of jobs.ports.Runner, for every runner there is: whatever a capture does, the caller goes on."""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from pcap_analyzer.adapters.process import WORKER, ProcessRunner
+from pcap_analyzer.config import worker_environment
+from pcap_analyzer.jobs.model import Failed, Outcome, Progress, Stopped, Succeeded, Task
+from tests.jobs.captures import capture, ordering
+from tests.jobs.double_worker import COMMAND
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="workers are limited by POSIX means")
+
+MakeTask = Callable[[bytes], Task]
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> MakeTask:
+    def make(data: bytes) -> Task:
+        artifacts = {kind: tmp_path / kind for kind in ("html", "json")}
+        for path in artifacts.values():
+            path.touch()
+        (tmp_path / "capture").write_bytes(data)
+        return Task(tmp_path / "capture", "users own name.pcap", artifacts)
+
+    return make
+
+
+def runner(
+    environment: dict[str, str] | None = None,
+    memory_bytes: int = 1 << 30,
+    cpu_seconds: int = 60,
+    command: Sequence[str] = WORKER,
+) -> ProcessRunner:
+    return ProcessRunner(
+        worker_environment() if environment is None else environment,
+        memory_bytes=memory_bytes,
+        cpu_seconds=cpu_seconds,
+        threads=1,
+        max_ratio=100,
+        command=command,
+    )
+
+
+def outcome_of(task: Task, memory_bytes: int = 1 << 30, cpu_seconds: int = 60) -> Outcome:
+    double = runner(memory_bytes=memory_bytes, cpu_seconds=cpu_seconds, command=COMMAND)
+    return double.run(task, lambda _: None)
+
+
+def test_a_capture_ends_in_artifacts(task: MakeTask) -> None:
+    told: list[Progress] = []
+    order = task(capture(3))
+    assert isinstance(runner().run(order, told.append), Succeeded)
+    assert b"users own name.pcap" in order.artifacts["html"].read_bytes()
+    assert b'"name":"users own name.pcap"' in order.artifacts["json"].read_bytes()
+    assert told[-1].packets == 3
+
+
+def test_the_nonce_of_the_page_is_told(task: MakeTask) -> None:
+    order = task(capture(1))
+    outcome = runner().run(order, lambda _: None)
+    assert isinstance(outcome, Succeeded)
+    assert f'<script nonce="{outcome.script_nonce}">'.encode() in order.artifacts["html"].read_bytes()
+
+
+def test_no_capture_is_a_failure_with_the_readers_words(task: MakeTask) -> None:
+    outcome = runner().run(task(b"\x1f\x8b\x08 but no gzip"), lambda _: None)
+    assert isinstance(outcome, Failed)
+    assert "gzip" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        ("fail", "this is no capture (at byte 24)"),
+        ("raise", "an error of its own"),
+        ("crash", "crashed its worker (SIGSEGV)"),
+        ("killed", "killed from outside"),
+        ("exit", "ended with code 7"),
+        ("nonsense", "what no worker sends"),
+    ],
+)
+def test_a_worker_that_breaks_is_a_failure_with_a_reason(task: MakeTask, behaviour: str, words: str) -> None:
+    outcome = outcome_of(task(ordering(behaviour)))
+    assert isinstance(outcome, Failed)
+    assert words in outcome.reason
+
+
+def test_what_an_error_says_stays_in_the_log(task: MakeTask) -> None:
+    outcome = outcome_of(task(ordering("raise")))
+    assert isinstance(outcome, Failed)
+    assert "secret" not in outcome.reason
+
+
+def test_memory_is_limited(task: MakeTask) -> None:
+    outcome = outcome_of(task(ordering("grow")), memory_bytes=512 << 20)
+    assert outcome == Failed("the analysis needed more than the 512 MiB of memory it may use")
+
+
+def test_processor_time_is_limited(task: MakeTask) -> None:
+    outcome = outcome_of(task(ordering("spin")), cpu_seconds=2)
+    assert outcome == Failed("the analysis needed more than the 2 seconds of processor time it may use")
+
+
+def test_the_worker_inherits_only_what_it_is_given(task: MakeTask) -> None:
+    order = task(ordering("environment"))
+    given = {**worker_environment(), "PYTHONHASHSEED": "1"}
+    secret = {**given, "DATABASE_URL": "sqlite:////secret", "AUTH_TOKEN": "secret"}
+    assert isinstance(runner(worker_environment(secret), command=COMMAND).run(order, lambda _: None), Succeeded)
+    inherited = set(order.artifacts["json"].read_text().split())
+    assert "PYTHONHASHSEED" in inherited
+    assert not inherited & {"DATABASE_URL", "AUTH_TOKEN"}
+
+
+def test_stop_ends_runs_now_and_later(task: MakeTask) -> None:
+    stoppable = runner(command=COMMAND)
+    running = threading.Event()
+    outcomes: list[Outcome] = []
+    order = task(ordering("wait"))
+    thread = threading.Thread(target=lambda: outcomes.append(stoppable.run(order, lambda _: running.set())))
+    thread.start()
+    assert running.wait(30)
+    stoppable.stop()
+    thread.join(30)
+    assert outcomes == [Stopped()]
+    assert stoppable.run(order, lambda _: None) == Stopped()
+
+
+def test_an_error_of_the_caller_is_raised_and_ends_the_worker(task: MakeTask) -> None:
+    def refuse(_: Progress) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        runner(command=COMMAND).run(task(ordering("wait")), refuse)

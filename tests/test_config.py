@@ -1,0 +1,79 @@
+"""Settings: defaults as documented, and a wrong value stops the start with one line."""
+
+from pathlib import Path
+
+import pytest
+
+from pcap_analyzer.config import available_cores, load, worker_environment
+from pcap_analyzer.errors import SettingsError
+
+
+def test_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load({})
+    assert settings.data_dir == tmp_path / "data"
+    assert settings.database_url == f"sqlite:///{tmp_path}/data/pcap_analyzer.db"
+    assert settings.max_upload_size_mb == 10240
+    assert settings.max_queue_size == 5
+    assert settings.workers == max(1, available_cores() - 1)
+    assert (settings.analysis_memory_mb, settings.analysis_cpu_seconds) == (4096, 3600)
+    assert settings.decompression_ratio_max == 10000
+    assert settings.log_level == "INFO"
+
+
+def test_every_setting_can_be_set(tmp_path: Path) -> None:
+    settings = load(
+        {
+            "DATA_DIR": str(tmp_path / "deep" / "down"),
+            "DATABASE_URL": f"sqlite:///{tmp_path}/other.db",
+            "MAX_UPLOAD_SIZE_MB": "1",
+            "MAX_QUEUE_SIZE": " 2 ",
+            "WORKERS": "3",
+            "ANALYSIS_MEMORY_MB": "512",
+            "ANALYSIS_CPU_SECONDS": "5",
+            "DECOMPRESSION_RATIO_MAX": "6",
+            "LOG_LEVEL": "debug",
+        }
+    )
+    assert settings.data_dir.is_dir()
+    assert settings.database_url == f"sqlite:///{tmp_path}/other.db"
+    assert settings.max_upload_size_mb == 1
+    assert settings.max_queue_size == 2
+    assert settings.workers == 3
+    assert (settings.analysis_memory_mb, settings.analysis_cpu_seconds) == (512, 5)
+    assert settings.decompression_ratio_max == 6
+    assert settings.log_level == "DEBUG"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_UPLOAD_SIZE_MB", "0"),
+        ("MAX_UPLOAD_SIZE_MB", "ten"),
+        ("MAX_QUEUE_SIZE", "-1"),
+        ("WORKERS", "1_0"),
+        ("WORKERS", "٣"),
+        ("ANALYSIS_MEMORY_MB", "1e3"),
+        ("ANALYSIS_CPU_SECONDS", "9" * 40),
+        ("LOG_LEVEL", "LOUD"),
+        ("DATABASE_URL", "postgresql://somewhere/db"),
+        ("DATA_DIR", "/dev/null/below"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as wrong:
+        load({"DATA_DIR": str(tmp_path), name: value})
+    message = str(wrong.value)
+    assert message.startswith(f"{name} is {value!r}; allowed is ")
+    assert "\n" not in message
+
+
+def test_workers_get_no_secrets() -> None:
+    environment = {
+        "PATH": "/bin",
+        "LC_ALL": "C",
+        "UBSAN_OPTIONS": "x",
+        "DATABASE_URL": "secret",
+        "AUTH_TOKEN": "secret",
+    }
+    assert worker_environment(environment) == {"PATH": "/bin", "LC_ALL": "C", "UBSAN_OPTIONS": "x"}

@@ -1,0 +1,136 @@
+"""How analyses stand is told once, as a list, and as events; reports are handed out with a policy of their own."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from pcap_analyzer.adapters.process import WORKER
+from tests.jobs.captures import capture, ordering
+from tests.jobs.double_worker import NONCE
+from tests.web.server import give, serving, wait_for
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+def events(client: httpx.Client, task_id: str) -> list[dict[str, Any]]:
+    """Every event of the stream, which ends by itself."""
+    with client.stream("GET", f"/api/progress/{task_id}") as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        text = "".join(stream.iter_text()).replace("\r\n", "\n").strip()
+    return [dict(line.split(": ", 1) for line in block.splitlines()) for block in text.split("\n\n")]
+
+
+def test_progress_tells_every_state_and_ends(client: httpx.Client) -> None:
+    told = events(client, give(client, capture(3)))
+    assert [event["id"] for event in told] == [str(n + 1) for n in range(len(told))]
+    assert {event["event"] for event in told} == {"status"}
+    assert {event["retry"] for event in told} == {"1000"}
+    last = json.loads(told[-1]["data"])
+    assert last["status"] == "succeeded"
+    assert last["progress"] == {
+        "phase": "reading",
+        "percent": 100.0,
+        "packets": 3,
+        "bytes_read": 100,
+        "bytes_per_second": 200,
+    }
+
+
+def test_progress_of_an_ended_analysis_is_its_end(client: httpx.Client) -> None:
+    task_id = give(client, ordering("fail"))
+    wait_for(client, task_id, "failed")
+    [only] = events(client, task_id)
+    assert json.loads(only["data"])["reason"] == "this is no capture (at byte 24)"
+
+
+def test_history_pages_and_filters(client: httpx.Client) -> None:
+    failed, good = give(client, ordering("fail")), give(client, capture(1))
+    wait_for(client, good, "succeeded")
+    newest = client.get("/api/history", params={"limit": 1}).json()
+    assert [one["task_id"] for one in newest["analyses"]] == [good]
+    assert newest["total"] >= 2
+    only_failed = client.get("/api/history", params={"status": "failed", "limit": 1, "offset": 0}).json()
+    assert [one["task_id"] for one in only_failed["analyses"]] == [failed]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=many", "offset=-1", "status=resting"])
+def test_a_wrong_query_is_400_and_says_which(client: httpx.Client, query: str) -> None:
+    answer = client.get(f"/api/history?{query}")
+    assert answer.status_code == 400
+    assert query.split("=", maxsplit=1)[0] in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/api/status/{UNKNOWN}",
+        f"/api/progress/{UNKNOWN}",
+        f"/api/reports/{UNKNOWN}/html",
+        f"/analyses/{UNKNOWN}",
+        f"/analyses/{UNKNOWN}/report",
+        "/api/status/..%2f..%2fetc%2fpasswd",
+        "/static/../app.py",
+        "/nowhere",
+    ],
+)
+def test_what_is_not_there_is_404(client: httpx.Client, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_report_that_is_not_ready_is_409(client: httpx.Client) -> None:
+    task_id = give(client, ordering("fail"))
+    wait_for(client, task_id, "failed")
+    answer = client.get(f"/api/reports/{task_id}/json")
+    assert answer.status_code == 409
+    assert "has failed: this is no capture" in answer.json()["detail"]
+
+
+def test_a_report_page_is_sandboxed_with_a_fresh_nonce(client: httpx.Client) -> None:
+    task_id = give(client, capture(1))
+    wait_for(client, task_id, "succeeded")
+    answers = [client.get(f"/api/reports/{task_id}/html") for _ in range(2)]
+    policies = [answer.headers["content-security-policy"] for answer in answers]
+    nonces = [re.findall(r"script-src 'nonce-([\w-]+)'", policy)[0] for policy in policies]
+    assert nonces[0] != nonces[1]
+    for answer, policy, nonce in zip(answers, policies, nonces, strict=True):
+        assert "sandbox" in policy
+        assert "allow-same-origin" not in policy
+        assert f'<script nonce="{nonce}">' in answer.text
+        assert NONCE not in answer.text
+
+
+def test_a_report_can_be_saved(client: httpx.Client) -> None:
+    task_id = give(client, capture(1))
+    wait_for(client, task_id, "succeeded")
+    answer = client.get(f"/api/reports/{task_id}/json", params={"download": "true"})
+    assert answer.headers["content-disposition"] == f'attachment; filename="report-{task_id}.json"'
+    assert answer.headers["content-type"] == "application/json"
+    assert client.get(f"/api/reports/{task_id}/xml").status_code == 404
+
+
+def test_a_report_that_was_removed_says_so(data_dir: Path) -> None:
+    with serving(data_dir) as address, httpx.Client(base_url=address) as client:
+        task_id = give(client, capture(1))
+        wait_for(client, task_id, "succeeded")
+        (data_dir / "reports" / f"{task_id}.html").unlink()
+        answer = client.get(f"/api/reports/{task_id}/html")
+        assert answer.status_code == 409
+        assert "no longer stored" in answer.json()["detail"]
+
+
+def test_the_real_worker_reports_a_real_capture(data_dir: Path) -> None:
+    with serving(data_dir, WORKER) as address, httpx.Client(base_url=address, timeout=60) as client:
+        task_id = give(client, capture(3), "three packets.pcap")
+        done = wait_for(client, task_id, "succeeded", "failed")
+        assert done["reason"] is None
+        assert done["progress"]["packets"] == 3
+        report = client.get(done["report"]["json"]).json()
+        assert report["capture"]["packets"] == 3
+        assert report["source"]["name"] == "three packets.pcap"
+        assert b"three packets.pcap" in client.get(done["report"]["html"]).content
