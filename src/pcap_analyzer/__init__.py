@@ -3,8 +3,8 @@
     analyze_capture(path)          everything one pass learns: quality, protocols, flows, endpoints, time series
     open_capture(path).packets()   every packet as Arrow columns
 
-Both read pcap and pcapng, plain or compressed, from a file, a pipe or standard input. Captures are hostile bytes: damage ends
-the reading, never the program.
+Both read pcap and pcapng, plain or compressed, from a file, a pipe or standard input. Captures are hostile bytes:
+damage ends the reading, never the program.
 """
 
 from pcap_analyzer.errors import Cancelled, CaptureError, PcapAnalyzerError

@@ -1,5 +1,5 @@
-"""The command line. Each command is a few lines over the library; what is slow to import is imported by the command that
-needs it, and for `analyze` while the scan is already running.
+"""The command line. Each command is a few lines over the library; what is slow to import is imported by the command
+that needs it, and for `analyze` while the scan is already running.
 
 Exit codes: 0 done, damage is a warning · 1 with --strict, damaged or partly unsupported · 2 no capture or wrong use ·
 130 interrupted. Of several files the first of 2, 1 that occurred.
@@ -33,8 +33,8 @@ READ_LATER = ("pcap_analyzer.report", "pcap_analyzer.export.html", "pcap_analyze
 
 ANALYZE_HELP = """Analyse captures: a summary here, and a report to open in a browser.
 
-FILE is pcap or pcapng, plain or compressed (gzip, zstd, lz4, xz, bzip2), or - for standard input. Without an option that
-names an output the report is written as FILE.html into the current folder.
+FILE is pcap or pcapng, plain or compressed (gzip, zstd, lz4, xz, bzip2), or - for standard input. Without an option
+that names an output the report is written as FILE.html into the current folder.
 
 \b
 Examples:
@@ -131,7 +131,7 @@ def compare_tshark(capture: str, as_json: bool) -> None:
         with open_capture(capture) as opened:
             found = comparison.compare_with_tshark(capture, opened.packets(comparison.COLUMNS))
     except (PcapAnalyzerError, comparison.TsharkError) as error:
-        raise _failure(error) from None
+        raise Failure(str(error)) from None
     click.echo(comparison.as_json(found) if as_json else comparison.as_text(found))
     sys.exit(found.exit_code)
 
@@ -222,13 +222,13 @@ def _or_exit(action: Callable[[], T]) -> T:
     try:
         return action()
     except PcapAnalyzerError as error:
-        raise _failure(error) from None
+        raise Failure(str(error)) from None
 
 
-def _failure(error: Exception) -> click.ClickException:
-    failure = click.ClickException(str(error))
-    failure.exit_code = NO_CAPTURE
-    return failure
+class Failure(click.ClickException):
+    """A sentence on standard error and the exit code of wrong use."""
+
+    exit_code = NO_CAPTURE
 
 
 # ---------------------------------------------------------------- writing
@@ -270,7 +270,7 @@ def _write(report: Report, outputs: Sequence[tuple[str, str]]) -> list[str]:
         try:
             _replace(Path(path), data)
         except OSError as error:
-            raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
+            raise Failure(f"{path} cannot be written: {error.strerror}") from None
         written.append(path)
     return written
 

@@ -5,7 +5,8 @@
     ├── Cancelled         the caller asked to stop
     └── SettingsError     a setting has a value that is not allowed
 
-Damage inside a capture is not raised: reading ends after the last whole record and the fault stands in `Capture.damage`.
+Damage inside a capture is not raised: reading ends after the last whole record and the fault stands in
+`Capture.damage`.
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,8 @@ from pcap_analyzer.capture.reader import CaptureReader
 from pcap_analyzer.packet_columns import DecodedBatch, packet_batch
 from pcap_analyzer.schema import PACKETS, arrow_schema
 
-PACKET = np.dtype(PACKET_DTYPE)
+packet_layout: Any = PACKET_DTYPE
+PACKET = np.dtype(packet_layout)
 EXTRA = np.dtype(
     {
         "names": ["outer_src", "outer_dst", "outer_version"],

@@ -3,8 +3,8 @@
     analyze_capture   bytes → records → packets → flows and counters → Analysis
     open_capture      the same scan, handing out every packet as Arrow columns
 
-numpy and what needs it are imported while the native scan is already running: a small capture is analysed in the time that
-importing takes.
+numpy and what needs it are imported while the native scan is already running: a small capture is analysed in the time
+that importing takes.
 """
 
 from __future__ import annotations
@@ -60,9 +60,10 @@ def analyze_capture(
 ) -> Analysis:
     """Analyse a capture: a path, "-" for standard input, or a binary stream.
 
-    progress: called after every window of the file.  cancelled: asked as often; True raises Cancelled.  threads: None for as
-    many as there are processors, at most 8.  batch_size: packets handled at a time.  flow_limit: flows held in memory.  None
-    of them changes the result.  Raises CaptureError when there is nothing that can be read as a capture.
+    progress: called after every window of the file.  cancelled: asked as often; True raises Cancelled.  threads: None
+    for as many as there are processors, at most 8.  batch_size: packets handled at a time.  flow_limit: flows held in
+    memory.  None of them changes the result.  Raises CaptureError when there is nothing that can be read as a
+    capture.
     """
     source = open_source(path, limits=limits or Limits(), cancelled=cancelled)
     return analyze_source(

@@ -1,4 +1,6 @@
-"""From a scan that has ended to an Analysis: every table built from the scanner's counters, the file's notes and the flows."""
+"""From a scan that has ended to an Analysis: every table built from the scanner's counters, the file's notes and the
+flows.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Durations in logarithmic buckets: a percentile is at most 2 % off, and memory does not grow with the number of values."""
+"""Durations in logarithmic buckets: a percentile is at most 2 % off, and memory does not grow with the number of
+values.
+"""
 
 from __future__ import annotations
 

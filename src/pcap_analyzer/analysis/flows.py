@@ -24,9 +24,10 @@ NO_NUMBER, NO_VLAN, NO_TIME = 0xFFFFFFFF, 0xFFFF, np.iinfo(np.int64).min
 ENDED = ("", "open", "fin", "reset")  # by the field `ended`
 STATES = ("", "OTH", "S0", "S1", "S2", "S3", "SF", "REJ", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR")
 
-FLOW = np.dtype(flow_row_layout())
-"""One flow. stream: 0xFFFFFFFF without one.  vlan_id: 0xFFFF untagged.  Times: NO_TIME where there is none.  path: node of the
-protocol hierarchy.  ended, conn_state: index into ENDED, STATES.  kind: kind_t."""
+layout: Any = flow_row_layout()
+FLOW = np.dtype(layout)
+"""One flow. stream: 0xFFFFFFFF without one.  vlan_id: 0xFFFF untagged.  Times: NO_TIME where there is none.
+path: node of the protocol hierarchy.  ended, conn_state: index into ENDED, STATES.  kind: kind_t."""
 
 
 def flow_batches(reader: FlowReader) -> Callable[[int], Iterator[Records]]:
@@ -39,7 +40,7 @@ def flow_batches(reader: FlowReader) -> Callable[[int], Iterator[Records]]:
     return batches
 
 
-def flow_of(record: Records, tunnel: str | None) -> Flow:
+def flow_of(record: Any, tunnel: str | None) -> Flow:
     """One FLOW record as a Flow of plain values."""
     version, kind = int(record["ip_version"]), int(record["kind"])
     ports = kind in (KIND_TCP, KIND_UDP, KIND_SCTP)

@@ -52,7 +52,9 @@ class KeyedSums:
         return self._sums[: len(self)]
 
     def top(self, order: npt.NDArray[np.int64], limit: int) -> list[int]:
-        """Numbers of the keys with the largest `order`; equals in the order of their keys, so that threads cannot matter."""
+        """Numbers of the keys with the largest `order`; equals in the order of their keys, so that threads cannot
+        matter.
+        """
         keys = self.keys()
         if len(order) > 4 * limit:
             bound = np.partition(order, len(order) - limit)[len(order) - limit]

@@ -1,7 +1,7 @@
 """The file header of pcap: byte order, resolution, link type, and the variants that share its magic number.
 
-Format: draft-ietf-opsawg-pcap. Which files are taken and how their record headers are told apart follows Wireshark 4.0: some
-old patched libpcaps wrote longer record headers under the usual magic number, and only trying tells.
+Format: draft-ietf-opsawg-pcap. Which files are taken and how their record headers are told apart follows Wireshark
+4.0: some old patched libpcaps wrote longer record headers under the usual magic number, and only trying tells.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ TRIED_RECORDS = 3
 class PcapHeader:
     """What the first bytes of a pcap file say.
 
-    bytes: of the header, records begin behind it.  swapped_lengths: 0 as documented, 1 original length first, 2 where the
-    captured one is larger.  frame_check: octets of frame check sequence behind every frame; None where the file does not say.
+    bytes: of the header, records begin behind it.  swapped_lengths: 0 as documented, 1 original length first, 2 where
+    the captured one is larger.  frame_check: octets of frame check sequence behind every frame; None where the file
+    does not say.
     """
 
     big_endian: bool
@@ -48,7 +49,8 @@ class PcapHeader:
 def read_pcap_header(first: bytes, *, complete: bool) -> PcapHeader:
     """Read the header from the file's first bytes.
 
-    complete: `first` is the whole file.  Raises CaptureError for a cut header, an unsupported version or link-type field.
+    complete: `first` is the whole file.  Raises CaptureError for a cut header, an unsupported version or link-type
+    field.
     """
     order = "<" if struct.unpack_from("<I", first)[0] in MAGICS else ">"
     magic = struct.unpack_from(order + "I", first)[0]
@@ -112,7 +114,7 @@ def _doubts(header: PcapHeader, length: int, first: bytes, complete: bool) -> in
         _seconds, fraction, captured, original = struct.unpack_from(order + "IIII", first, at)
         if header.swapped_lengths and (header.swapped_lengths == 1 or captured > original):
             captured, original = original, captured
-        doubts = sum(
+        doubts: int = sum(
             (
                 fraction >= 1_000_000,
                 captured > header.max_record,

@@ -1,7 +1,7 @@
 """What pcapng says beside packets: names and descriptions of interfaces, comments, statistics.
 
-The native walk reads what it needs to read packets (byte order, link types, time resolution); here the blocks between the
-packets are read for people. All of it is bounded, and all of it is the file's own text: hostile.
+The native walk reads what it needs to read packets (byte order, link types, time resolution); here the blocks between
+the packets are read for people. All of it is bounded, and all of it is the file's own text: hostile.
 
 Format: draft-ietf-opsawg-pcapng.
 """

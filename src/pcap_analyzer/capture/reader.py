@@ -1,7 +1,8 @@
-"""A capture file from its first byte to its last: windows of the source through the native scanner, and what the file says of
-itself.
+"""A capture file from its first byte to its last: windows of the source through the native scanner, and what the file
+says of itself.
 
-Opening is where errors are raised; reading on ends normally wherever the file cannot be walked further, and `damage` says why.
+Opening is where errors are raised; reading on ends normally wherever the file cannot be walked further, and `damage`
+says why.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ ENOUGH_FOR_THREE_RECORDS = 1 << 20  # bytes; Wireshark's limit of a record is a 
 class CaptureReader:
     """Drives one scanner over one source. Takes over the source and closes it.
 
-    threads: of the scanner.  batch_rows: rows a batch, 1 to 65,536.  flow_limit: live flows before the least recently seen
-    are written to `spill_descriptor`.  Raises CaptureError when the source is no capture or of an unsupported version.
+    threads: of the scanner.  batch_rows: rows a batch, 1 to 65,536.  flow_limit: live flows before the least recently
+    seen are written to `spill_descriptor`.  Raises CaptureError when the source is no capture or of an unsupported
+    version.
     """
 
     def __init__(

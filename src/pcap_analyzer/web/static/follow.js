@@ -39,7 +39,7 @@ export class Job {
 
   showStatus(status) {
     const { phase, packets, percent, bytes_per_second: speed } = status.progress;
-    const counted = `${number.format(packets)} packets`;
+    const counted = `${number.format(packets)} ${packets === 1 ? "packet" : "packets"}`;
     if (status.report) {
       this.show(`${counted}. The report is ready.`, 100);
       this.link.href = status.report.page;
