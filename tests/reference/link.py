@@ -1,8 +1,20 @@
 """Link layers that carry most of the world: Ethernet, tags, LLC, MPLS, PPP, HDLC, Linux cooked."""
 from __future__ import annotations
 
-from reference.frame import LINK, MALFORMED, NETWORK, TRUNCATED, UNSUPPORTED, Decoder, End, following, reads, u16, u32
-from reference.numbers import ETHERTYPES
+from tests.reference.frame import (
+    LINK,
+    MALFORMED,
+    NETWORK,
+    TRUNCATED,
+    UNSUPPORTED,
+    Decoder,
+    End,
+    following,
+    reads,
+    u16,
+    u32,
+)
+from tests.reference.numbers import ETHERTYPES
 
 
 def ethertype(decoder: Decoder, number: int) -> str:
@@ -84,17 +96,16 @@ def mpls(decoder: Decoder) -> str:
         label = word >> 12
         if word & 0x100:
             break
-    first = view.take(0, LINK) or view.data[:1]
-    if not first:
-        raise End(TRUNCATED if view.wire else MALFORMED, NETWORK)
-    nibble = first[0] >> 4
+    if not view.data:
+        raise End(TRUNCATED if view.wire else MALFORMED, LINK)
+    nibble = view.data[0] >> 4
     if nibble == 4:
         return "ipv4"
     if nibble == 6:
         return "ipv6"
     if nibble == 0 and label != 13:
         return "pseudowire"
-    raise End(UNSUPPORTED, NETWORK)
+    raise End(UNSUPPORTED, LINK)
 
 
 @reads
@@ -110,8 +121,7 @@ def pseudowire(decoder: Decoder) -> str:
 def pppoe_session(decoder: Decoder) -> str:
     decoder.name("pppoes")
     header = decoder.view.take(6, LINK)
-    if header[1] != 0:  # a code other than session data
-        raise End(UNSUPPORTED, NETWORK)
+    # Quirk: the code says whether this is session data, and Wireshark reads on whatever it says.
     decoder.view.clamp(u16(header, 4))
     return "ppp_protocol"
 

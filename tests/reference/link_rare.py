@@ -3,9 +3,21 @@ from __future__ import annotations
 
 import struct
 
-from reference.frame import LINK, MALFORMED, NETWORK, TRUNCATED, UNSUPPORTED, Decoder, End, following, reads, u16, u32
-from reference.link import ethertype, snap
-from reference.numbers import LINK_LAYERS
+from tests.reference.frame import (
+    LINK,
+    MALFORMED,
+    NETWORK,
+    TRUNCATED,
+    UNSUPPORTED,
+    Decoder,
+    End,
+    following,
+    reads,
+    u16,
+    u32,
+)
+from tests.reference.link import ethertype, snap
+from tests.reference.numbers import LINK_LAYERS
 
 FAMILIES = {2: "4", 24: "6", 28: "6", 30: "6"}
 
@@ -32,6 +44,16 @@ def null(decoder: Decoder) -> str:
 
 
 @reads
+def loop(decoder: Decoder) -> str:
+    """OpenBSD's loopback: the family always in network byte order."""
+    decoder.name("null")
+    family = u32(decoder.view.take(4, LINK))
+    if family not in FAMILIES:
+        raise End(UNSUPPORTED, NETWORK)
+    return "ipv4" if FAMILIES[family] == "4" else "ipv6"
+
+
+@reads
 def raw(decoder: Decoder) -> str:
     """IP without link layer; the version tells which."""
     decoder.name("raw")
@@ -48,7 +70,7 @@ def raw(decoder: Decoder) -> str:
     if not view.data:
         raise End(TRUNCATED if view.wire else MALFORMED, LINK)
     if view.data[0] >> 4 not in (4, 6):
-        raise End(UNSUPPORTED, NETWORK)
+        raise End(UNSUPPORTED, LINK)
     return "ipv4" if view.data[0] >> 4 == 4 else "ipv6"
 
 

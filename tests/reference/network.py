@@ -1,8 +1,8 @@
 """IPv4, IPv6 with its extension headers, ARP, the authentication header."""
 from __future__ import annotations
 
-from reference.frame import MALFORMED, NETWORK, TRANSPORT, TRUNCATED, UNSUPPORTED, Decoder, End, reads, u16
-from reference.numbers import PROTOCOLS
+from tests.reference.frame import MALFORMED, NETWORK, TRANSPORT, TRUNCATED, UNSUPPORTED, Decoder, End, reads, u16, u32
+from tests.reference.numbers import PROTOCOLS
 
 
 @reads
@@ -58,40 +58,48 @@ def ipv4(decoder: Decoder) -> str | None:
 @reads
 def ipv6(decoder: Decoder) -> str | None:
     view = decoder.view
-    if view.data[:1] and view.data[0] >> 4 != 6:  # Quirk: not even its name stays
-        raise End(MALFORMED, NETWORK)
-    decoder.name("ipv6")
+    if not view.data or view.data[0] >> 4 == 6:  # Quirk: of another version not even its name stays
+        decoder.name("ipv6")
     header = view.take(40, NETWORK)
+    if header[0] >> 4 != 6:
+        raise End(MALFORMED, NETWORK)
     _new_network(decoder)
     packet = decoder.packet
     packet.ip_version, packet.src, packet.dst = 6, header[8:24], header[24:40]
     packet.protocol, packet.ttl, packet.traffic_class = header[6], header[7], u16(header) >> 4 & 0xFF
     packet.ip_layers.append((header[8:24], header[24:40]))
-    if u16(header, 4):  # 0: a jumbogram, or segmentation offload
-        view.clamp(u16(header, 4))
-    while packet.protocol in (0, 43, 44, 60, 140):
-        if packet.protocol == 44:
-            fragment = view.take(8, NETWORK)
-            packet.protocol = fragment[0]
-            packet.fragment_offset, packet.more_fragments = u16(fragment, 2) & 0xFFF8, bool(fragment[3] & 1)
-            if packet.fragment_offset:
-                return None
-        else:
-            extension = view.take(2, NETWORK)
-            packet.protocol = extension[0]
-            view.take(extension[1] * 8 + 6, NETWORK)
+    view.clamp(u16(header, 4) or _jumbo_length(packet.protocol, view.data))
+    while packet.protocol in (0, 43, 44, 60, 140) and view.wire:
+        # A header that is cut leaves its own number: what would follow is not known to be there.
+        extension = view.take(8, NETWORK)
+        if packet.protocol != 44:
+            view.take(extension[1] * 8, NETWORK)
+        elif u16(extension, 2) & 0xFFF9:  # otherwise it is an atomic fragment: whole
+            packet.fragment_offset, packet.more_fragments = u16(extension, 2) & 0xFFF8, bool(extension[3] & 1)
+        packet.protocol = extension[0]
+        if packet.fragment_offset:
+            return None
     return transport(decoder)
+
+
+def _jumbo_length(following: int | None, data: bytes) -> int:
+    """The length in a jumbo payload option (RFC 2675); without one a payload length of 0 is just that."""
+    if following == 0 and data[2:4] == b"\xc2\x04" and u32(data, 4) > 65_535:
+        return u32(data, 4)
+    return 0
 
 
 @reads
 def authentication(decoder: Decoder) -> str | None:
     decoder.name("ah")
+    layer = TRANSPORT if decoder.packet.ip_version == 4 else NETWORK  # an extension header of IPv6
     view = decoder.view
-    header = view.take(12, NETWORK)
+    smallest = 12 if layer == TRANSPORT else 8
+    header = view.take(smallest, layer)
     size = (header[1] + 2) * 4
     if size < 12:
-        raise End(MALFORMED, NETWORK)
-    view.take(size - 12, NETWORK)
+        raise End(MALFORMED, layer)
+    view.take(size - smallest, layer)
     decoder.packet.protocol = header[0]
     return transport(decoder)
 
@@ -99,7 +107,9 @@ def authentication(decoder: Decoder) -> str | None:
 def transport(decoder: Decoder) -> str | None:
     """What the protocol number says."""
     packet = decoder.packet
-    if packet.protocol == 59:  # no next header
+    if packet.protocol == 59 and packet.ip_version == 6:  # no next header
+        return None
+    if not decoder.view.wire:  # nothing follows, so nothing is cut (Wireshark says so of IPv4 alone)
         return None
     layer = PROTOCOLS.get(packet.protocol or 0)
     if layer is None:

@@ -15,7 +15,7 @@ TUNNEL_PORTS: dict[int, str] = {
     1701: "l2tp", 4754: "gre", 6635: "mpls",
 }
 LINK_LAYERS: dict[int, str] = {
-    0: "null", 108: "null", 1: "ethernet", 9: "ppp", 50: "ppp", 51: "pppoe_session", 10: "fddi", 11: "llc", 100: "llc",
+    0: "null", 108: "loop", 1: "ethernet", 9: "ppp", 50: "ppp", 51: "pppoe_session", 10: "fddi", 11: "llc", 100: "llc",
     12: "raw", 14: "raw", 101: "raw", 104: "chdlc", 105: "wlan", 19: "clip", 106: "clip", 107: "frame_relay",
     113: "sll", 276: "sll2", 119: "prism", 127: "radiotap", 129: "arcnet", 163: "avs", 192: "ppi", 226: "ipnet",
     228: "ipv4", 229: "ipv6", 239: "nflog", 242: "ipoib", 258: "pktap",

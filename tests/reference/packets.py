@@ -5,9 +5,9 @@ carry Wireshark's names. A header is read where all of it was captured; what the
 """
 from __future__ import annotations
 
-from reference import link, link_rare, network, transport, tunnels, wlan  # noqa: F401  (each registers its layers)
-from reference.frame import Decoder, Packet, View
-from reference.numbers import LINK_LAYERS
+from tests.reference import link, link_rare, network, transport, tunnels, wlan  # noqa: F401  (each registers its layers)
+from tests.reference.frame import Decoder, Packet, View
+from tests.reference.numbers import LINK_LAYERS
 
 
 def decode(frame: bytes, original: int, link_type: int) -> Packet:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from reference.frame import ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE, Header, Packet
+from tests.reference.frame import ICMP, ICMPV6, MALFORMED, SCTP, TCP, TRUNCATED, UDP, Header, Packet
 
 SYN, ACK = 2, 16
 Side = tuple[bytes, int]
@@ -75,7 +75,7 @@ class Flows:
 
     def __init__(self) -> None:
         self.streams = Streams()
-        self.flows: dict[object, tuple[int, tuple[bytes, int]]] = {}
+        self.flows: dict[object, tuple[int, Side, bool]] = {}
 
     def row(self, packet: Packet) -> FlowRow:
         """Number every header of the packet, and place the packet in its flow."""
@@ -91,30 +91,32 @@ class Flows:
         assert packet.dst is not None
         sender, receiver = (packet.src, packet.src_port or 0), (packet.dst, packet.dst_port or 0)
         if key not in self.flows:
-            self.flows[key] = len(self.flows), _client(sender, receiver, own)
-        flow_id, client = self.flows[key]
-        return FlowRow(flow_id, stream, sender == client)
+            self.flows[key] = len(self.flows), *_client(sender, receiver, own)
+        flow_id, client, first_sender = self.flows[key]
+        # Of an endpoint that talks to itself there is one direction: that of its first packet.
+        return FlowRow(flow_id, stream, sender == client if sender != receiver else first_sender)
 
     @staticmethod
     def _key(packet: Packet, own: Header | None, stream: int | None) -> object:
+        """What tells a flow from others; None for packets of which too little is known."""
+        if packet.ip_version is None or packet.src is None or packet.dst is None or packet.status == MALFORMED:
+            return None
         if own is not None:
             return own.protocol, stream
-        if packet.ip_version is None or packet.src is None or packet.dst is None:
-            return None
-        # A TCP or UDP packet without a stream number belongs to no flow, later fragments to one of addresses.
-        addresses = tuple(sorted((packet.src, packet.dst)))
-        if packet.protocol in (TCP, UDP, UDPLITE):
-            return None
-        if packet.protocol == SCTP and packet.src_port is not None:
+        addresses = packet.ip_version, *sorted((packet.src, packet.dst))
+        if packet.protocol == SCTP and packet.payload_length is not None:
             return SCTP, *sorted(((packet.src, packet.src_port), (packet.dst, packet.dst_port)))
         if packet.protocol in (ICMP, ICMPV6) and packet.icmp_type is not None:
-            echo = {ICMP: (0, 8), ICMPV6: (128, 129)}[packet.protocol]
-            return packet.protocol, addresses, packet.icmp_id if packet.icmp_type in echo else None
+            echo = packet.icmp_type in {ICMP: (0, 8), ICMPV6: (128, 129)}[packet.protocol]
+            return packet.protocol, addresses, packet.icmp_id if echo else 0
+        if packet.fragment_offset or packet.status == TRUNCATED:
+            return None
         return packet.protocol, addresses
 
 
-def _client(sender: Side, receiver: Side, own: Header | None) -> Side:
-    """Who is the client, decided on the first packet: the SYN's sender, else the higher port, else the first sender."""
+def _client(sender: Side, receiver: Side, own: Header | None) -> tuple[Side, bool]:
+    """The client and whether it sends the flow's first packet: the SYN's sender, else the higher port, else it does."""
+    sends = sender[1] >= receiver[1]
     if own is not None and own.protocol == TCP and own.flags & SYN:
-        return receiver if own.flags & ACK else sender
-    return receiver if receiver[1] > sender[1] else sender
+        sends = not own.flags & ACK
+    return (sender if sends else receiver), sends

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from reference import golden as tshark
-from reference import reader
-from reference.differences import DIFFERENCES
-from reference.packets import decode
-from reference.streams import Streams
+from tests.reference import golden as tshark
+from tests.reference import reader
+from tests.reference.differences import DIFFERENCES
+from tests.reference.packets import decode
+from tests.reference.streams import Streams
 
 Differing = Counter[tuple[str, str]]  # (capture, column) → packets
 

@@ -1,8 +1,8 @@
 """Transport layers, and what of them Wireshark gives a stream number."""
 from __future__ import annotations
 
-from reference.frame import MALFORMED, TCP, TRANSPORT, UDP, Decoder, End, Header, Packet, reads, u16, u32
-from reference.numbers import TUNNEL_PORTS
+from tests.reference.frame import MALFORMED, TCP, TRANSPORT, UDP, Decoder, End, Header, Packet, reads, u16, u32
+from tests.reference.numbers import TUNNEL_PORTS
 
 
 def _header(decoder: Decoder, protocol: int, header: bytes) -> Header:
@@ -28,27 +28,24 @@ def tcp(decoder: Decoder) -> None:
     decoder.name("tcp")
     packet, view = decoder.packet, decoder.view
     _ports(decoder)
-    data = view.data
-    size = (data[12] >> 4) * 4 if len(data) > 12 else 0
-    if len(data) >= 16:  # Quirk: tshark gives a stream number to all that reaches through the window
-        one = _header(decoder, TCP, data)
-        one.seq, one.ack, one.flags = u32(data, 4), u32(data, 8), u16(data, 12) & 0xFFF
-        one.analysed = packet.fragment_offset is None and size <= view.wire
-        # An atomic fragment of IPv6 is whole.
-        if packet.fragment_offset == 0 and not packet.more_fragments:
-            one.analysed = size <= view.wire
-    wire = view.wire
-    view.take(20, TRANSPORT)
+    data, wire = view.data, view.wire
+    if len(data) < 16:
+        view.take(20, TRANSPORT)
+    # Quirk: tshark shows, and numbers, all that reaches through the window field.
+    size = (data[12] >> 4) * 4
+    one = _header(decoder, TCP, data)
+    one.seq, one.ack, one.flags = u32(data, 4), u32(data, 8), u16(data, 12) & 0xFFF
+    one.analysed = packet.fragment_offset is None and size <= wire
     if size < 20:
         # Quirk: its stream number is taken all the same, and its sequence number counts.
-        one.own = False
         raise End(MALFORMED, TRANSPORT)
     packet.tcp_seq, packet.tcp_ack = one.seq, one.ack
     packet.tcp_flags, packet.tcp_window = one.flags, u16(data, 14)
+    _tcp_options(packet, data[20:size])
     if size > wire:
         raise End(MALFORMED, TRANSPORT)
     packet.payload_length = wire - size
-    _tcp_options(packet, data[20:size])
+    view.take(20, TRANSPORT)
     view.take(size - 20, TRANSPORT)
 
 
@@ -105,11 +102,12 @@ def _datagram(decoder: Decoder, name: str) -> str | None:
     packet.payload_length = length - 8
     _header(decoder, UDP, header)
     view.clamp(length - 8)
-    # Wireshark asks for the lower port first.
-    for port in sorted((u16(header), u16(header, 2))):
-        if port in TUNNEL_PORTS:
-            return TUNNEL_PORTS[port]
-    return None
+    # Wireshark asks for the lower port first. A well-known one is taken to be what the packet is about; Wireshark
+    # believes so only of the ports that it has a dissector for.
+    low, high = sorted((u16(header), u16(header, 2)))
+    if low in TUNNEL_PORTS or low < 1024:
+        return TUNNEL_PORTS.get(low)
+    return TUNNEL_PORTS.get(high)
 
 
 @reads

@@ -1,8 +1,20 @@
 """Encapsulations: to the packet inside."""
 from __future__ import annotations
 
-from reference.frame import LINK, MALFORMED, NETWORK, TRANSPORT, UNSUPPORTED, Decoder, End, following, reads, u16
-from reference.link import ethertype
+from tests.reference.frame import (
+    LINK,
+    MALFORMED,
+    NETWORK,
+    TRANSPORT,
+    TRUNCATED,
+    UNSUPPORTED,
+    Decoder,
+    End,
+    following,
+    reads,
+    u16,
+)
+from tests.reference.link import ethertype
 
 NSH_PROTOCOLS = {1: "ipv4", 2: "ipv6", 3: "ethernet", 4: "nsh", 5: "mpls"}
 GRE_PROTOCOLS = {
@@ -17,23 +29,18 @@ def gre(decoder: Decoder) -> str | None:
     """RFC 1701, 2784, 2890, and PPTP's version 1 (RFC 2637)."""
     decoder.name("gre")
     view = decoder.view
-    header = view.take(4, NETWORK)
+    peek = u16(view.data) if len(view.data) >= 4 else 0
+    # Checksum or routing, key, sequence number, and in version 1 the acknowledgement number.
+    fields = bool(peek & 0xC000) + bool(peek & 0x2000) + bool(peek & 0x1000) + (peek & 7 == 1 and bool(peek & 0x80))
+    header = view.take(4 + 4 * fields, TRANSPORT)
     flags, protocol = u16(header), u16(header, 2)
-    if flags & 0xC000:  # checksum, or routing: both have the offset field
-        view.take(4, NETWORK)
-    if flags & 0x2000:
-        view.take(4, NETWORK)
-    if flags & 0x1000:
-        view.take(4, NETWORK)
-    if flags & 7 == 1 and flags & 0x80:  # the acknowledgement number
-        view.take(4, NETWORK)
     if flags & 0x4000:
         while True:
-            entry = view.take(4, NETWORK)
-            view.take(entry[3], NETWORK)
+            entry = view.take(4, TRANSPORT)
+            view.take(entry[3], TRANSPORT)
             if u16(entry) == 0 and entry[3] == 0:
                 break
-    if not view.wire:  # an acknowledgement of PPTP
+    if not flags & 0x1000 and not view.wire:  # Quirk: without a sequence number there may be no payload
         return None
     if protocol == 0x88BE:
         return "erspan2" if flags & 0x1000 else "erspan1"
@@ -41,7 +48,7 @@ def gre(decoder: Decoder) -> str | None:
         return "wlan"
     if protocol == 0x883E:  # WCCP: a redirect header unless IP stands there already
         if view.data[:1] and view.data[0] >> 4 != 4:
-            view.take(4, NETWORK)
+            view.take(4, TRANSPORT)
         return "ipv4"
     return following(GRE_PROTOCOLS, protocol)
 
@@ -127,15 +134,15 @@ def gtp0(decoder: Decoder) -> str | None:
 
 
 def _tunnelled_ip(decoder: Decoder) -> str | None:
-    """Quirk: 0x40 to 0x44 are too short for an IPv4 header and 0x4f is rather PPP, says Wireshark of a T-PDU."""
-    first = decoder.view.data[:1]
-    if not first:
+    """IP of the version in the first nibble. Wireshark takes the impossible 0x40 to 0x44, and 0x4f, for PPP."""
+    view = decoder.view
+    if not view.wire:
         return None
-    if 0x45 <= first[0] <= 0x4E:
-        return "ipv4"
-    if first[0] >> 4 == 6:
-        return "ipv6"
-    return None
+    if not view.data:
+        raise End(TRUNCATED, TRANSPORT)
+    if view.data[0] >> 4 not in (4, 6):
+        raise End(UNSUPPORTED, TRANSPORT)
+    return "ipv4" if view.data[0] >> 4 == 4 else "ipv6"
 
 
 @reads
@@ -151,7 +158,9 @@ def teredo(decoder: Decoder) -> str | None:
             view.take(sizes[0] + sizes[1] + 9, TRANSPORT)
         else:
             raise End(UNSUPPORTED, TRANSPORT)
-    if view.data[:1] and view.data[0] >> 4 == 6:
+    if not view.data:
+        raise End(TRUNCATED if view.wire else MALFORMED, TRANSPORT)
+    if view.data[0] >> 4 == 6:
         return "ipv6"
     raise End(UNSUPPORTED, TRANSPORT)
 

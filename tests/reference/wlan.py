@@ -3,15 +3,15 @@ from __future__ import annotations
 
 import struct
 
-from reference.frame import LINK, MALFORMED, UNSUPPORTED, Decoder, End, reads, u32
-from reference.numbers import LINK_LAYERS
+from tests.reference.frame import LINK, MALFORMED, UNSUPPORTED, Decoder, End, reads, u32
+from tests.reference.numbers import LINK_LAYERS
 
 
 @reads
 def radiotap(decoder: Decoder) -> str:
     decoder.name("radiotap")
     view = decoder.view
-    length = struct.unpack("<H", view.data[2:4])[0] if len(view.data) >= 4 else 8
+    length = struct.unpack("<H", view.data[2:4])[0] if len(view.data) >= 8 else 8
     if length < 8:
         raise End(MALFORMED, LINK)
     header = view.take(length, LINK)
@@ -85,7 +85,7 @@ def wlan(decoder: Decoder) -> str:
     view = decoder.view
     control = int.from_bytes(view.take(2, LINK), "little")
     kind, subtype = control >> 2 & 3, control >> 4 & 15
-    if kind != 2:
+    if kind != 2 or control & 3:  # data frames of protocol version 0 alone
         raise End(UNSUPPORTED, LINK)
     length = 22 + (6 if control & 0x300 == 0x300 else 0)  # all four addresses between two access points
     if subtype & 8:  # quality of service
