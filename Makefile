@@ -37,7 +37,7 @@ test: develop ## the tests; PCAP_ANALYZER_SANITIZE=1 for those of native code un
 	$(BIN)/pytest -m "not browser and not long" $(TESTS)
 endif
 
-PARALLEL := $(if $(findstring output-sync,$(.FEATURES)),-j2 --output-sync=target,-j2)
+PARALLEL := --keep-going $(if $(findstring output-sync,$(.FEATURES)),-j2 --output-sync=target,-j2)
 
 .PHONY: check
 check: develop ## everything else: format, lint, types, import contracts, sanitizers, fuzzing, browser
