@@ -9,9 +9,6 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
-import numpy as np
-from numpy.typing import NDArray
-
 MAPPED = bytes(10) + b"\xff\xff"  # the first 12 bytes of an IPv4 address stored in 16
 CACHED = 1 << 16  # addresses of which the text is remembered from batch to batch
 
@@ -27,37 +24,8 @@ def address_text(address: bytes, ip_version: int) -> str:
     return str(IPv6Address(address))
 
 
-def address_texts(addresses: NDArray[np.uint8], ip_version: NDArray[np.uint8]) -> list[str]:
-    """The text of every row.
-
-    addresses: (n, 16) bytes.  ip_version: (n,) 4 or 6.
-    """
-    rows = np.ascontiguousarray(addresses).view("V16")[:, 0]
-    return [address_text(address, version) for address, version in zip(rows.tolist(), ip_version.tolist(), strict=True)]
-
-
-def address_keys(addresses: NDArray[np.uint8], ip_version: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Rows of bytes that are equal exactly where address and version are; `key_text` reads one.
-
-    addresses: (n, 16) bytes.  ip_version: (n,) 4 or 6, anything else where there is no address.
-    Returns (n, 16), or (n, 17) with the version at the end where an IPv6 packet carries an IPv4-mapped address.
-    """
-    contiguous = np.ascontiguousarray(addresses)
-    six = ip_version == 6
-    if six.any() and _mapped(contiguous[six]).any():
-        return np.column_stack((contiguous, ip_version))
-    return contiguous
-
-
 def key_text(key: bytes) -> str:
-    """The text of one row of `address_keys`."""
+    """The text of one row of address_keys.address_keys."""
     if len(key) > 16:
         return address_text(key[:16], key[16])
     return address_text(key, 4 if key.startswith(MAPPED) else 6)
-
-
-def _mapped(addresses: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Whether each row is stored as ::ffff:a.b.c.d."""
-    words = addresses.view("<u4")
-    mapped: NDArray[np.bool_] = (words[:, 0] == 0) & (words[:, 1] == 0) & (words[:, 2] == 0xFFFF0000)
-    return mapped

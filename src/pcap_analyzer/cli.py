@@ -29,7 +29,6 @@ T = TypeVar("T")
 
 DONE, STRICT_FAILURE, NO_CAPTURE, INTERRUPTED = 0, 1, 2, 130
 STANDARD = "-"
-READ_LATER = ("pcap_analyzer.report", "pcap_analyzer.export.html", "pcap_analyzer.terminal")
 
 ANALYZE_HELP = """Analyse captures: a summary here, and a report to open in a browser.
 
@@ -85,7 +84,7 @@ def analyze(
         raise click.UsageError(
             "several captures need a folder for their reports: use -o DIR, or --json - for one line each"
         )
-    importing = _import_later(READ_LATER)
+    preparing = _prepare(html=json_file is None or html_file is not None or output is not None)
     codes = []
     for file, name in zip(files, _report_names(files), strict=True):
         try:
@@ -94,7 +93,7 @@ def analyze(
             click.echo(f"pcap-analyzer: {error}", err=True)
             codes.append(NO_CAPTURE)
             continue
-        importing()
+        preparing()
         written = _write(report, _outputs(name, output, json_file, html_file))
         if json_file != STANDARD:
             _summarize(report, written)
@@ -213,12 +212,14 @@ def _summarize(report: Report, written: Sequence[str]) -> None:
     print_summary(report, written)
 
 
-def _import_later(modules: Sequence[str]) -> Callable[[], None]:
-    """Import what the end of `analyze` needs beside the scan; the answer waits until it is there."""
+def _prepare(*, html: bool) -> Callable[[], None]:
+    """Beside the scan, load what the end of `analyze` needs; the answer waits until it is there."""
 
     def load() -> None:
-        for module in modules:
-            import_module(module)
+        import_module("pcap_analyzer.report")
+        import_module("pcap_analyzer.terminal")
+        if html:
+            import_module("pcap_analyzer.export.html").prepare()
 
     thread = threading.Thread(target=load, daemon=True)
     thread.start()

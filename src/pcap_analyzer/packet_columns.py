@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pcap_analyzer.addresses import address_keys, key_text
+from pcap_analyzer.address_keys import address_keys
+from pcap_analyzer.addresses import key_text
 from pcap_analyzer.schema import PACKETS, arrow_schema, arrow_type
 from pcap_analyzer.tunnels import tunnel_name
 

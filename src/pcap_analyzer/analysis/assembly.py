@@ -4,12 +4,11 @@ flows.
 
 from __future__ import annotations
 
+from array import array
 from typing import Any, Literal
 
-import numpy as np
-
-from pcap_analyzer.analysis.endpoints import EndpointSums
-from pcap_analyzer.analysis.flows import FLOW, flow_batches, flow_of
+from pcap_analyzer.analysis import summary
+from pcap_analyzer.analysis.flows import flow_batches
 from pcap_analyzer.analysis.model import (
     Analysis,
     CaptureInfo,
@@ -21,13 +20,10 @@ from pcap_analyzer.analysis.model import (
     SourceInfo,
 )
 from pcap_analyzer.analysis.protocols import path_text, protocol_rows, unsupported_parts
-from pcap_analyzer.analysis.totals import LargestFlows, ServiceSums, TotalSums
 from pcap_analyzer.capture.magic import Format
 from pcap_analyzer.capture.pcapng import InterfaceNotes, resolution_words
 from pcap_analyzer.capture.reader import CaptureReader
-from pcap_analyzer.tunnels import tunnel_name
 
-FLOW_BATCH = 4096  # measured: the records of a batch then stay in the second-level cache
 MAX_INTERFACES = 1000
 
 
@@ -40,29 +36,23 @@ def assemble(reader: CaptureReader, *, seconds: float, threads: int) -> Analysis
     flows = scanner.flow_reader()
     steps = [path_text(steps) for steps in scanner.path_steps()]
 
-    endpoints, sums, services, largest = EndpointSums(), TotalSums(), ServiceSums(), LargestFlows()
-    batches = flow_batches(flows)
-    for batch in batches(FLOW_BATCH):
-        for collector in (endpoints, sums, services, largest):
-            collector.add(batch)
-    endpoints.add(np.frombuffer(flows.without_flow(), FLOW), flows=False)
-
+    summed = summary.flow_summary(flows)
     interfaces = _interfaces(reader, int(counters["packets"] or 0))
     return Analysis(
         source=SourceInfo(source.name, source.size_bytes, source.compression, seconds, threads, scanner.stage_ns),
         capture=_capture(reader, counters, totals),
-        quality=_quality(reader, counters, totals, interfaces, sums, unsupported_parts(paths)),
+        quality=_quality(reader, counters, totals, interfaces, summed, unsupported_parts(paths)),
         interfaces=interfaces,
         protocols=protocol_rows(paths),
         intervals=_intervals(*scanner.intervals()),
-        endpoints=endpoints.endpoints(),
-        conversations=endpoints.conversations(),
-        services=services.services(),
-        top_flows=[flow_of(record, tunnel_name(steps[record["path"]]) or None) for record in largest.records()],
-        totals=sums.totals(),
+        endpoints=summary.endpoints(summed),
+        conversations=summary.conversations(summed),
+        services=summary.services(summed),
+        top_flows=summary.top_flows(summed, steps),
+        totals=summary.totals(summed),
         marks_exact=totals["evicted_flows"] == 0,
         evicted_flows=totals["evicted_flows"],
-        flow_batches=batches,
+        flow_batches=flow_batches(flows),
     )
 
 
@@ -119,7 +109,7 @@ def _quality(
     counters: dict[str, Any],
     totals: dict[str, Any],
     interfaces: list[Interface],
-    sums: TotalSums,
+    summed: dict[str, Any],
     parts: list[Any],
 ) -> Quality:
     damage = reader.damage
@@ -137,13 +127,14 @@ def _quality(
         fragments=counters["fragments"],
         skipped_bytes=reader.skipped_bytes,
         snap_length=max(snap_lengths) if snap_lengths and all(snap_lengths) else None,
-        one_sided_flows=sums.one_sided,
-        two_sided_flows=sums.two_sided,
+        one_sided_flows=summed["one_sided"],
+        two_sided_flows=summed["two_sided"],
         unsupported_parts=parts,
     )
 
 
 def _intervals(start: int, width: int, buckets: bytes) -> Intervals:
-    table = np.frombuffer(buckets, np.uint64).reshape(-1, 5).astype(np.int64).T
-    packets, size, payload, tcp, udp = (np.ascontiguousarray(column) for column in table)
-    return Intervals(start if len(packets) else 0, width, packets, size, payload, tcp, udp, size - tcp - udp)
+    table = array("q", buckets)
+    packets, size, payload, tcp, udp = (table[column::5] for column in range(5))
+    other = array("q", (total - one - two for total, one, two in zip(size, tcp, udp, strict=True)))
+    return Intervals(start if len(packets) else 0, width, packets, size, payload, tcp, udp, other)

@@ -1,22 +1,23 @@
 """What one pass over a capture has learnt: the value that every report, table and page is made from.
 
-Plain frozen structs on numpy arrays: `analyze` reads them without importing pyarrow, and making the classes
-costs a hundredth of what dataclasses cost at every start. Times are int64 nanoseconds
-since 1970 UTC, lengths are original (wire) lengths unless the name says captured, rates and means are left to the
-reader of these sums, so that neither threads nor batches can change a digit. Every list is bounded.
+Plain frozen structs on arrays of the standard library: `analyze` imports neither numpy nor pyarrow, and making the
+classes costs a hundredth of what dataclasses cost at every start. Times are int64 nanoseconds since 1970 UTC, lengths
+are original (wire) lengths unless the name says captured, rates and means are left to the reader of these sums, so
+that neither threads nor batches can change a digit. Every list is bounded.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 
-Int64Array = npt.NDArray[np.int64]
-FlowBatches = Callable[[int], Iterator[npt.NDArray[Any]]]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+FlowBatches = Callable[[int], Iterator[Any]]
 Ended = Literal["fin", "reset", "open"]
 
 TCP_FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
@@ -153,13 +154,13 @@ class Intervals(msgspec.Struct, frozen=True, eq=False):
     start_ns: int
     """Start of bucket 0: the time of the first packet; 0 where n is 0."""
     width_ns: int
-    packets: Int64Array
-    bytes: Int64Array
-    payload: Int64Array
+    packets: array[int]
+    bytes: array[int]
+    payload: array[int]
     """Transport payload bytes."""
-    tcp_bytes: Int64Array
-    udp_bytes: Int64Array
-    other_bytes: Int64Array
+    tcp_bytes: array[int]
+    udp_bytes: array[int]
+    other_bytes: array[int]
     """bytes - tcp_bytes - udp_bytes."""
 
 
@@ -251,8 +252,8 @@ class Flow(msgspec.Struct, frozen=True):
     server_flags: dict[str, int] = msgspec.field(default_factory=dict)
 
 
-def _no_values() -> Int64Array:
-    return np.zeros(0, np.int64)
+def _no_values() -> array[int]:
+    return array("q")
 
 
 class Histogram(msgspec.Struct, frozen=True, eq=False):
@@ -261,9 +262,9 @@ class Histogram(msgspec.Struct, frozen=True, eq=False):
     Bucket i holds edges_ns[i] <= value < edges_ns[i + 1]. Empty arrays: nothing was measured.
     """
 
-    edges_ns: Int64Array = msgspec.field(default_factory=_no_values)
+    edges_ns: array[int] = msgspec.field(default_factory=_no_values)
     """(n + 1,) ascending."""
-    counts: Int64Array = msgspec.field(default_factory=_no_values)
+    counts: array[int] = msgspec.field(default_factory=_no_values)
     """(n,)"""
     total_ns: int = 0
     """Sum of the values."""

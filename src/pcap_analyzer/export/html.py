@@ -48,6 +48,16 @@ def render(report: Report, *, nonce: str | None = None) -> bytes:
     return b"".join((head, tag, _chart_script(), b"</script>", tail))
 
 
+def prepare() -> None:
+    """Read and compile what every page is made of, so that rendering the first one finds it there."""
+    from pcap_analyzer.export.environment import environment  # noqa: PLC0415
+
+    for name in environment().list_templates(filter_func=lambda name: name.startswith("report/")):
+        environment().get_template(name)
+    styles()
+    _policy(_theme_script(), _chart_script())
+
+
 def data_block(report: Report, series: Series) -> str:
     """What the charts are drawn from, as JSON that may stand inside <script type="application/json">."""
     data = {

@@ -1,0 +1,207 @@
+"""All flows of a capture summed: endpoints, pairs, services, how connections opened and ended, the largest flows.
+
+One flow after the other, each once; nothing needs all of them in memory.
+"""
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcmp, memcpy, memset
+
+from conversation cimport flow_row_t, side_row_t
+from flow cimport KIND_SCTP, KIND_TCP, KIND_UDP
+from sums cimport sums_free, sums_init, sums_row, sums_t
+
+cdef enum:
+    MAX_KEYS = 1000000
+    MAX_EDGES = 1024
+    DURATIONS = 3                    # SYN → SYN/ACK, SYN/ACK → ACK, initial RTT
+    LARGEST = 100
+    ADDRESS_KEY = 24                 # address, version, zeros
+    PAIR_KEY = 40
+    SERVICE_KEY = 8
+
+ctypedef struct durations_t:
+    int64_t counts[MAX_EDGES]        # values in [edges[i], edges[i + 1])
+    int64_t total
+    int64_t least
+    int64_t most
+    int64_t measured
+
+ctypedef struct summary_t:
+    sums_t addresses                 # flows, packets sent and received, bytes sent and received
+    sums_t pairs                     # the same of the smaller address
+    sums_t services                  # flows, packets, bytes
+    durations_t durations[DURATIONS]
+    int64_t edges[MAX_EDGES]
+    uint32_t edge_count
+    int64_t kinds[8]
+    int64_t states[16]               # of TCP flows
+    int64_t ended[4]
+    int64_t complete
+    int64_t opened
+    int64_t resets
+    int64_t syn_retries
+    int64_t syn_retry_flows
+    int64_t one_sided
+    int64_t two_sided
+    flow_row_t largest[LARGEST]      # a heap: the smallest on top
+    uint32_t largest_count
+
+
+cdef inline summary_t* summary_new(const uint64_t* seed) noexcept nogil:
+    """An empty summary without edges; NULL when memory is short."""
+    cdef summary_t* summary = <summary_t*>calloc(1, sizeof(summary_t))
+    cdef int index
+    if summary == NULL:
+        return NULL
+    if not (
+        sums_init(&summary.addresses, ADDRESS_KEY, MAX_KEYS, seed)
+        and sums_init(&summary.pairs, PAIR_KEY, MAX_KEYS, seed)
+        and sums_init(&summary.services, SERVICE_KEY, MAX_KEYS, seed)
+    ):
+        summary_free(summary)
+        return NULL
+    for index in range(DURATIONS):
+        summary.durations[index].least = INT64_MAX
+    return summary
+
+
+cdef inline void summary_free(summary_t* summary) noexcept nogil:
+    if summary != NULL:
+        sums_free(&summary.addresses)
+        sums_free(&summary.pairs)
+        sums_free(&summary.services)
+        free(summary)
+
+
+cdef inline void count_duration(summary_t* summary, int which, int64_t duration) noexcept nogil:
+    """Into its bucket; negative ones (time went backwards) and missing ones are left out."""
+    cdef durations_t* durations = &summary.durations[which]
+    cdef uint32_t low = 0, high = summary.edge_count, middle
+    if duration < 0:
+        return
+    while high - low > 1:
+        middle = (low + high) // 2
+        if summary.edges[middle] <= duration:
+            low = middle
+        else:
+            high = middle
+    durations.counts[low] += 1
+    durations.total += duration
+    durations.measured += 1
+    if duration < durations.least:
+        durations.least = duration
+    if duration > durations.most:
+        durations.most = duration
+
+
+cdef inline void add_side(
+    sums_t* sums, const uint8_t* key, int64_t flows, const side_row_t* sent, const side_row_t* received
+) noexcept nogil:
+    cdef int64_t* row = sums_row(sums, key)
+    row[0] += flows
+    row[1] += sent.packets
+    row[2] += received.packets
+    row[3] += sent.bytes
+    row[4] += received.bytes
+
+
+cdef inline void add_addresses(summary_t* summary, const flow_row_t* flow, int64_t flows) noexcept nogil:
+    """Both addresses and their pair. flows: 1, or 0 for packets that are counted by address alone."""
+    cdef uint8_t key[PAIR_KEY]
+    cdef int order = memcmp(flow.client, flow.server, 16)
+    cdef const side_row_t* client = &flow.side[0]
+    cdef const side_row_t* server = &flow.side[1]
+    memset(key, 0, sizeof(key))
+    key[16] = flow.ip_version
+    memcpy(key, flow.client, 16)
+    add_side(&summary.addresses, key, flows, client, server)
+    if order != 0:                               # a host that talks to itself is counted once
+        memcpy(key, flow.server, 16)
+        add_side(&summary.addresses, key, flows, server, client)
+    memset(key, 0, sizeof(key))
+    memcpy(key, &flow.client[0] if order <= 0 else &flow.server[0], 16)
+    memcpy(key + 16, &flow.server[0] if order <= 0 else &flow.client[0], 16)
+    key[32] = flow.ip_version
+    if order <= 0:
+        add_side(&summary.pairs, key, flows, client, server)
+    else:
+        add_side(&summary.pairs, key, flows, server, client)
+
+
+cdef inline void add_service(summary_t* summary, const flow_row_t* flow) noexcept nogil:
+    cdef uint8_t key[SERVICE_KEY]
+    cdef int64_t* row
+    memset(key, 0, sizeof(key))
+    key[0] = flow.protocol
+    key[1] = <uint8_t>(flow.server_port >> 8)
+    key[2] = <uint8_t>(flow.server_port & 0xFF)
+    row = sums_row(&summary.services, key)
+    row[0] += 1
+    row[1] += flow.side[0].packets + flow.side[1].packets
+    row[2] += flow.side[0].bytes + flow.side[1].bytes
+
+
+cdef inline void add_tcp(summary_t* summary, const flow_row_t* flow) noexcept nogil:
+    cdef bint complete = flow.handshake_client_ns != INT64_MIN and flow.initial_rtt_ns != INT64_MIN
+    summary.states[flow.conn_state & 15] += 1
+    summary.ended[flow.ended & 3] += 1
+    summary.complete += complete
+    summary.opened += not complete and flow.side[0].flag_count[1] + flow.side[1].flag_count[1] != 0
+    summary.resets += <int64_t>flow.side[0].flag_count[2] + flow.side[1].flag_count[2]
+    summary.syn_retries += flow.syn_retries
+    summary.syn_retry_flows += flow.syn_retries != 0
+    count_duration(summary, 0, flow.handshake_network_ns)
+    count_duration(summary, 1, flow.handshake_client_ns)
+    count_duration(summary, 2, flow.initial_rtt_ns)
+
+
+cdef inline int64_t flow_bytes(const flow_row_t* flow) noexcept nogil:
+    return flow.side[0].bytes + flow.side[1].bytes
+
+
+cdef inline bint is_smaller(const flow_row_t* one, const flow_row_t* other) noexcept nogil:
+    """Fewer bytes; of equals the later flow."""
+    cdef int64_t a = flow_bytes(one), b = flow_bytes(other)
+    return a < b or (a == b and one.flow_id > other.flow_id)
+
+
+cdef inline void sift_down(flow_row_t* heap, uint32_t count, uint32_t at) noexcept nogil:
+    cdef uint32_t child
+    cdef flow_row_t moved = heap[at]
+    while at * 2 + 1 < count:
+        child = at * 2 + 1
+        if child + 1 < count and is_smaller(&heap[child + 1], &heap[child]):
+            child += 1
+        if not is_smaller(&heap[child], &moved):
+            break
+        heap[at] = heap[child]
+        at = child
+    heap[at] = moved
+
+
+cdef inline void keep_largest(summary_t* summary, const flow_row_t* flow) noexcept nogil:
+    cdef uint32_t at
+    if summary.largest_count < LARGEST:
+        summary.largest[summary.largest_count] = flow[0]
+        summary.largest_count += 1
+        if summary.largest_count == LARGEST:
+            for at in range(LARGEST // 2, 0, -1):
+                sift_down(summary.largest, LARGEST, at - 1)
+    elif is_smaller(&summary.largest[0], flow):
+        summary.largest[0] = flow[0]
+        sift_down(summary.largest, LARGEST, 0)
+
+
+cdef inline void add_flow(summary_t* summary, const flow_row_t* flow) noexcept nogil:
+    """Count one whole flow."""
+    cdef bint one_sided = flow.side[0].packets == 0 or flow.side[1].packets == 0
+    summary.kinds[flow.kind & 7] += 1
+    add_addresses(summary, flow, 1)
+    if flow.kind == KIND_TCP or flow.kind == KIND_UDP:
+        summary.one_sided += one_sided
+        summary.two_sided += not one_sided
+    if flow.kind == KIND_TCP:
+        add_tcp(summary, flow)
+    if flow.kind == KIND_TCP or flow.kind == KIND_UDP or flow.kind == KIND_SCTP:
+        add_service(summary, flow)
+    keep_largest(summary, flow)

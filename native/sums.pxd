@@ -1,0 +1,207 @@
+"""Integer sums per key: a hash table of byte keys with a row of columns each.
+
+Exact up to a number of keys; what comes beyond is summed in one last row. The hash is keyed, so that a capture cannot be
+made to collide.
+"""
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+from flow cimport mix
+from wire cimport load64
+
+cdef enum:
+    SUM_COLUMNS = 5
+
+ctypedef struct sums_t:
+    uint8_t* keys                    # (count, width)
+    int64_t* values                  # (count, SUM_COLUMNS)
+    uint64_t* slots                  # hash << 32 | number + 1
+    uint64_t seed[2]
+    size_t width                     # a multiple of eight
+    uint32_t mask
+    uint32_t count
+    uint32_t capacity
+    uint32_t limit
+    int64_t beyond[SUM_COLUMNS]
+    uint8_t failed                   # memory ran out
+
+
+cdef inline bint sums_init(sums_t* sums, size_t width, uint32_t limit, const uint64_t* seed) noexcept nogil:
+    memset(sums, 0, sizeof(sums_t))
+    sums.width = width
+    sums.limit = limit
+    sums.seed[0], sums.seed[1] = seed[0], seed[1]
+    sums.mask = 2047
+    sums.capacity = 1024
+    sums.slots = <uint64_t*>calloc(sums.mask + 1, sizeof(uint64_t))
+    sums.keys = <uint8_t*>malloc(sums.capacity * width)
+    sums.values = <int64_t*>calloc(sums.capacity, SUM_COLUMNS * sizeof(int64_t))
+    return sums.slots != NULL and sums.keys != NULL and sums.values != NULL
+
+
+cdef inline void sums_free(sums_t* sums) noexcept nogil:
+    free(sums.slots)
+    free(sums.keys)
+    free(sums.values)
+    sums.slots = NULL
+    sums.keys = NULL
+    sums.values = NULL
+
+
+cdef inline uint32_t sums_hash(const sums_t* sums, const uint8_t* key) noexcept nogil:
+    cdef uint64_t wide = sums.seed[0]
+    cdef size_t at
+    for at in range(0, sums.width, 8):
+        wide = mix(wide ^ load64(key + at), sums.seed[1] | 1) ^ sums.seed[0]
+    return <uint32_t>(wide ^ (wide >> 32))
+
+
+cdef inline bint grow_sums(sums_t* sums) noexcept nogil:
+    cdef uint32_t mask = sums.mask * 2 + 1, at
+    cdef size_t capacity = <size_t>sums.capacity * 2, index
+    cdef uint64_t* slots = <uint64_t*>calloc(<size_t>mask + 1, sizeof(uint64_t))
+    cdef uint8_t* keys = <uint8_t*>realloc(sums.keys, capacity * sums.width)
+    cdef int64_t* values = <int64_t*>realloc(sums.values, capacity * SUM_COLUMNS * sizeof(int64_t))
+    if keys != NULL:
+        sums.keys = keys
+    if values != NULL:
+        sums.values = values
+    if slots == NULL or keys == NULL or values == NULL:
+        free(slots)
+        return False
+    memset(values + <size_t>sums.capacity * SUM_COLUMNS, 0, <size_t>sums.capacity * SUM_COLUMNS * sizeof(int64_t))
+    for index in range(<size_t>sums.mask + 1):
+        if sums.slots[index]:
+            at = <uint32_t>(sums.slots[index] >> 32) & mask
+            while slots[at]:
+                at = (at + 1) & mask
+            slots[at] = sums.slots[index]
+    free(sums.slots)
+    sums.slots = slots
+    sums.mask = mask
+    sums.capacity = <uint32_t>capacity
+    return True
+
+
+cdef inline int64_t* sums_row(sums_t* sums, const uint8_t* key) noexcept nogil:
+    """The row of a key, (SUM_COLUMNS,), made where there is none; the last common one beyond the limit."""
+    cdef uint32_t hash = sums_hash(sums, key), at = hash & sums.mask, number
+    while sums.slots[at]:
+        number = <uint32_t>sums.slots[at] - 1
+        if <uint32_t>(sums.slots[at] >> 32) == hash and memcmp(sums.keys + number * sums.width, key, sums.width) == 0:
+            return sums.values + <size_t>number * SUM_COLUMNS
+        at = (at + 1) & sums.mask
+    if sums.count == sums.limit:
+        return sums.beyond
+    if sums.count == sums.capacity:
+        if not grow_sums(sums):
+            sums.failed = 1
+            return sums.beyond
+        at = hash & sums.mask
+        while sums.slots[at]:
+            at = (at + 1) & sums.mask
+    number = sums.count
+    sums.slots[at] = (<uint64_t>hash << 32) | (number + 1)
+    memcpy(sums.keys + number * sums.width, key, sums.width)
+    sums.count += 1
+    return sums.values + <size_t>number * SUM_COLUMNS
+
+
+cdef inline int64_t sum_of(const sums_t* sums, uint32_t number, int first, int second) noexcept nogil:
+    cdef const int64_t* row = sums.values + <size_t>number * SUM_COLUMNS
+    return row[first] + row[second]
+
+
+cdef inline bint is_reached(const sums_t* sums, int first, int second, int64_t bound, size_t limit) noexcept nogil:
+    """Whether at least `limit` rows are `bound` or more."""
+    cdef uint32_t number
+    cdef size_t rows = 0
+    for number in range(sums.count):
+        rows += sum_of(sums, number, first, second) >= bound
+        if rows >= limit:
+            return True
+    return False
+
+
+cdef inline int64_t top_bound(const sums_t* sums, int first, int second, size_t limit) noexcept nogil:
+    """The sum of the last row among the `limit` largest, found bit by bit; -1 when there are fewer rows."""
+    cdef int64_t bound = 0, step = <int64_t>1 << 62
+    if sums.count <= limit:
+        return -1
+    while step:
+        if is_reached(sums, first, second, bound + step, limit):
+            bound += step
+        step >>= 1
+    return bound
+
+
+cdef inline bint is_key_before(const sums_t* sums, uint32_t one, uint32_t other) noexcept nogil:
+    return memcmp(sums.keys + one * sums.width, sums.keys + other * sums.width, sums.width) < 0
+
+
+cdef inline void sift_key(const sums_t* sums, uint32_t* heap, uint32_t count) noexcept nogil:
+    """The top of a heap of row numbers goes down to its place; the largest key stands on top."""
+    cdef uint32_t at = 0, child, moved = heap[0]
+    while at * 2 + 1 < count:
+        child = at * 2 + 1
+        if child + 1 < count and is_key_before(sums, heap[child], heap[child + 1]):
+            child += 1
+        if not is_key_before(sums, moved, heap[child]):
+            break
+        heap[at] = heap[child]
+        at = child
+    heap[at] = moved
+
+
+cdef inline void raise_key(const sums_t* sums, uint32_t* heap, uint32_t at) noexcept nogil:
+    """The last of a heap of row numbers goes up to its place."""
+    cdef uint32_t moved = heap[at]
+    while at and is_key_before(sums, heap[(at - 1) // 2], moved):
+        heap[at] = heap[(at - 1) // 2]
+        at = (at - 1) // 2
+    heap[at] = moved
+
+
+cdef inline uint32_t choose_top(
+    const sums_t* sums, int first, int second, uint32_t limit, uint32_t* chosen
+) noexcept nogil:
+    """The numbers of the `limit` rows with the largest sums, of equals those with the smaller keys; how many."""
+    cdef int64_t bound = top_bound(sums, first, second, limit), value
+    cdef uint32_t number, larger = 0, equal = 0, room
+    for number in range(sums.count):
+        if sum_of(sums, number, first, second) > bound:
+            chosen[larger] = number
+            larger += 1
+    room = limit - larger
+    if bound < 0 or room == 0:
+        return larger
+    for number in range(sums.count):
+        value = sum_of(sums, number, first, second)
+        if value != bound:
+            continue
+        if equal < room:
+            chosen[larger + equal] = number
+            raise_key(sums, chosen + larger, equal)
+            equal += 1
+        elif is_key_before(sums, number, chosen[larger]):
+            chosen[larger] = number
+            sift_key(sums, chosen + larger, room)
+    return larger + equal
+
+
+cdef inline list sums_top(const sums_t* sums, int first, int second, uint32_t limit):
+    """[(key, values)] of the rows with the largest sum of two columns, largest first, of equals by key."""
+    cdef uint32_t* chosen = <uint32_t*>malloc((limit + 1) * sizeof(uint32_t))
+    cdef uint32_t index, count, column
+    if chosen == NULL:
+        raise MemoryError
+    count = choose_top(sums, first, second, limit, chosen)
+    rows = []
+    for index in range(count):
+        key = (<const char*>(sums.keys + chosen[index] * sums.width))[:sums.width]
+        values = [sums.values[<size_t>chosen[index] * SUM_COLUMNS + column] for column in range(SUM_COLUMNS)]
+        rows.append((-(values[first] + values[second]), key, values))
+    free(chosen)
+    rows.sort()
+    return [(key, values) for _, key, values in rows]
