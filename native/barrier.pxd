@@ -1,7 +1,7 @@
 """A place where threads meet: a short spin, then sleep.
 
-The stages of a batch take about a millisecond; waking a sleeping thread takes up to a twentieth of that, and several times a
-batch. Between windows, and where a processor is busy with something else, threads sleep.
+The stages of a batch take about a millisecond; waking a sleeping thread takes up to a twentieth of that, and several
+times a batch. Between windows, and where a processor is busy with something else, threads sleep.
 """
 from libc.stdint cimport uint32_t
 

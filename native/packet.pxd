@@ -1,7 +1,8 @@
 """What one packet decodes to.
 
-One `packet_t` is two cache lines, written once by the decoder and read once by the flow table. The columns of the public
-tables are taken out of a batch of them afterwards, so that the hot path keeps one write stream instead of thirty.
+One `packet_t` is two cache lines, written once by the decoder and read once by the flow table. The columns of the
+public tables are taken out of a batch of them afterwards, so that the hot path keeps one write stream instead of
+thirty.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 

@@ -53,6 +53,16 @@ from stages cimport (
     stage_ends,
     thread_main,
 )
+from summary cimport (
+    DURATIONS,
+    MAX_EDGES,
+    add_addresses,
+    add_flow,
+    summary_free,
+    summary_new,
+    summary_t,
+)
+from sums cimport sums_top
 from walk cimport (
     DAMAGE_CUT,
     MAX_EVENTS,
@@ -67,6 +77,9 @@ from walk cimport (
 
 cdef enum:
     ROWS_AT_ONCE = 1024
+    MAX_ENDPOINTS = 1000
+    MAX_PAIRS = 100
+    MAX_SERVICES = 100
 
 
 cdef class Scanner:
@@ -491,30 +504,128 @@ cdef class FlowReader:
                 madvise(self.spilled, self.spilled_size, MADV_DONTNEED)
             free(flows)
 
-    def without_flow(self):
-        """The same of packets counted by address pair only (fragments, malformed ones); several rows a pair."""
+    def summary(self, edges, bytes seed not None):
+        """All flows summed in one pass: see native/summary.pxd.
+
+        edges: ascending ns from 0, at most 1,024, the lower bounds of the buckets of durations.  seed: 16 bytes.
+        Returns a dict of counts; `endpoints`, `pairs`, `services` are [(key, values)] of the largest, `largest` is a
+        list of flows, each a dict of the fields of flow_row_t.  Raises MemoryError.
+        """
+        cdef summary_t* summary
+        cdef uint64_t keys[2]
+        cdef uint32_t index
+        if not 1 < len(edges) <= MAX_EDGES or len(seed) != 16:
+            raise ValueError(f"{len(edges)} edges and a seed of {len(seed)} bytes, expected up to {MAX_EDGES} and 16")
+        keys[0] = int.from_bytes(seed[:8], "little")
+        keys[1] = int.from_bytes(seed[8:], "little")
+        summary = summary_new(keys)
+        if summary == NULL:
+            raise MemoryError
+        try:
+            summary.edge_count = len(edges)
+            for index in range(summary.edge_count):
+                summary.edges[index] = edges[index]
+            self.summarize(summary)
+            return told(summary)
+        finally:
+            summary_free(summary)
+
+    cdef summarize(self, summary_t* summary):
+        cdef uint32_t at = 0, upto, index, end = self.scanner.scan.next_flow
+        cdef flow_t* flows = <flow_t*>malloc(ROWS_AT_ONCE * sizeof(flow_t))
+        cdef flow_row_t row
+        if flows == NULL:
+            raise MemoryError
+        with nogil:
+            while at < end:
+                upto = at + ROWS_AT_ONCE if end - at > ROWS_AT_ONCE else end
+                collect(self.by_id, self.spilled, &self.scanner.scan.spill, at, upto, flows)
+                for index in range(upto - at):
+                    fill_row(&row, &flows[index])
+                    add_flow(summary, &row)
+                at = upto
+            self.add_without_flow(summary)
+            if self.spilled != NULL:
+                madvise(self.spilled, self.spilled_size, MADV_DONTNEED)
+            free(flows)
+        if summary.addresses.failed or summary.pairs.failed or summary.services.failed:
+            raise MemoryError
+
+    cdef void add_without_flow(self, summary_t* summary) noexcept nogil:
+        """Packets counted by address pair only: later fragments, malformed ones."""
         cdef scan_t* scan = self.scanner.scan
         cdef uint32_t shard, index
-        cdef uint64_t row, last
+        cdef uint64_t number, last
         cdef flow_t* flow
         cdef const part_t* part
-        cdef flow_row_t out
-        rows = []
+        cdef flow_row_t row
         for index in range(scan.spill.part_count):
             part = &scan.spill.parts[index]
-            row = part.first + first_at_or_after(self.spilled + part.first, part.count, NO_NUMBER)
+            number = part.first + first_at_or_after(self.spilled + part.first, part.count, NO_NUMBER)
             last = part.first + part.count
-            while row < last:
-                fill_row(&out, &self.spilled[row])
-                rows.append((<char*>&out)[:sizeof(flow_row_t)])
-                row += 1
+            while number < last:
+                fill_row(&row, &self.spilled[number])
+                add_addresses(summary, &row, 0)
+                number += 1
         for shard in range(scan.threads):
             for index in range(scan.workers[shard].table.allocated):
                 flow = flow_at(&scan.workers[shard].table, index)
                 if flow.state & FLOW_LIVE and flow.flow_id == NO_NUMBER and flow.key.kind == KIND_ADDRESSES:
-                    fill_row(&out, flow)
-                    rows.append((<char*>&out)[:sizeof(flow_row_t)])
-        return b"".join(rows)
+                    fill_row(&row, flow)
+                    add_addresses(summary, &row, 0)
+
+
+cdef dict told(summary_t* summary):
+    """A summary as Python values."""
+    cdef int which
+    durations = []
+    for which in range(DURATIONS):
+        one = &summary.durations[which]
+        durations.append(
+            {
+                "counts": [one.counts[index] for index in range(summary.edge_count)],
+                "total": one.total,
+                "least": one.least if one.measured else None,
+                "most": one.most if one.measured else None,
+            }
+        )
+    return {
+        "kinds": [summary.kinds[index] for index in range(6)],
+        "states": [summary.states[index] for index in range(16)],
+        "ended": [summary.ended[index] for index in range(4)],
+        "complete": summary.complete,
+        "opened": summary.opened,
+        "resets": summary.resets,
+        "syn_retries": summary.syn_retries,
+        "syn_retry_flows": summary.syn_retry_flows,
+        "one_sided": summary.one_sided,
+        "two_sided": summary.two_sided,
+        "durations": durations,
+        "addresses": summary.addresses.count,
+        "endpoints": sums_top(&summary.addresses, 3, 4, MAX_ENDPOINTS),
+        "pairs": sums_top(&summary.pairs, 3, 4, MAX_PAIRS),
+        "services": sums_top(&summary.services, 2, 2, MAX_SERVICES),
+        "largest": [row_told(&summary.largest[index]) for index in range(summary.largest_count)],
+    }
+
+
+cdef dict row_told(const flow_row_t* row):
+    """One flow as Python values."""
+    told = {
+        "flow_id": row.flow_id, "stream": row.stream, "kind": row.kind, "ip_version": row.ip_version,
+        "protocol": row.protocol, "client": (<const char*>row.client)[:16], "server": (<const char*>row.server)[:16],
+        "client_port": row.client_port, "server_port": row.server_port, "first_ns": row.first_ns,
+        "last_ns": row.last_ns, "vlan_id": row.vlan_id, "path": row.path, "syn_retries": row.syn_retries,
+        "handshake_network_ns": row.handshake_network_ns, "handshake_client_ns": row.handshake_client_ns,
+        "initial_rtt_ns": row.initial_rtt_ns, "conn_state": row.conn_state, "ended": row.ended,
+        "history": (<const char*>row.history)[:HISTORY].rstrip(b"\0"),
+    }
+    for side, name in enumerate(("client", "server")):
+        told[f"{name}_packets"] = row.side[side].packets
+        told[f"{name}_bytes"] = row.side[side].bytes
+        told[f"{name}_payload_bytes"] = row.side[side].payload_bytes
+        told[f"{name}_flags"] = [row.side[side].flag_count[bit] for bit in range(8)]
+    return told
 
 
 def flow_row_layout():

@@ -1,7 +1,7 @@
 """Integer sums per key: a hash table of byte keys with a row of columns each.
 
-Exact up to a number of keys; what comes beyond is summed in one last row. The hash is keyed, so that a capture cannot be
-made to collide.
+Exact up to a number of keys; what comes beyond is summed in one last row. The hash is keyed, so that a capture cannot
+be made to collide.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc

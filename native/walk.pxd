@@ -279,7 +279,7 @@ cdef inline bint wrong_length(uint32_t code, uint32_t length) noexcept nogil:
 
 
 cdef inline bint read_packet_options(
-    const reader_t* reader, const uint8_t* at, uint32_t size, chain_t* chain
+    const reader_t* reader, const uint8_t* at, uint32_t size, uint64_t* dropped, bint* says_dropped
 ) noexcept nogil:
     """epb_dropcount of an enhanced packet block (packets lost before this one); False where an option is broken."""
     cdef uint32_t code, length, padded
@@ -294,11 +294,11 @@ cdef inline bint read_packet_options(
         if code == 0:
             return True
         if code == 4:
-            chain.says_dropped = 1
+            says_dropped[0] = True
             if reader.big_endian:
-                chain.dropped += (<uint64_t>be32(at + 4) << 32) | be32(at + 8)
+                dropped[0] += (<uint64_t>be32(at + 4) << 32) | be32(at + 8)
             else:
-                chain.dropped += (<uint64_t>le32(at + 8) << 32) | le32(at + 4)
+                dropped[0] += (<uint64_t>le32(at + 8) << 32) | le32(at + 4)
         at += 4 + padded
         size -= 4 + padded
     return True
@@ -359,7 +359,9 @@ cdef inline uint8_t step_packet_block(
 ) noexcept nogil:
     """An enhanced, simple or old packet block that lies whole in the window."""
     cdef const uint8_t* at = base + position
-    cdef uint32_t captured, original, interface_id, fixed, padded, drops
+    cdef uint32_t captured, original, interface_id, fixed, padded
+    cdef uint64_t dropped = 0
+    cdef bint says_dropped = False
     cdef uint8_t state
     if type == BLOCK_PACKET_SIMPLE:
         if reader.interface_count == reader.section_first:
@@ -383,19 +385,19 @@ cdef inline uint8_t step_packet_block(
     padded = (captured + 3) & ~3u
     if captured > fixed or padded > fixed:
         return stop_damaged(chain, DAMAGE_PACKET_LENGTH, captured)
-    if padded < fixed and not read_packet_options(reader, at + 28 + padded, fixed - padded, chain):
+    if not read_packet_options(reader, at + 28 + padded, fixed - padded, &dropped, &says_dropped):
         return stop_damaged(chain, DAMAGE_OPTION, type)
+    if type == BLOCK_PACKET_OLD:                 # has a field of its own, 0xFFFF where it is not known
+        says_dropped = load16(reader, at + 10) != 0xFFFF
+        dropped = load16(reader, at + 10) if says_dropped else 0
     state = add_packet(
         reader, chain, position + 28, interface_id, captured, original, True,
         (<uint64_t>load32(reader, at + 12) << 32) | load32(reader, at + 16),
     )
     if state != WALK_ON:
         return state
-    if type == BLOCK_PACKET_OLD:
-        drops = load16(reader, at + 10)
-        if drops != 0xFFFF:
-            chain.says_dropped = 1
-            chain.dropped += drops
+    chain.dropped += dropped         # only now: a block that was refused is read again
+    chain.says_dropped |= says_dropped
     return WALK_ON
 
 

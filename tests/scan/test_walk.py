@@ -6,8 +6,9 @@ import struct
 
 import pytest
 
-from pcap_analyzer.pipeline import open_capture
+from pcap_analyzer.pipeline import analyze_capture, open_capture
 from tests.scan.files import (
+    EPOCH,
     block,
     enhanced,
     interface,
@@ -106,3 +107,16 @@ def test_damage_in_the_middle_of_a_large_file_keeps_what_came_before():
         assert capture.packets().read_all().num_rows == MANY // 2
         assert capture.damage is not None
         assert capture.damage.offset == len(head)
+
+
+def test_drops_of_a_packet_that_is_refused_are_not_counted():
+    drops = struct.pack("<HHQ", 4, 8, 7)
+    broken = struct.pack("<HHI", 5, 4, 0)  # a packet id of the wrong length
+    data = section() + interface()
+    for number, options in enumerate((drops, drops + broken)):
+        ticks = EPOCH * 1_000_000 + number
+        head = struct.pack("<IIIII", 0, ticks >> 32, ticks & 0xFFFFFFFF, 60, 60)
+        data += block(6, head + bytes(60) + options)
+    quality = analyze_capture(io.BytesIO(data)).quality
+    assert quality.dropped == 7
+    assert quality.damage is not None
