@@ -5,8 +5,8 @@
     ├── Cancelled         the caller asked to stop
     └── SettingsError     a setting has a value that is not allowed
 
-Beside them stand those of one part alone: refusals of the service (jobs.refusals, web.problems) and a tshark that cannot
-be asked (comparison.TsharkError).
+Beside them stand those of one part alone: refusals of the service (jobs.refusals, web.problems) and a tshark that
+cannot be asked (comparison.TsharkError).
 
 Damage inside a capture is not raised: reading ends after the last whole record and the fault stands in
 `Capture.damage`.
