@@ -13,26 +13,25 @@ from link cimport (
 from llc cimport read_arcnet, read_clip, read_fddi, read_ipoib, read_llc
 from network cimport read_ah, read_arp, read_ipv4, read_ipv6
 from packet cimport (
-    DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, HAS_TIME, LAYER_LINK, LAYER_NONE, MAX_CONVERSATIONS, MAX_DEPTH,
-    NO_EXTRA, NO_SCALE, NO_VLAN, decode_status_t, decoder_t, packet_t,
+    DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, HAS_TIME, LAYER_LINK, LAYER_NETWORK, LAYER_NONE, MAX_CONVERSATIONS,
+    MAX_DEPTH, NO_EXTRA, NO_SCALE, NO_VLAN, decode_status_t, decoder_t, packet_t,
 )
 from paths cimport (
-    KIND_LINK_TYPE, NAME_8021AD, NAME_AH, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_CHDLC, NAME_CLIP, NAME_CMD,
-    NAME_ENC, NAME_ERSPAN, NAME_ETH, NAME_ETHERIP, NAME_FDDI, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP,
-    NAME_GTPPRIME, NAME_ICMP, NAME_ICMPV6, NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_L2TP, NAME_LLC,
-    NAME_MPLS, NAME_NFLOG, NAME_NONE, NAME_NSH, NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES,
-    NAME_PRISM, NAME_PW_CONTROL, NAME_PW_ETH, NAME_RADIOTAP, NAME_RAW, NAME_SCTP, NAME_SLL, NAME_TCP, NAME_TEREDO,
-    NAME_UDP, NAME_UDPLITE, NAME_USER_DLT, NAME_VLAN, NAME_VXLAN, NAME_WLAN, ROOT,
+    KIND_LINK_TYPE, NAME_8021AD, NAME_AH, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_CHDLC, NAME_CLIP, NAME_CMD, NAME_ENC,
+    NAME_ERSPAN, NAME_ETH, NAME_ETHERIP, NAME_FDDI, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP, NAME_GTPPRIME, NAME_ICMP,
+    NAME_ICMPV6, NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_L2TP, NAME_LLC, NAME_MPLS, NAME_NETLINK, NAME_NFLOG,
+    NAME_NONE, NAME_NSH, NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES, NAME_PRISM,
+    NAME_PW_CONTROL, NAME_PW_ETH, NAME_RADIOTAP, NAME_RAW, NAME_SCTP, NAME_SLL, NAME_TCP, NAME_TEREDO, NAME_UDP,
+    NAME_UDPLITE, NAME_USER_DLT, NAME_VLAN, NAME_VXLAN, NAME_WLAN, ROOT,
 )
 from ppp cimport is_chdlc, read_chdlc, read_frame_relay, read_ppp
 from pseudo cimport (
-    is_ppp, read_enc, read_ipnet, read_nflog, read_null, read_pflog, read_pktap, read_ppi, read_raw, read_sll,
-    read_user_dlt,
+    is_ppp, read_enc, read_ipnet, read_netlink, read_nflog, read_null, read_pflog, read_pktap, read_ppi, read_raw,
+    read_sll, read_user_dlt,
 )
 from transport cimport read_icmp, read_icmpv6, read_sctp, read_tcp, read_udp
 from tunnel cimport (
-    GTP_TYPE, read_erspan, read_etherip, read_geneve, read_gre, read_gtp, read_l2tp, read_nsh, read_teredo,
-    read_vxlan,
+    gtp_name, read_erspan, read_etherip, read_geneve, read_gre, read_gtp, read_l2tp, read_nsh, read_teredo, read_vxlan,
 )
 from wireless cimport is_avs, read_avs, read_prism, read_radiotap, read_wlan
 
@@ -70,6 +69,7 @@ cdef inline decode_status_t read_layer(cursor_t* cursor, packet_t* packet, uint3
     elif name == NAME_IPOIB: return read_ipoib(cursor, packet)
     elif name == NAME_NFLOG: return read_nflog(cursor, packet)
     elif name == NAME_CLIP: return read_clip(cursor, packet)
+    elif name == NAME_NETLINK: return read_netlink(cursor, packet)
     elif name == NAME_WLAN: return read_wlan(cursor, packet)
     elif name == NAME_RADIOTAP: return read_radiotap(cursor, packet)
     elif name == NAME_PRISM: return read_prism(cursor, packet)
@@ -81,7 +81,7 @@ cdef inline decode_status_t read_layer(cursor_t* cursor, packet_t* packet, uint3
     elif name == NAME_ERSPAN: return read_erspan(cursor, packet)
     elif name == NAME_VXLAN: return read_vxlan(cursor, packet)
     elif name == NAME_GENEVE: return read_geneve(cursor, packet)
-    elif name == NAME_GTP: return read_gtp(cursor, packet)
+    elif name == NAME_GTP or name == NAME_GTPPRIME: return read_gtp(cursor, packet)
     elif name == NAME_TEREDO: return read_teredo(cursor, packet)
     elif name == NAME_L2TP: return read_l2tp(cursor, packet)
     elif name == NAME_NSH: return read_nsh(cursor, packet)
@@ -111,19 +111,31 @@ cdef inline void show(cursor_t* cursor, uint32_t name) noexcept nogil:
         enter_as_shown(cursor, name)
 
 
+cdef inline bint by_ethertype(const cursor_t* cursor) noexcept nogil:
+    """Whether it was (in all likelihood) an ethertype that announced the next layer.
+
+    tshark has two readers of IPv4: that of ethertypes shows itself even where it finds IPv6 and hands over.
+    """
+    return cursor.path != ROOT and cursor.layer != LAYER_NETWORK
+
+
 cdef inline void enter_as_shown(cursor_t* cursor, uint32_t name) noexcept nogil:
     """Where the bytes contradict the name that announced them, tshark shows what they are."""
     cdef uint8_t first = cursor.view.data[0]
-    if name == NAME_GTP and not first & GTP_TYPE:
-        name = NAME_GTPPRIME
+    if name == NAME_GTP or name == NAME_GTPPRIME:
+        name = gtp_name(name, first)
     elif name == NAME_PRISM and is_avs(&cursor.view):
         name = NAME_AVS
     elif name == NAME_PW_ETH:
         enter(cursor, NAME_PW_CONTROL)
-    elif (name == NAME_IP and first >> 4 == 6) or (name == NAME_PPP and is_chdlc(&cursor.view)) \
-            or (name == NAME_NULL and is_ppp(&cursor.view)):
+    elif name == NAME_PPP and is_chdlc(&cursor.view):
         return
-    enter(cursor, name)
+    elif name == NAME_NULL and is_ppp(&cursor.view):
+        return
+    elif name == NAME_IP and first >> 4 == 6 and not by_ethertype(cursor):
+        return
+    if name != NAME_NONE:
+        enter(cursor, name)
 
 
 cdef inline decode_status_t read_layers(cursor_t* cursor, packet_t* packet) noexcept nogil:
@@ -185,9 +197,9 @@ cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t
     cdef decode_status_t status = DECODE_OK
     reset(packet)
     cursor.view.data = frame
-    cursor.view.wire = packet.original_length
-    # Some records keep more than they say was on the wire: tshark reads such bytes, so do we.
     cursor.view.size = packet.captured_length
+    # Some records keep more than they say was on the wire: tshark believes the bytes, so do we.
+    cursor.view.wire = max(packet.original_length, packet.captured_length)
     cursor.frame = frame
     cursor.decoder = decoder
     cursor.owner = packet
@@ -210,7 +222,7 @@ cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t
         status = DECODE_MALFORMED
     packet.path = cursor.path
     packet.decode_status = <uint8_t>status
-    packet.decode_layer = cursor.layer
+    packet.decode_layer = cursor.layer if status != DECODE_OK else LAYER_NONE
     if cursor.quote.size != 0:
         read_quotes(&cursor, packet)
 

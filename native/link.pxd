@@ -1,13 +1,13 @@
 """Ethernet and its tags, MPLS, PPPoE; and the numbers of all link types and ethertypes that are read."""
 from libc.stdint cimport uint16_t, uint32_t
 
-from cursor cimport cursor_t, lacking, unknown
+from cursor cimport cursor_t, enter, lacking, unknown
 from packet cimport DECODE_OK, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, NO_VLAN, decode_status_t, packet_t
 from paths cimport (
     KIND_ETHERTYPE, KIND_LLC_SAP, NAME_8021AD, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_CHDLC, NAME_CLIP, NAME_CMD,
     NAME_ENC, NAME_ETH, NAME_FDDI, NAME_FR, NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_LLC, NAME_MPLS,
-    NAME_NFLOG, NAME_NONE, NAME_NSH, NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES, NAME_PRISM,
-    NAME_PW_ETH, NAME_RADIOTAP, NAME_RAW, NAME_SLL, NAME_USER_DLT, NAME_VLAN, NAME_WLAN,
+    NAME_NETLINK, NAME_NFLOG, NAME_NONE, NAME_NSH, NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES,
+    NAME_PRISM, NAME_PW_ETH, NAME_PW_PLAIN, NAME_RADIOTAP, NAME_RAW, NAME_SLL, NAME_USER_DLT, NAME_VLAN, NAME_WLAN,
 )
 from wire cimport be16, be32, clamp, has, skip, view_t
 
@@ -47,6 +47,7 @@ cdef enum:
     LINK_IPV6 = 229
     LINK_NFLOG = 239
     LINK_IPOIB = 242
+    LINK_NETLINK = 253
     LINK_PKTAP = 258
     LINK_SLL2 = 276
 
@@ -94,6 +95,7 @@ cdef inline uint32_t layer_of_link_type(uint32_t link_type) noexcept nogil:
     elif link_type == LINK_IPNET: return NAME_IPNET
     elif link_type == LINK_IPOIB: return NAME_IPOIB
     elif link_type == LINK_NFLOG: return NAME_NFLOG
+    elif link_type == LINK_NETLINK: return NAME_NETLINK
     elif link_type == LINK_PKTAP: return NAME_PKTAP
     elif link_type == LINK_PFLOG: return NAME_PFLOG
     elif link_type == LINK_ENC: return NAME_ENC
@@ -199,6 +201,7 @@ cdef inline decode_status_t read_mpls(cursor_t* cursor, packet_t* packet) noexce
         cursor.next = NAME_IPV6
     elif version == 0:
         if plain_ethernet(view):
+            enter(cursor, NAME_PW_PLAIN)
             cursor.next = NAME_ETH
         else:
             cursor.next = NAME_PW_ETH

@@ -8,7 +8,7 @@ from packet cimport (
     LAYER_TRANSPORT, MORE_FRAGMENTS, NO_SCALE, decode_status_t, extra_t, packet_t,
 )
 from paths cimport (
-    KIND_IP_PROTOCOL, NAME_AH, NAME_ETHERIP, NAME_GRE, NAME_ICMP, NAME_ICMPV6, NAME_IP, NAME_IPV6, NAME_MPLS,
+    KIND_IP_PROTOCOL, NAME_AH, NAME_ETH, NAME_ETHERIP, NAME_GRE, NAME_ICMP, NAME_ICMPV6, NAME_IP, NAME_IPV6, NAME_MPLS,
     NAME_NONE, NAME_SCTP, NAME_TCP, NAME_UDP, NAME_UDPLITE,
 )
 from wire cimport be16, be32, clamp, has, skip, view_t
@@ -42,6 +42,7 @@ cdef inline uint32_t layer_of_protocol(uint32_t protocol) noexcept nogil:
     elif protocol == 97: return NAME_ETHERIP
     elif protocol == 136: return NAME_UDPLITE
     elif protocol == 137: return NAME_MPLS
+    elif protocol == 143: return NAME_ETH       # RFC 8986 section 4.9
     return NAME_NONE
 
 

@@ -56,6 +56,7 @@ cdef enum layer_name_t:         # what the next bytes hold; also the token of a 
     NAME_MPLS
     NAME_PW_CONTROL             # tshark gives the pseudowire control word two entries
     NAME_PW_ETH
+    NAME_PW_PLAIN               # without one, a single entry
     NAME_PPPOES
     NAME_PPP
     NAME_LLC
@@ -69,6 +70,8 @@ cdef enum layer_name_t:         # what the next bytes hold; also the token of a 
     NAME_IPNET
     NAME_IPOIB
     NAME_NFLOG
+    NAME_NETLINK
+    NAME_NETFILTER
     NAME_CLIP
     NAME_WLAN
     NAME_WLAN_RADIO
@@ -238,6 +241,7 @@ cdef inline const char* name_text(uint32_t name) noexcept nogil:
     elif name == NAME_MPLS: return "mpls"
     elif name == NAME_PW_CONTROL: return "pweth.cw"
     elif name == NAME_PW_ETH: return "pwethcw"
+    elif name == NAME_PW_PLAIN: return "pweth"
     elif name == NAME_PPPOES: return "pppoes"
     elif name == NAME_PPP: return "ppp"
     elif name == NAME_LLC: return "llc"
@@ -251,6 +255,8 @@ cdef inline const char* name_text(uint32_t name) noexcept nogil:
     elif name == NAME_IPNET: return "ipnet"
     elif name == NAME_IPOIB: return "ipoib"
     elif name == NAME_NFLOG: return "nflog"
+    elif name == NAME_NETLINK: return "netlink"
+    elif name == NAME_NETFILTER: return "netlink-netfilter"
     elif name == NAME_CLIP: return "clip"
     elif name == NAME_WLAN: return "wlan"
     elif name == NAME_WLAN_RADIO: return "wlan_radio"

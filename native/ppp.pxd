@@ -2,7 +2,7 @@
 from libc.stdint cimport uint32_t
 
 from cursor cimport cursor_t, lacking, unknown
-from link cimport ETHERTYPE_RARP, follow_ethertype
+from link cimport ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_RARP, follow_ethertype
 from llc cimport read_snap
 from packet cimport DECODE_OK, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t
 from paths cimport KIND_ETHERTYPE, KIND_NLPID, KIND_PPP, NAME_CHDLC, NAME_IP, NAME_IPV6, NAME_MPLS
@@ -25,10 +25,10 @@ cdef inline decode_status_t read_ppp(cursor_t* cursor, packet_t* packet) noexcep
     if not has(view, 1):
         return lacking(view, 1)
     if view.data[0] == 0xFF:
+        # The control byte should be 3; tshark does not ask.
         if not has(view, 3):
             return lacking(view, 3)
-        if view.data[1] == 3:
-            skip(view, 2)
+        skip(view, 2)
     protocol = view.data[0]
     if protocol & 1:
         # An odd first byte is a compressed protocol field.
@@ -38,9 +38,10 @@ cdef inline decode_status_t read_ppp(cursor_t* cursor, packet_t* packet) noexcep
             return lacking(view, 2)
         protocol = be16(view.data)
         skip(view, 2)
-    if protocol == 0x21:
+    # Some implementations put an ethertype in the protocol's place.
+    if protocol == 0x21 or protocol == ETHERTYPE_IPV4:
         cursor.next = NAME_IP
-    elif protocol == 0x57:
+    elif protocol == 0x57 or protocol == ETHERTYPE_IPV6:
         cursor.next = NAME_IPV6
     elif protocol == 0x0281 or protocol == 0x0283:
         cursor.next = NAME_MPLS

@@ -1,20 +1,27 @@
 """Headers that never were on a wire: the capturing host made them up to say what it saw, and where."""
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint8_t, uint32_t
 
-from cursor cimport cursor_t, lacking, unknown
-from link cimport ETHERTYPE_FIRST, LINK_SLL2, LINK_USER2, LINK_WLAN, follow_ethertype, layer_of_link_type
+from cursor cimport cursor_t, enter, lacking, unknown
+from link cimport ETHERTYPE_FIRST, LINK_LOOP, LINK_SLL2, LINK_USER2, LINK_WLAN, follow_ethertype, layer_of_link_type
 from packet cimport (
     DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t,
 )
 from paths cimport (
-    KIND_FAMILY, KIND_LINK_TYPE, NAME_ARCNET, NAME_ARP, NAME_IP, NAME_IPV6, NAME_LLC, NAME_NONE, NAME_PKTAP,
-    NAME_PPP, NAME_USER_DLT,
+    KIND_FAMILY, KIND_LINK_TYPE, NAME_ARCNET, NAME_ARP, NAME_IP, NAME_IPV6, NAME_LLC, NAME_NETFILTER, NAME_NFLOG,
+    NAME_NONE, NAME_PKTAP, NAME_PPP, NAME_USER_DLT,
 )
 from wire cimport be16, be32, clamp, has, le16, le32, skip, view_t
 from wireless cimport follow_wlan_radio
 
 cdef enum:
     IRIX_END = 0x00060000       # families below 6 in the upper half of the word
+    NETLINK_HEADERS = 32        # the cooked one and a message's
+    NETLINK_MESSAGE = 16
+    NETLINK_NETFILTER = 12      # the family, in the cooked header
+    NETFILTER_QUEUED = 0x0300   # message types: a packet for a queue, a packet for the log
+    NETFILTER_LOGGED = 0x0400
+    LOG_PAYLOAD = 9             # kinds of attributes
+    QUEUE_PAYLOAD = 10
 
 
 cdef inline decode_status_t read_sll(cursor_t* cursor, packet_t* packet) noexcept nogil:
@@ -40,7 +47,7 @@ cdef inline decode_status_t follow_bsd_family(cursor_t* cursor, uint32_t family)
     elif family == 24 or family == 28 or family == 30:
         cursor.next = NAME_IPV6
     elif family >= ETHERTYPE_FIRST:
-        return follow_ethertype(cursor, family)
+        return follow_ethertype(cursor, family & 0xFFFF)
     else:
         return unknown(cursor, KIND_FAMILY, family, LAYER_NETWORK)
     return DECODE_OK
@@ -52,26 +59,48 @@ cdef inline bint is_ppp(const view_t* view) noexcept nogil:
 
 
 cdef inline decode_status_t read_null(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """BSD loopback: an address family in the capturing host's byte order (NULL) or big-endian (LOOP).
+    """BSD loopback: an address family in the capturing host's byte order.
 
     IPv6 has another number on every BSD: 24 NetBSD and OpenBSD, 28 FreeBSD, 30 macOS.
     """
     cdef view_t* view = &cursor.view
     cdef uint32_t family
+    if packet.link_type == LINK_LOOP:
+        return read_loop(cursor, packet)
     cursor.layer = LAYER_LINK
     if not has(view, 4):
         return lacking(view, 4)
     if is_ppp(view):
         cursor.next = NAME_PPP
         return DECODE_OK
-    family = be32(view.data)
-    # No family needs more than 16 bits: the other byte order, or a 16-bit field in front (IRIX).
-    if family >= IRIX_END:
-        family = le32(view.data)
+    family = null_family(view.data)
+    skip(view, 4)
+    return follow_bsd_family(cursor, family)
+
+
+cdef inline uint32_t null_family(const uint8_t* at) noexcept nogil:
+    """The family in a NULL header of either byte order, as tshark guesses it on a little-endian machine."""
+    cdef uint32_t family = le32(at)
+    # IRIX has 16 bits of family in front, in its own byte order or in the other.
+    if family >> 16 and family < IRIX_END:
+        return family >> 16
     if family >> 16:
-        if family >= IRIX_END:
-            return unknown(cursor, KIND_FAMILY, family, LAYER_NETWORK)
-        family = family >> 16
+        return be32(at)
+    if family & 0xFF == 0 and family < ETHERTYPE_FIRST:
+        return family >> 8
+    return family
+
+
+cdef inline decode_status_t read_loop(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """OpenBSD loopback: the family is big-endian, and never an ethertype."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t family
+    cursor.layer = LAYER_LINK
+    if not has(view, 4):
+        return lacking(view, 4)
+    family = be32(view.data)
+    if family >= ETHERTYPE_FIRST:
+        return unknown(cursor, KIND_FAMILY, family, LAYER_NETWORK)
     skip(view, 4)
     return follow_bsd_family(cursor, family)
 
@@ -145,7 +174,46 @@ cdef inline decode_status_t read_ipnet(cursor_t* cursor, packet_t* packet) noexc
 
 
 cdef inline decode_status_t read_nflog(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """Linux NFLOG: attributes in the host's byte order; one holds the packet, one a bridged packet's ethertype."""
+    """Linux NFLOG: a family, then attributes."""
+    return read_attributes(cursor, LOG_PAYLOAD, 0)
+
+
+cdef inline decode_status_t read_netlink(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """Linux netlink: behind a cooked header messages in the host's byte order, those of netfilter with packets inside.
+
+    Of several messages in a frame the first is read.
+    """
+    cdef view_t* view = &cursor.view
+    cdef uint32_t family, length, kind
+    cursor.layer = LAYER_LINK
+    if not has(view, NETLINK_HEADERS):
+        return lacking(view, NETLINK_HEADERS)
+    family = be16(view.data + 14)
+    if family != NETLINK_NETFILTER:
+        return unknown(cursor, KIND_FAMILY, family, LAYER_NETWORK)
+    enter(cursor, NAME_NETFILTER)
+    length = le32(view.data + 16)
+    kind = le16(view.data + 20)
+    if length > be32(view.data + 16):
+        length = be32(view.data + 16)
+        kind = be16(view.data + 20)
+    if length < NETLINK_MESSAGE:
+        return DECODE_MALFORMED
+    skip(view, NETLINK_HEADERS)
+    clamp(view, length - NETLINK_MESSAGE)
+    if kind == NETFILTER_LOGGED:
+        cursor.next = NAME_NFLOG
+        return DECODE_OK
+    if kind == NETFILTER_QUEUED:
+        return read_attributes(cursor, QUEUE_PAYLOAD, 4)
+    return DECODE_UNSUPPORTED
+
+
+cdef inline decode_status_t read_attributes(cursor_t* cursor, uint32_t payload, uint32_t number) noexcept nogil:
+    """A netfilter family and its attributes in the host's byte order; that of kind `payload` holds the packet.
+
+    One holds a bridged packet's ethertype, behind `number` bytes of packet number.
+    """
     cdef view_t* view = &cursor.view
     cdef uint32_t family, length, kind, ethertype = 0
     cdef bint little
@@ -163,12 +231,12 @@ cdef inline decode_status_t read_nflog(cursor_t* cursor, packet_t* packet) noexc
         kind = (le16(view.data + 2) if little else be16(view.data + 2)) & 0x7FFF
         if length < 4:
             return DECODE_MALFORMED
-        if kind == 9:
+        if kind == payload:
             clamp(view, length)
             skip(view, 4)
             return follow_family(cursor, family, ethertype)
-        if kind == 1 and length >= 8 and has(view, 8):
-            ethertype = be16(view.data + 4)
+        if kind == 1 and length >= number + 6 and has(view, number + 6):
+            ethertype = be16(view.data + number + 4)
         # Attributes are padded to four bytes.
         length = (length + 3) & 0xFFFC
         if not has(view, length) or length == 0:

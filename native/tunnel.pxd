@@ -8,13 +8,14 @@ from cursor cimport cursor_t, enter, lacking
 from link cimport follow_ethertype
 from packet cimport DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, LAYER_TRANSPORT, decode_status_t, packet_t
 from paths cimport (
-    NAME_ERSPAN, NAME_ETH, NAME_GENEVE, NAME_GTP, NAME_IP, NAME_IPV6, NAME_L2TP, NAME_NONE, NAME_NSH, NAME_PPP,
-    NAME_TEREDO, NAME_VXLAN, NAME_WLAN,
+    NAME_ERSPAN, NAME_ETH, NAME_GENEVE, NAME_GTP, NAME_GTPPRIME, NAME_IP, NAME_IPV6, NAME_L2TP, NAME_NONE, NAME_NSH,
+    NAME_PPP, NAME_TEREDO, NAME_VXLAN, NAME_WLAN,
 )
 from wire cimport be16, clamp, has, skip, view_t
 
 cdef enum:
     PORT_L2TP = 1701
+    PORT_GTP_CONTROL = 2123
     PORT_GTP_USER = 2152
     PORT_GTP_PRIME = 3386
     PORT_TEREDO = 3544
@@ -41,7 +42,8 @@ cdef enum:
 cdef inline uint32_t tunnel_of_port(uint32_t port) noexcept nogil:
     """The tunnel that is spoken on a UDP port, NAME_NONE for all others."""
     if port == PORT_VXLAN or port == PORT_VXLAN_GPE: return NAME_VXLAN
-    elif port == PORT_GTP_USER or port == PORT_GTP_PRIME: return NAME_GTP
+    elif port == PORT_GTP_USER or port == PORT_GTP_CONTROL: return NAME_GTP
+    elif port == PORT_GTP_PRIME: return NAME_GTPPRIME
     elif port == PORT_GENEVE: return NAME_GENEVE
     elif port == PORT_TEREDO: return NAME_TEREDO
     elif port == PORT_L2TP: return NAME_L2TP
@@ -52,6 +54,8 @@ cdef inline uint32_t tunnel_of_ports(uint32_t source, uint32_t destination) noex
     """The tunnel of a port pair: the lower port speaks first, as in tshark.
 
     A well-known lower port means that the higher one is only a client's choice: DNS answers to port 4789 are no VXLAN.
+    tshark concludes so only of the well-known ports that it has a dissector for, and takes answers from port 443 to
+    port 4789 for VXLAN; that difference is meant.
     """
     cdef uint32_t low = source if source < destination else destination
     cdef uint32_t name = tunnel_of_port(low)
@@ -124,6 +128,9 @@ cdef inline decode_status_t read_gre(cursor_t* cursor, packet_t* packet) noexcep
         if status != DECODE_OK:
             return status
     packet.payload_length = view.wire
+    if view.wire == 0 and not flags & GRE_SEQUENCE:
+        # A keep-alive, or a PPTP acknowledgement: whatever the type says, nothing is missing.
+        return DECODE_OK
     return follow_gre(cursor, kind, flags & GRE_SEQUENCE)
 
 
@@ -138,8 +145,7 @@ cdef inline decode_status_t follow_gre(cursor_t* cursor, uint32_t kind, bint seq
             cursor.next = NAME_ETH
         return DECODE_OK
     if kind == GRE_PPP:
-        # A PPTP acknowledgement carries nothing.
-        cursor.next = NAME_PPP if view.wire != 0 else NAME_NONE
+        cursor.next = NAME_PPP
         return DECODE_OK
     if kind == GRE_WCCP:
         # Version 2 puts a redirect header of four bytes in front of the packet; only its absence shows.
@@ -259,22 +265,31 @@ cdef inline decode_status_t skip_gtp_extensions(view_t* view) noexcept nogil:
     return DECODE_OK
 
 
-cdef inline decode_status_t read_gtp(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """GTP-U, 3GPP TS 29.281, and GTP version 0, GSM 09.60. Signalling messages are complete with their header.
+cdef inline uint32_t gtp_name(uint32_t announced, uint32_t flags) noexcept nogil:
+    """Which of its family stands on a GTP port, NAME_NONE for what has no entry of ours: version 2, and no GTP at all.
 
     Both versions are found on the ports of both. Without the protocol type bit it is GTP', which carries bills.
     """
+    cdef uint32_t version = flags >> 5
+    if version > 2 or (version == 2 and announced == NAME_GTP):
+        return NAME_NONE
+    return NAME_GTP if flags & GTP_TYPE else NAME_GTPPRIME
+
+
+cdef inline decode_status_t read_gtp(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """GTP-U, 3GPP TS 29.281, and GTP version 0, GSM 09.60. Signalling messages are complete with their header."""
     cdef view_t* view = &cursor.view
     cdef uint32_t flags, message, length, header
     cdef decode_status_t status
     cursor.layer = LAYER_TRANSPORT
+    if has(view, 1) and view.data[0] >> 5 > 1:
+        # Version 2 is signalling alone.
+        return DECODE_OK
     if not has(view, 8):
         return lacking(view, 8)
     flags = view.data[0]
     message = view.data[1]
     length = be16(view.data + 2)
-    if flags >> 5 > 1:
-        return DECODE_UNSUPPORTED
     if message != GTP_DATA or not flags & GTP_TYPE:
         return DECODE_OK
     header = 8 if flags >> 5 else 20

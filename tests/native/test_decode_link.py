@@ -10,6 +10,7 @@ from tests.native.frames import (
     LLC_IPV4,
     NO_VLAN,
     OK,
+    TRUNCATED,
     UNSUPPORTED,
     A,
     B,
@@ -30,6 +31,18 @@ WLAN = bytes([0x08, 0x01]) + bytes(22) + LLC_IPV4 + P
 WLAN_QOS = bytes([0x88, 0x01]) + bytes(24) + LLC_IPV4 + P
 WLAN_FOUR_ADDRESSES = bytes([0x08, 0x03]) + bytes(28) + LLC_IPV4 + P
 PKTAP = struct.pack("<III", 108, 1, 1) + bytes(96)
+NETFILTER: list[str | int] = ["netlink", "netlink-netfilter"]
+
+
+def attribute(kind: int, value: bytes, order: str = "<") -> bytes:
+    return struct.pack(order + "HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def netlink(kind: int, message: bytes, order: str = "<") -> bytes:
+    """Two messages of netfilter's behind a cooked header; the second has no packet."""
+    first, second = (struct.pack(order + "IHHII", 16 + len(one), kind, 0, 0, 0) + one for one in (message, bytes(4)))
+    return bytes(14) + b"\0\x0c" + first + second
+
 
 FRAMES = {
     "eth": (1, ethernet(P), ["eth"]),
@@ -69,6 +82,17 @@ FRAMES = {
     "IP over InfiniBand": (242, bytes(40) + b"\x08\x00\x00\x00" + P, ["ipoib"]),
     "IPNET": (226, b"\x01\x02\x00\x00" + struct.pack(">I", len(P)) + bytes(16) + P, ["ipnet"]),
     "NFLOG": (239, b"\x02\x00\x00\x00" + struct.pack("<HH", 4 + len(P), 9) + P, ["nflog"]),
+    "netlink log": (253, netlink(0x0400, b"\x02" + bytes(3) + attribute(9, P)), [*NETFILTER, "nflog"]),
+    "netlink queue": (
+        253,
+        netlink(0x0300, b"\x07" + bytes(3) + attribute(1, b"\0\0\0\x05\x08\0\x01") + attribute(10, P)),
+        NETFILTER,
+    ),
+    "netlink, big-endian": (
+        253,
+        netlink(0x0400, b"\x02" + bytes(3) + attribute(9, P, ">"), ">"),
+        [*NETFILTER, "nflog"],
+    ),
     "PFLOG": (117, b"\x3d\x02" + bytes(62) + P, ["pflog"]),
     "PKTAP": (258, PKTAP + ethernet(P), ["pktap", "eth"]),
     "Cisco MetaData": (1, ethernet(b"\x01\x01\x00\x01\x00\x07\x08\x00" + P, 0x8909), ["eth", "cmd"]),
@@ -85,7 +109,7 @@ def test_every_link_layer_leads_to_the_packet_inside(name: str) -> None:
     assert packet.payload_length == 3
 
 
-@pytest.mark.parametrize("name", [name for name in FRAMES if not name.startswith(("IPV4", "RAW", "NFLOG"))])
+@pytest.mark.parametrize("name", [name for name in FRAMES if not name.startswith(("IPV4", "RAW", "NFLOG", "netlink"))])
 def test_a_link_header_cut_anywhere_is_truncated_and_has_no_addresses(name: str) -> None:
     link_type, frame, _ = FRAMES[name]
     for kept in range(len(frame) - len(P)):
@@ -94,18 +118,47 @@ def test_a_link_header_cut_anywhere_is_truncated_and_has_no_addresses(name: str)
         assert packet.ip_version == 0
 
 
+@pytest.mark.parametrize("name", [name for name in FRAMES if name.startswith("netlink")])
+def test_a_netlink_message_cut_before_its_packet_is_truncated(name: str) -> None:
+    link_type, frame, _ = FRAMES[name]
+    for kept in range(frame.index(P)):
+        packet = decode(frame[:kept], link_type=link_type, wire=len(frame))
+        assert (packet.decode_status, packet.ip_version) == (TRUNCATED, 0)
+
+
 @pytest.mark.parametrize("family", [24, 28, 30])
 def test_ipv6_has_another_family_on_every_bsd(family: int) -> None:
     assert decode(struct.pack("<I", family) + SIX, link_type=0).path == ["null", "ipv6", "tcp"]
 
 
-@pytest.mark.parametrize("field", ["00020000", "02000200"])
+@pytest.mark.parametrize("field", ["00020000", "02000200", "01000200", "00080000", "00010800"])
 def test_a_family_may_stand_in_half_the_word(field: str) -> None:
     assert decode(bytes.fromhex(field) + P, link_type=0).path == ["null", "ip", "tcp"]
 
 
-def test_a_family_with_something_behind_it_is_none() -> None:
-    assert decode(bytes.fromhex("02000100") + P, link_type=0).path == ["null", 1]
+@pytest.mark.parametrize(("field", "number"), [("02000100", 1), ("00020001", 1), ("00010002", 2)])
+def test_a_family_with_something_behind_it_is_none(field: str, number: int) -> None:
+    assert decode(bytes.fromhex(field) + P, link_type=0).path == ["null", number]
+
+
+@pytest.mark.parametrize(("field", "path"), [("00000002", ["ip", "tcp"]), ("02000000", [2**25]), ("00000800", [2048])])
+def test_a_loop_header_is_big_endian(field: str, path: list[str | int]) -> None:
+    assert decode(bytes.fromhex(field) + P, link_type=108).path == ["null", *path]
+
+
+@pytest.mark.parametrize("header", ["ff030021", "ff640021", "0021", "21", "0800", "ff030800"])
+def test_ppp_leaves_out_what_it_may_and_takes_ethertypes(header: str) -> None:
+    assert decode(bytes.fromhex(header) + P, link_type=9).path == ["ppp", "ip", "tcp"]
+
+
+@pytest.mark.parametrize("kind", [0x0000, 0x0301, 0x0100])
+def test_netlink_without_a_packet_is_not_read(kind: int) -> None:
+    packet = decode(netlink(kind, b"\x02" + bytes(19)), link_type=253)
+    assert (packet.decode_status, packet.path) == (UNSUPPORTED, NETFILTER)
+
+
+def test_an_ethertype_of_ipv4_before_ipv6_shows_both() -> None:
+    assert decode(ethernet(SIX)).path == ["eth", "ip", "ipv6", "tcp"]
 
 
 def test_the_two_outermost_tags_are_kept() -> None:

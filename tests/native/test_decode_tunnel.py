@@ -44,6 +44,7 @@ TUNNELS = {
     "IP in IP": (ipv4(P, 4), ["ip"]),
     "4in6 in 6in4": (ipv4(ipv6(P, 4), 41), ["ipv6", "ip"]),
     "AH": (ipv4(b"\x04\x04" + bytes(22) + P, 51), ["ah", "ip"]),
+    "Ethernet in IP": (ipv4(ethernet(P), 143), ["eth", "ip"]),
     "EtherIP": (ipv4(b"\x30\x00" + ethernet(P), 97), ["etherip", "eth", "ip"]),
     "MPLS in IP": (ipv4(b"\x00\x01\x01\x40" + P, 137), ["mpls", "ip"]),
     "GRE": (gre(0, 0x0800, P), ["gre", "ip"]),
@@ -103,7 +104,14 @@ def test_teredo_headers_are_stepped_over() -> None:
 
 @pytest.mark.parametrize(
     ("port", "payload", "name"),
-    [(2152, gtp(0x30, 1, b""), "gtp"), (1701, b"\xc8\x02" + bytes(10), "l2tp")],
+    [
+        (2152, gtp(0x30, 1, b""), "gtp"),
+        (2152, gtp(0x20, 1, b""), "gtpprime"),
+        (2152, gtp(0x48, 1, b""), "udp"),
+        (2123, gtp(0x32, 16, bytes(4)), "gtp"),
+        (3386, gtp(0x48, 1, b""), "gtpprime"),
+        (1701, b"\xc8\x02" + bytes(10), "l2tp"),
+    ],
 )
 def test_a_signalling_message_is_complete_with_its_header(port: int, payload: bytes, name: str) -> None:
     packet = decode(ethernet(over_udp(port, payload)))
@@ -111,9 +119,17 @@ def test_a_signalling_message_is_complete_with_its_header(port: int, payload: by
     assert not packet.has(HAS_TUNNEL)
 
 
-def test_a_dns_answer_to_port_4789_is_no_tunnel() -> None:
-    packet = decode(ethernet(ipv4(udp(53, 4789, VXLAN + ethernet(P)), 17)))
-    assert (packet.path, packet.ports) == (["eth", "ip", "udp"], (53, 4789))
+@pytest.mark.parametrize("kind", [0x0800, 0x0806, 0x88CC, 0x880B, 0x88BE])
+def test_gre_without_a_sequence_number_may_be_empty(kind: int) -> None:
+    packet = decode(ethernet(gre(0x2000, kind, bytes(4))))
+    assert (packet.decode_status, packet.decode_layer, packet.path) == (OK, 0, ["eth", "ip", "gre"])
+    assert decode(ethernet(gre(0x1000, kind, bytes(4)))).decode_status != OK
+
+
+@pytest.mark.parametrize("port", [53, 80, 443, 1023])
+def test_an_answer_from_a_well_known_port_is_no_tunnel(port: int) -> None:
+    packet = decode(ethernet(ipv4(udp(port, 4789, VXLAN + ethernet(P)), 17)))
+    assert (packet.path, packet.ports) == (["eth", "ip", "udp"], (port, 4789))
 
 
 def test_every_outer_udp_header_is_noted_in_order() -> None:
