@@ -105,8 +105,7 @@ cdef inline decode_status_t read_tcp(cursor_t* cursor, packet_t* packet) noexcep
         note_conversation(cursor, packet)
         return DECODE_MALFORMED
     packet.present |= HAS_TCP
-    # A header longer than what was sent leaves the payload's length unknown: tshark shows the fields, analyses nothing.
-    packet.payload_length = view.wire - header if header < view.wire else 0
+    packet.payload_length = view.wire - header if header <= view.wire else 0
     options = header - TCP_HEADER
     if options == 12 and view.size >= 32 and be32(data + TCP_HEADER) == ONLY_TIMESTAMPS:
         packet.tcp_tsval = be32(data + 24)
@@ -118,6 +117,9 @@ cdef inline decode_status_t read_tcp(cursor_t* cursor, packet_t* packet) noexcep
         return DECODE_OK
     if has(view, TCP_HEADER):
         read_tcp_options(data + TCP_HEADER, view.size - TCP_HEADER, packet)
+    if header > view.wire:
+        # Longer than what was sent: tshark shows its fields, analyses nothing, and knows of no payload.
+        packet.transport_length = 0
     return lacking(view, header)
 
 

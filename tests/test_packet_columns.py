@@ -41,6 +41,7 @@ PACKET = np.dtype(
         ("icmp_code", "u1"),
         ("link_type", "u2"),
         ("extra", "u4"),
+        ("transport_length", "u2"),
     ]
 )
 EXTRA = np.dtype([("outer_src", "V16"), ("outer_dst", "V16"), ("outer_version", "u1")])
@@ -78,6 +79,7 @@ def batch() -> DecodedBatch:
     packets["src_port"] = [1234, 53, 0]
     packets["tcp_flags"] = [0x18, 0, 0]
     packets["payload_length"] = [5, 6, 0]
+    packets["transport_length"] = [20, 8, 0]
     packets["vlan_id"][1] = 7
     packets["extra"][1] = 0
     packets["decode_status"] = [0, 0, 3]
@@ -134,6 +136,11 @@ def test_a_record_without_time_has_no_timestamp(batch):
     column = packet_batch(batch, ("timestamp",)).column(0)
     assert column.cast(pa.int64()).to_pylist() == [10**9, 2 * 10**9 + 1, None]
     assert column[0].as_py() == dt.datetime(1970, 1, 1, 0, 0, 1, tzinfo=dt.UTC)
+
+
+def test_the_payload_behind_an_endless_tcp_header_is_not_known(batch):
+    batch.packets["decode_status"][0], batch.packets["transport_length"][0] = columns.MALFORMED, 0
+    assert packet_batch(batch, ("payload_length",))["payload_length"].to_pylist() == [None, 6, None]
 
 
 def test_all_columns_come_in_the_order_of_the_schema_and_are_valid_arrow(batch):

@@ -23,6 +23,7 @@ from pcap_analyzer.tunnels import tunnel_name
 NONE = 0xFFFFFFFF  # in flow_id, stream, interface_id, extra: there is none
 NO_VLAN = 0xFFFF
 STATUS = ("complete", "truncated", "malformed", "unsupported")  # by decode_status_t
+MALFORMED = STATUS.index("malformed")
 LAYER = ("none", "link", "network", "transport")  # by decode_layer_t
 
 # present_t of native/packet.pxd
@@ -100,6 +101,13 @@ def _other_than(missing: int, name: str, batch: DecodedBatch) -> Mask:
     return mask
 
 
+def _payload_known(batch: DecodedBatch) -> Mask:
+    """Rows whose transport header ends inside the packet: the decoder gives one that does not the length 0."""
+    endless = (batch.packets["decode_status"] == MALFORMED) & (batch.packets["transport_length"] == 0)
+    known: Mask = _having(HAS_TRANSPORT, batch) & ~(endless & _having(HAS_TCP, batch))
+    return known
+
+
 PRESENT: dict[str, Callable[[DecodedBatch], Mask]] = {
     "timestamp": partial(_having, HAS_TIME),
     "interface_id": partial(_other_than, NONE, "interface_id"),
@@ -110,7 +118,7 @@ PRESENT: dict[str, Callable[[DecodedBatch], Mask]] = {
     **dict.fromkeys(("fragment_offset", "more_fragments"), partial(_having, HAS_FRAGMENT)),
     **dict.fromkeys(("src_port", "dst_port"), partial(_having, HAS_PORTS)),
     **dict.fromkeys(("icmp_type", "icmp_code"), partial(_having, HAS_ICMP)),
-    "payload_length": partial(_having, HAS_TRANSPORT),
+    "payload_length": _payload_known,
     "flow_id": lambda batch: batch.flow_id != NONE,
     "stream": lambda batch: batch.stream != NONE,
     "from_client": lambda batch: batch.flow_id != NONE,

@@ -100,6 +100,12 @@ def test_a_data_offset_below_five_keeps_its_stream_and_is_no_segment() -> None:
 def test_a_data_offset_beyond_the_packet_leaves_the_payload_unknown() -> None:
     packet = decode4(tcp(1111, 80, b"abc", words=9), 6)
     assert (packet.decode_status, packet.has(HAS_TCP), packet.payload_length) == (MALFORMED, True, 0)
+    assert packet.transport_length == 0
+
+
+def test_a_record_that_holds_more_than_was_sent_counts_what_it_holds() -> None:
+    packet = decode(ethernet(ipv4(tcp(1111, 80, b"abcdef"), 6)), wire=20)
+    assert (packet.decode_status, packet.ports, packet.payload_length) == (OK, (1111, 80), 6)
 
 
 def test_udp_counts_its_payload_by_its_own_length() -> None:

@@ -21,7 +21,7 @@ HAS_ICMP, HAS_ECHO, HAS_TUNNEL, HAS_IP_ID = 256, 512, 1024, 2048
 NO_VLAN, NO_EXTRA, MAX_CONVERSATIONS = 0xFFFF, 0xFFFFFFFF, 6
 OPTION_KINDS = {1: 2, 2: 3, 4: 4, 8: 8, 16: 5, 32: 34}  # bits of tcp_option_t → kinds
 # Names that either side has for the same step, or that stand for no header of its own.
-UNCOMPARED = ("ah", "pweth.cw", "pwethcw", "pwethheuristic", "pwethnocw", "wlan_radio", "user_dlt")
+UNCOMPARED = ("ah", "pweth", "pweth.cw", "pwethcw", "pwethheuristic", "pwethnocw", "wlan_radio", "user_dlt")
 
 Columns = dict[str, Any]
 
@@ -55,7 +55,7 @@ def from_kernel(frame: Frame) -> Columns:
         **having(HAS_TCP, "tcp_seq", "tcp_ack", "tcp_flags", "tcp_window"),
         **having(HAS_ECHO, "icmp_id"),
         **having(HAS_ICMP, "icmp_type", "icmp_code"),
-        "payload_length": int(packet["payload_length"]) if present & (HAS_TCP | HAS_UDP | HAS_SCTP) else None,
+        "payload_length": int(packet["payload_length"]) if payload_known(packet) else None,
         "src": address(packet["src"], version) if present & HAS_IP else None,
         "dst": address(packet["dst"], version) if present & HAS_IP else None,
         "more_fragments": bool(present & MORE_FRAGMENTS) if present & HAS_FRAGMENT else None,
@@ -65,11 +65,18 @@ def from_kernel(frame: Frame) -> Columns:
         "tcp_timestamps": (int(packet["tcp_tsval"]), int(packet["tcp_tsecr"])) if options & 8 else None,
         "vlans": [int(packet[name]) for name in ("vlan_id", "inner_vlan_id") if packet[name] != NO_VLAN],
         "status": status,
-        "layer": None if status == COMPLETE else LAYER[packet["decode_layer"]],
+        "layer": LAYER[packet["decode_layer"]],
         "layers": comparable(
             status, [str(value) for _, kind, value in paths.names(int(packet["path"])) if kind == "name"]),
         **side_record(packet, extras.tobytes()),
     }
+
+
+def payload_known(packet: Any) -> bool:
+    """A TCP header longer than its packet has the length 0: where its payload begins is not known."""
+    present = int(packet["present"])
+    endless = STATUS[packet["decode_status"]] == "malformed" and packet["transport_length"] == 0
+    return bool(present & (HAS_TCP | HAS_UDP | HAS_SCTP)) and not (present & HAS_TCP and endless)
 
 
 def side_record(packet: Any, extra: bytes) -> Columns:
@@ -144,7 +151,7 @@ def from_twin(frame: Frame) -> Columns:
         "icmp_id": packet.icmp_id if packet.icmp_type in echo else None,
         "tcp_options": packet.tcp_option_kinds,
         "vlans": packet.vlans[:2],
-        "layer": None if packet.status == COMPLETE else packet.layer,
+        "layer": packet.layer,
         "layers": comparable(packet.status, packet.layers),
         "outer": packet.ip_layers[0] if len(packet.ip_layers) > 1 else None,
         "conversations": [
@@ -173,8 +180,6 @@ def is_own(packet: Packet, header: Header) -> bool:
 
 def assert_same(frame: Frame) -> None:
     kernel, twin = from_kernel(frame), from_twin(frame)
-    if twin["status"] == "malformed" and twin["tcp_seq"] is not None and twin["payload_length"] is None:
-        kernel["payload_length"] = None  # of a TCP header longer than its packet the kernel leaves 0
     different = {name: f"kernel {kernel[name]!r}, twin {twin[name]!r}" for name in twin if kernel[name] != twin[name]}
     assert not different, f"link type {frame.link_type}, {frame.original} bytes: {frame.frame.hex()}"
 
