@@ -29,13 +29,15 @@ def null(decoder: Decoder) -> str:
     view = decoder.view
     if view.data[:2] == b"\xff\x03":
         return "ppp"
-    family = u32(view.take(4, LINK))
-    if family & 0xFFFF0000:
-        # Quirk: a family in the upper half alone is one of 16 bits; otherwise the bytes are turned round.
-        if family & 0xFF000000 == 0 and family & 0x00FF0000 < 0x00060000:
-            family >>= 16
-        else:
-            family = int.from_bytes(family.to_bytes(4, "little"), "big")
+    word = view.take(4, LINK)
+    family = int.from_bytes(word, "little")
+    # Quirk: tried in tshark's own byte order first, and as IRIX wrote it, with 16 bits of family in front.
+    if 0x10000 <= family < 0x60000:
+        family >>= 16
+    elif family >= 0x60000:
+        family = u32(word)
+    elif family & 0xFF == 0 and family < 0x600:
+        family >>= 8
     if family > 1500:
         return ethertype(decoder, family & 0xFFFF)
     if family not in FAMILIES:
@@ -155,24 +157,50 @@ def clip(decoder: Decoder) -> str:
 
 @reads
 def nflog(decoder: Decoder) -> str:
-    """Linux netfilter log: values with type and length, one of them the packet."""
+    """Linux netfilter log."""
     decoder.name("nflog")
+    return _attributes(decoder, 9)
+
+
+def _attributes(decoder: Decoder, payload: int) -> str:
+    """Values with type and length, one of them the packet, one the ethertype, in a queue behind the packet's number."""
     view = decoder.view
+    before = 4 * (payload == 10)
     family = view.take(4, LINK)[0]
     hardware_protocol = 0
     while True:
         length, kind = struct.unpack("<HH", view.take(4, LINK))
         if length < 4:
             raise End(MALFORMED, LINK)
-        if kind == 9:
+        if kind == payload:
             view.clamp(length - 4)
             break
         value = view.take((length + 3 & ~3) - 4, LINK)
-        if kind == 1 and length >= 6:
-            hardware_protocol = u16(value)
+        if kind == 1 and length >= before + 6:
+            hardware_protocol = u16(value, before)
     if family == 7:  # a bridge: the ethertype stands in the packet header
         return ethertype(decoder, hardware_protocol)
     return following({2: "ipv4", 3: "arp", 10: "ipv6"}, family)
+
+
+@reads
+def netlink(decoder: Decoder) -> str | None:
+    """Linux netlink behind a cooked header: of the messages the first, if netfilter wrote a packet into it."""
+    decoder.name("netlink")
+    view = decoder.view
+    header = view.take(32, LINK)
+    if u16(header, 14) != 12:
+        raise End(UNSUPPORTED, NETWORK)
+    decoder.name("netlink-netfilter")
+    length, kind = struct.unpack_from("<IH", header, 16)
+    if length < 16:
+        raise End(MALFORMED, LINK)
+    view.clamp(length - 16)
+    if kind == 0x400:
+        return "nflog"
+    if kind == 0x300:
+        return _attributes(decoder, 10)
+    raise End(UNSUPPORTED, LINK)
 
 
 @reads

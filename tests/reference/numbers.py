@@ -18,6 +18,6 @@ LINK_LAYERS: dict[int, str] = {
     0: "null", 108: "loop", 1: "ethernet", 9: "ppp", 50: "ppp", 51: "pppoe_session", 10: "fddi", 11: "llc", 100: "llc",
     12: "raw", 14: "raw", 101: "raw", 104: "chdlc", 105: "wlan", 19: "clip", 106: "clip", 107: "frame_relay",
     113: "sll", 276: "sll2", 119: "prism", 127: "radiotap", 129: "arcnet", 163: "avs", 192: "ppi", 226: "ipnet",
-    228: "ipv4", 229: "ipv6", 239: "nflog", 242: "ipoib", 258: "pktap",
+    228: "ipv4", 229: "ipv6", 239: "nflog", 242: "ipoib", 253: "netlink", 258: "pktap",
     **dict.fromkeys(range(147, 163), "user"),
 }
