@@ -48,7 +48,6 @@ ROOTS = ("frame", "pkt_comment")  # stand above the first layer
 DIFFERENT = {
     "PcapPlusPlus/clusterfuzz-testcase-minimized-FuzzTarget-6604968558198784": "an inner header that is cut: no line",
     "aircrack-ng/wpaclean_crash.pcap": "a Prism header that is none: no line",
-    "zeek/pdp_ctx_messages.pcapng": "GTP-C is gtp in io,phs, but gtpprime in frame.protocols",
 }
 
 

@@ -12,6 +12,8 @@ Rule = Callable[[str, TsharkPacket, Any, Any], bool]
 SECOND = 10**9
 PSEUDO_HEADERS = {"atm": 4}  # bytes in front of the frame that tshark does not count
 LENGTHS = ("captured_length", "original_length")
+UDP_TUNNELS = {"vxlan", "gtp", "gtpprime", "geneve", "teredo", "l2tp"}
+WELL_KNOWN_PORTS = 1024
 TSHARK_LONGEST = 2**31 - 1  # bytes of a frame
 
 
@@ -67,8 +69,18 @@ def _frame_relay(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> b
 
 
 def _netlink(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
-    """Linux netlink messages carry packets of any number; the link type is not decoded."""
-    return ours is None and packet.layers[0] == "netlink"
+    """Several netlink messages in a frame, each with a packet: our row has one."""
+    return packet.layers.count("netlink-netfilter") > 1
+
+
+def _well_known_port(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
+    """tshark asks the higher port for a tunnel when it has no dissector for the lower one, however well-known it is."""
+    behind = [packet.layers[at + 1 : at + 2] for at, name in enumerate(packet.layers) if name == "udp"]
+    ports = zip(packet.values("udp.srcport"), packet.values("udp.dstport"), strict=False)
+    return any(
+        set(layer) & UDP_TUNNELS and min(map(int, pair)) < WELL_KNOWN_PORTS
+        for layer, pair in zip(behind, ports, strict=False)
+    )
 
 
 RULES: dict[str, Rule] = {
@@ -79,5 +91,6 @@ RULES: dict[str, Rule] = {
     "TCP header length below 20": _bogus_header_length,
     "UDP header cut": _cut_header,
     "tshark numbers circuits of Frame Relay": _frame_relay,
-    "netlink is not decoded": _netlink,
+    "several packets in a netlink frame": _netlink,
+    "a tunnel guessed behind a well-known port": _well_known_port,
 }
