@@ -150,6 +150,9 @@ cdef inline decode_status_t read_ethernet(cursor_t* cursor, packet_t* packet) no
         return lacking(view, ETHERNET_HEADER)
     kind = be16(view.data + 12)
     skip(view, ETHERNET_HEADER)
+    if kind == 0:
+        # No length of a frame: tshark takes it for a type, though not behind a tag.
+        return unknown(cursor, KIND_ETHERTYPE, kind, LAYER_NETWORK)
     return follow_type_or_length(cursor, kind)
 
 

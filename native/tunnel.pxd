@@ -311,6 +311,8 @@ cdef inline decode_status_t read_teredo(cursor_t* cursor, packet_t* packet) noex
     cdef view_t* view = &cursor.view
     cdef uint32_t length
     cursor.layer = LAYER_TRANSPORT
+    if has(view, 1) and view.data[0] != 0:
+        return follow_ip_version(cursor, LAYER_TRANSPORT)
     if not has(view, 2):
         return lacking(view, 2)
     if be16(view.data) == 1:

@@ -194,6 +194,7 @@ def test_radiotap_says_that_the_802_11_header_is_padded() -> None:
     [
         (5, P, [5]),
         (1, ethernet(P, 0x88CC), ["eth", 0x88CC]),
+        (1, ethernet(P, 0), ["eth", 0]),
         (1, ADDRESSES + b"\x00\x03\x42\x42\x03", ["eth", "llc", 0x42]),
         (1, ethernet(ipv4(b"igmp....", 2)), ["eth", "ip", 2]),
         (9, b"\xff\x03\xc0\x21" + bytes(8), ["ppp", 0xC021]),

@@ -29,8 +29,6 @@ def _type_or_length(decoder: Decoder, value: int) -> str:
     view = decoder.view
     if value > 1500:
         return ethertype(decoder, value)
-    if value == 0:
-        raise End(UNSUPPORTED, NETWORK)
     view.clamp(value)
     if view.data[:2] == b"\xff\xff":  # Novell's frames without LLC
         raise End(UNSUPPORTED, NETWORK)
@@ -41,6 +39,8 @@ def _type_or_length(decoder: Decoder, value: int) -> str:
 def ethernet(decoder: Decoder) -> str:
     decoder.name("eth")
     header = decoder.view.take(14, LINK)
+    if u16(header, 12) == 0:  # Quirk: a type, though not behind a tag
+        raise End(UNSUPPORTED, NETWORK)
     return _type_or_length(decoder, u16(header, 12))
 
 
