@@ -13,6 +13,8 @@ ADDRESSES = st.sampled_from([b"\x0a\0\0\x01", b"\x0a\0\0\x02", b"\xc0\xa8\x07\x0
 ADDRESSES6 = st.sampled_from([bytes(15) + b"\x01", b"\x20\x01\x0d\xb8" + bytes(11) + b"\x02"])
 PORTS = st.sampled_from([0, 53, 80, 443, 5000, 50000, 65535])
 PAYLOADS = st.binary(max_size=12)
+FAMILIES = st.sampled_from([
+    b"\x02\0\0\0", b"\0\0\0\x02", b"\0\x02\0\0", b"\x01\0\x02\0", b"\0\x02\0\x01"])
 NUMBERS = st.integers(0, 2**32 - 1)
 SHORTS = st.integers(0, 2**16 - 1)
 MOSTLY = st.integers(0, 9).map(lambda number: number != 0)  # nine times in ten
@@ -79,7 +81,8 @@ def carried(depth: int, version: int) -> st.SearchStrategy[tuple[int, bytes]]:
     ]
     if depth > 1:
         kinds += [numbered(4, ipv4_packets(depth - 1)), numbered(41, ipv6_packets(depth - 1)),
-                  numbered(47, gre(depth - 1)), numbered(17, udp_tunnels(depth - 1)), numbered(51, ah(depth - 1))]
+                  numbered(47, gre(depth - 1)),
+                  numbered(143, ethernet(depth - 1)), numbered(17, udp_tunnels(depth - 1)), numbered(51, ah(depth - 1))]
     return st.one_of(kinds)
 
 
@@ -128,6 +131,8 @@ def ip_packets(depth: int = 3) -> st.SearchStrategy[tuple[int, bytes]]:
 def gre(draw: st.DrawFn, depth: int) -> bytes:
     flags = draw(st.sampled_from([0, 0x2000, 0x3000, 0x8000, 0xB000]))
     kind, content = draw(st.one_of(ip_packets(depth), numbered(0x6558, ethernet(depth))))
+    if not draw(MOSTLY):
+        content = b""
     words = sum(bool(flags & bit) for bit in (0x8000, 0x2000, 0x1000))
     return struct.pack(">HH", flags, kind) + bytes(4 * words) + content
 
@@ -173,13 +178,20 @@ def _prefixed(prefix: Callable[[int], bytes]) -> Bytes:
     return ip_packets().map(lambda pair: prefix(pair[0]) + pair[1])
 
 
+def _netlink(packet: bytes) -> bytes:
+    """A packet that netfilter logged, behind its mark."""
+    message = b"\x02\0\0\0" + struct.pack("<HHI", 8, 2, 7) + struct.pack("<HH", 4 + len(packet), 9) + packet
+    return bytes(14) + b"\0\x0c" + struct.pack("<IHHII", 16 + len(message), 0x400, 0, 0, 0) + message
+
+
 RADIOTAP = b"\0\0\x08\0" + bytes(4)
 LINKS: dict[int, Bytes] = {
     1: ethernet(),
     101: st.one_of(ipv4_packets(), ipv6_packets()),
     228: ipv4_packets(),
     229: ipv6_packets(),
-    0: ipv4_packets().map(lambda packet: b"\x02\0\0\0" + packet),
+    0: st.tuples(FAMILIES, ipv4_packets()).map(b"".join),
+    253: ipv4_packets().map(_netlink),
     108: ipv6_packets().map(lambda packet: b"\0\0\0\x1e" + packet),
     113: _prefixed(lambda kind: bytes(14) + struct.pack(">H", kind)),
     276: _prefixed(lambda kind: struct.pack(">H", kind) + bytes(18)),
