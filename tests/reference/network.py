@@ -36,10 +36,10 @@ def ipv4(decoder: Decoder) -> str | None:
     if header[0] >> 4 != 4 or size < 20:
         raise End(MALFORMED, NETWORK)
     total = u16(header, 2)
+    if 0 < total < size:
+        raise End(MALFORMED, NETWORK)
     # A length of 0 is what segmentation offload leaves: the rest of the frame.
     total = total or view.wire + 20
-    if total < size:
-        raise End(MALFORMED, NETWORK)
     _new_network(decoder)
     packet = decoder.packet
     packet.ip_version, packet.src, packet.dst = 4, header[12:16], header[16:20]
