@@ -28,6 +28,7 @@ PROGRAM = "pcap-analyzer"
 DONE, STRICT_FAILURE, NO_CAPTURE, INTERRUPTED = 0, 1, 2, 130
 STANDARD = "-"
 MAX_THREADS, MAX_BATCH, MAX_PORT = 16, 65536, 65535
+SWITCH_S = 0.0002  # the scan asks for the interpreter between windows: what is imported beside it must not keep it long
 
 
 class Failure(Exception):
@@ -76,6 +77,7 @@ def analyze_options(parser: ArgumentParser) -> None:
 def analyze(given: Namespace) -> int:
     if len(given.files) > 1 and (given.html or (given.json and given.json != STANDARD)):
         raise Failure("several captures need a folder for their reports: use -o DIR, or --json - for one line each")
+    sys.setswitchinterval(SWITCH_S)
     prepared = _prepare(html=given.json is None or given.html is not None or given.output is not None)
     codes = []
     for file, name in zip(given.files, _report_names(given.files), strict=True):

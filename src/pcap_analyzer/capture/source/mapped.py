@@ -97,7 +97,7 @@ class MappedSource:
 
 
 PROBES = 3
-FEW_FAULTS = 4  # a probe; small folios take 32
+FEW_FAULTS = 8  # a probe; pages one by one take 32
 
 
 def maps_cheaply(file: FileIO) -> bool:
