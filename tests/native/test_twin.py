@@ -67,7 +67,8 @@ def from_kernel(frame: Frame) -> Columns:
         "status": status,
         "layer": LAYER[packet["decode_layer"]],
         "layers": comparable(
-            status, [str(value) for _, kind, value in paths.names(int(packet["path"])) if kind == "name"]),
+            status, [str(value) for _, kind, value in paths.names(int(packet["path"])) if kind == "name"]
+        ),
         **side_record(packet, extras.tobytes()),
     }
 
@@ -115,7 +116,7 @@ def comparable(status: str, layers: list[str]) -> list[str] | None:
     if status != COMPLETE:
         return None
     names = [name for name in layers if name not in UNCOMPARED]
-    return [name for at, name in enumerate(names) if name != "mpls" or names[at - 1:at] != ["mpls"]]
+    return [name for at, name in enumerate(names) if name != "mpls" or names[at - 1 : at] != ["mpls"]]
 
 
 def from_twin(frame: Frame) -> Columns:

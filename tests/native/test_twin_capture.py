@@ -1,4 +1,5 @@
 """Whole captures: the engine reads the records that the slow twin reads, stops and numbers where and as it does."""
+
 from __future__ import annotations
 
 import tempfile

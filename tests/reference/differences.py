@@ -1,4 +1,5 @@
 """Where the twin differs from tshark over the corpus, packet counts exact: a line goes when its difference goes."""
+
 from __future__ import annotations
 
 NETLINK = "of several netlink messages in a frame the first is read"
@@ -41,9 +42,14 @@ DIFFERENCES: tuple[tuple[str, str, dict[str, int]], ...] = (
     (CUT_FRACTION, "suricata-verify/transform-base64-7296__input.pcap", {"timestamp": 3}),
     (CLAMPED, "PcapPlusPlus/clusterfuzz-testcase-minimized-FuzzTarget-4683685084594176", {"original": 1}),
     (CLAMPED, "PcapPlusPlus/clusterfuzz-testcase-minimized-FuzzTarget-5165927376355328", {"original": 1}),
-    (CLAMPED, "PcapPlusPlus/clusterfuzz-testcase-minimized-FuzzTarget-5755755617189888", {
-        "original": 1, "payload": 1,
-    }),
+    (
+        CLAMPED,
+        "PcapPlusPlus/clusterfuzz-testcase-minimized-FuzzTarget-5755755617189888",
+        {
+            "original": 1,
+            "payload": 1,
+        },
+    ),
     (CLAMPED, "PcapPlusPlus/clusterfuzz-testcase-minimized-FuzzTarget-6604968558198784", {"original": 1}),
     (NAMELESS, "aircrack-ng/wpaclean_crash.pcap", {"layers": 1}),
     (NAMELESS, "arkime/arkime_synthetic.pcap", {"layers": 2}),
@@ -58,16 +64,40 @@ DIFFERENCES: tuple[tuple[str, str, dict[str, int]], ...] = (
     (SECTIONS, "derived/ng_two_sections_both_orders.pcapng", {"interface": 6}),
     (SECTIONS, "pcapng-test-generator/output_be_difficult__test201.pcapng", {"interface": 3}),
     (SECTIONS, "pcapng-test-generator/output_le_difficult__test202.pcapng", {"interface": 5}),
-    (PARTIAL, "derived/pcap_cut_everywhere.pcap", {
-        "addresses": 1, "ip_id": 1, "payload": 1, "protocol": 1, "ttl": 1,
-    }),
+    (
+        PARTIAL,
+        "derived/pcap_cut_everywhere.pcap",
+        {
+            "addresses": 1,
+            "ip_id": 1,
+            "payload": 1,
+            "protocol": 1,
+            "ttl": 1,
+        },
+    ),
     (SOCKS, "mercury/emix.pcap", {"tcp_stream": 3956}),
     (BOGUS, "nDPI/kerberos_fuzz.pcapng", {"payload": 1, "tcp_seq": 1}),
     (BOGUS, "suricata-verify/drop-protocol-change__input.pcap", {"payload": 1, "tcp_seq": 1}),
     (SUN_ATM, "ntopng/atm-heapoverflow.pcap", {"captured": 1, "original": 1}),
     (SUN_ATM, "ntopng/atm-oam-heapoverflow.pcap", {"captured": 1, "original": 1}),
-    (NETLINK, "pcapsql/netlink-nflog.pcap", {
-        "addresses": 3, "icmp": 1, "layers": 1, "payload": 1, "ports": 1, "tcp_ack": 2, "tcp_flags": 1, "tcp_mss": 1,
-        "tcp_scale": 1, "tcp_seq": 2, "tcp_stream": 2, "tcp_tsval": 1, "tcp_window": 1, "udp_stream": 2,
-    }),
+    (
+        NETLINK,
+        "pcapsql/netlink-nflog.pcap",
+        {
+            "addresses": 3,
+            "icmp": 1,
+            "layers": 1,
+            "payload": 1,
+            "ports": 1,
+            "tcp_ack": 2,
+            "tcp_flags": 1,
+            "tcp_mss": 1,
+            "tcp_scale": 1,
+            "tcp_seq": 2,
+            "tcp_stream": 2,
+            "tcp_tsval": 1,
+            "tcp_window": 1,
+            "udp_stream": 2,
+        },
+    ),
 )

@@ -2,6 +2,7 @@
 
 Layers are functions registered by name with `@reads`; each reads one header and gives the name of what follows.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -95,11 +96,11 @@ class View:
 
 
 def u16(data: bytes, at: int = 0) -> int:
-    return int.from_bytes(data[at:at + 2], "big")
+    return int.from_bytes(data[at : at + 2], "big")
 
 
 def u32(data: bytes, at: int = 0) -> int:
-    return int.from_bytes(data[at:at + 4], "big")
+    return int.from_bytes(data[at : at + 4], "big")
 
 
 class Decoder:

@@ -1,4 +1,5 @@
 """What tshark recorded of a capture, as the columns that the twin can be asked for."""
+
 from __future__ import annotations
 
 import csv
@@ -20,7 +21,8 @@ TRANSPORTS = ("tcp", "udp", "udplite", "sctp", "icmp", "icmpv6")
 LAYERS = frozenset(
     "eth vlan ieee8021ad llc mpls pwethheuristic pwethcw pppoes ppp chdlc sll null raw fr fddi arcnet ipnet ipoib"  # noqa: SIM905
     " clip nflog netlink netlink-netfilter radiotap wlan_radio prism wlancap ppi wlan arp ip ipv6 ah tcp udp udplite"
-    " sctp icmp icmpv6 gre erspan etherip vxlan geneve gtp gtpprime teredo l2tp nsh cmd pktap".split())
+    " sctp icmp icmpv6 gre erspan etherip vxlan geneve gtp gtpprime teredo l2tp nsh cmd pktap".split()
+)
 SHIMS = ("ethertype", "pcap_pktdata", "user_dlt", "data")  # Wireshark's internal steps between two layers
 
 
@@ -71,9 +73,15 @@ def expected(row: Row) -> Columns:
     outermost = [f"{row['ip_src']}>{row['ip_dst']}"] if row["ip_src"] else []
     pairs = row["ip_layers"].split(";") if row["ip_layers"] else outermost
     columns = {
-        "timestamp": row["ts_ns"], "captured": row["caplen"], "original": row["len"], "interface": row["iface"],
-        "vlan": row["vlan"], "tcp_stream": row["tcp_stream"], "udp_stream": row["udp_stream"],
-        "addresses": ";".join(pairs[:networks]), "layers": ":".join(read_layers(row["protocols"])),
+        "timestamp": row["ts_ns"],
+        "captured": row["caplen"],
+        "original": row["len"],
+        "interface": row["iface"],
+        "vlan": row["vlan"],
+        "tcp_stream": row["tcp_stream"],
+        "udp_stream": row["udp_stream"],
+        "addresses": ";".join(pairs[:networks]),
+        "layers": ":".join(read_layers(row["protocols"])),
         "icmp": _first(row["icmp_type"] or row["icmp6_type"]) + "," + _first(row["icmp_code"] or row["icmp6_code"]),
     }
     if networks <= 1:  # the table knows the outermost alone
@@ -102,10 +110,15 @@ def _transport(row: Row, name: str, occurrence: int) -> Columns:
     if name == "tcp":
         flags = value("tcp_flags")
         return {
-            "ports": value("tcp_sport") + "," + value("tcp_dport"), "tcp_seq": value("tcp_seq"),
-            "tcp_ack": value("tcp_ack"), "tcp_window": value("tcp_win_raw"), "payload": value("tcp_len"),
-            "tcp_flags": str(int(flags, 16)) if flags else "", "tcp_mss": _first(row["tcp_mss"]),
-            "tcp_scale": _first(row["tcp_wscale"]), "tcp_tsval": _first(row["tcp_tsval"]),
+            "ports": value("tcp_sport") + "," + value("tcp_dport"),
+            "tcp_seq": value("tcp_seq"),
+            "tcp_ack": value("tcp_ack"),
+            "tcp_window": value("tcp_win_raw"),
+            "payload": value("tcp_len"),
+            "tcp_flags": str(int(flags, 16)) if flags else "",
+            "tcp_mss": _first(row["tcp_mss"]),
+            "tcp_scale": _first(row["tcp_wscale"]),
+            "tcp_tsval": _first(row["tcp_tsval"]),
         }
     if name in ("udp", "udplite"):
         length = value("udp_len")
@@ -124,16 +137,27 @@ def found(record: Record, packet: Packet, streams: Streams) -> Columns:
     fragment = "" if packet.fragment_offset is None else f"{packet.fragment_offset}{'+' * bool(packet.more_fragments)}"
     first_timestamp = packet.tcp_timestamps[0] if packet.tcp_timestamps else None
     return {
-        "timestamp": text(record.timestamp), "captured": str(record.captured), "original": str(record.original),
-        "interface": text(record.interface), "vlan": ",".join(map(str, packet.vlans)),
+        "timestamp": text(record.timestamp),
+        "captured": str(record.captured),
+        "original": str(record.original),
+        "interface": text(record.interface),
+        "vlan": ",".join(map(str, packet.vlans)),
         "tcp_stream": ",".join(str(number) for protocol, number in numbers if protocol == TCP),
         "udp_stream": ",".join(str(number) for protocol, number in numbers if protocol == UDP),
         "addresses": ";".join(f"{address(src)}>{address(dst)}" for src, dst in packet.ip_layers),
         "layers": ":".join(name for name in packet.layers if name != "user_dlt"),
         "icmp": f"{text(packet.icmp_type)},{text(packet.icmp_code)}",
-        "fragment": fragment, "ttl": text(packet.ttl), "ip_id": text(packet.ip_id), "protocol": text(packet.protocol),
-        "ports": f"{text(packet.src_port)},{text(packet.dst_port)}", "tcp_seq": text(packet.tcp_seq),
-        "tcp_ack": text(packet.tcp_ack), "tcp_window": text(packet.tcp_window), "tcp_flags": text(packet.tcp_flags),
-        "payload": text(packet.payload_length), "tcp_mss": text(packet.tcp_mss), "tcp_scale": text(packet.tcp_scale),
+        "fragment": fragment,
+        "ttl": text(packet.ttl),
+        "ip_id": text(packet.ip_id),
+        "protocol": text(packet.protocol),
+        "ports": f"{text(packet.src_port)},{text(packet.dst_port)}",
+        "tcp_seq": text(packet.tcp_seq),
+        "tcp_ack": text(packet.tcp_ack),
+        "tcp_window": text(packet.tcp_window),
+        "tcp_flags": text(packet.tcp_flags),
+        "payload": text(packet.payload_length),
+        "tcp_mss": text(packet.tcp_mss),
+        "tcp_scale": text(packet.tcp_scale),
         "tcp_tsval": text(first_timestamp),
     }

@@ -1,4 +1,5 @@
 """Link layers that carry most of the world: Ethernet, tags, LLC, MPLS, PPP, HDLC, Linux cooked."""
+
 from __future__ import annotations
 
 from tests.reference.frame import (

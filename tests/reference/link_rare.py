@@ -1,4 +1,5 @@
 """Link layers that are met now and then."""
+
 from __future__ import annotations
 
 import struct

@@ -1,4 +1,5 @@
 """IPv4, IPv6 with its extension headers, ARP, the authentication header."""
+
 from __future__ import annotations
 
 from tests.reference.frame import MALFORMED, NETWORK, TRANSPORT, TRUNCATED, UNSUPPORTED, Decoder, End, reads, u16, u32
@@ -18,8 +19,23 @@ def arp(decoder: Decoder) -> None:
 def _new_network(decoder: Decoder) -> None:
     """A further IP header: what was read of a transport layer so far belongs to a tunnel."""
     packet = decoder.packet
-    for name in ("ip_version", "src", "dst", "protocol", "ttl", "traffic_class", "ip_id", "fragment_offset",
-                 "more_fragments", "src_port", "dst_port", "icmp_type", "icmp_code", "icmp_id", "payload_length"):
+    for name in (
+        "ip_version",
+        "src",
+        "dst",
+        "protocol",
+        "ttl",
+        "traffic_class",
+        "ip_id",
+        "fragment_offset",
+        "more_fragments",
+        "src_port",
+        "dst_port",
+        "icmp_type",
+        "icmp_code",
+        "icmp_id",
+        "payload_length",
+    ):
         setattr(packet, name, None)
     for header in packet.headers:
         header.own = False

@@ -3,6 +3,7 @@
 `decode(frame, original, link_type)` never fails: a Packet says in `status` and `layer` how far reading came. Layers
 carry Wireshark's names. A header is read where all of it was captured; what the wire had is known from length fields.
 """
+
 from __future__ import annotations
 
 from tests.reference import link, link_rare, network, transport, tunnels, wlan  # noqa: F401  (each registers its layers)

@@ -3,6 +3,7 @@
 `read(data)` gives every whole record and, where the walk had to stop, the damage; NotACapture for everything else.
 Link types that Wireshark does not know are read all the same: a record needs no dissector.
 """
+
 from __future__ import annotations
 
 import bz2
@@ -106,8 +107,16 @@ _MAGICS = {
     0x1C0001AB: ("ixia", 1000, 4),
 }
 _PCAP_MAGICS = {struct.pack(order + "I", magic): (order, magic) for magic in _MAGICS for order in "<>"}
-_LAYOUTS = {"pcap": 16, "nanoseconds": 16, "ixia": 16, "aix": 16, "ss990417": 24, "nokia": 20, "ss991029": 24,
-            "ss990915": 28}
+_LAYOUTS = {
+    "pcap": 16,
+    "nanoseconds": 16,
+    "ixia": 16,
+    "aix": 16,
+    "ss990417": 24,
+    "nokia": 20,
+    "ss991029": 24,
+    "ss990915": 28,
+}
 _AIX_LINK = {6: 1, 9: 6, 15: 10, 24: 0}  # ifType numbers of Ethernet, token ring, FDDI and loopback
 _TRIED = {"pcap": ("pcap", "ss990417", "nokia"), "modified": ("ss991029", "ss990915")}
 
@@ -208,8 +217,18 @@ def _walk_pcap(data: bytes, header: _Pcap, records: list[Record]) -> None:
             raise _Stop(at, f"record of {captured} bytes is too small for its pseudo-header")
         begin, end = at + size + padding, at + size + captured
         # The fraction is added as it stands: 1999999 µs is nearly two seconds.
-        records.append(Record(seconds * NS + fraction * header.fraction, begin, captured - padding,
-                              original - padding, None, header.link_type, data[begin:end], header.fcs))
+        records.append(
+            Record(
+                seconds * NS + fraction * header.fraction,
+                begin,
+                captured - padding,
+                original - padding,
+                None,
+                header.link_type,
+                data[begin:end],
+                header.fcs,
+            )
+        )
         at = end
 
 
@@ -311,7 +330,7 @@ class _Body:
         if length < 0 or length > len(self.data) - self.at:
             raise _Stop(self.start, "cut short in a block")
         self.at += length
-        return self.data[self.at - length:self.at]
+        return self.data[self.at - length : self.at]
 
     def skip(self, length: int) -> None:
         self.take(length)
@@ -333,7 +352,7 @@ class _Body:
                 break
             if code in _CUSTOM_OPTIONS and length < 4:
                 raise _Stop(self.start, "custom option without enterprise number")
-            found.append((code, raw[at + 4:at + 4 + length]))
+            found.append((code, raw[at + 4 : at + 4 + length]))
             at += 4 + _padded(length)
         return found
 
@@ -420,8 +439,16 @@ def _packet(kind: int, body: _Body) -> Record:
             raise _Stop(body.start, f"option {code} of {len(value)} bytes")
         if code == _VERDICT and (not value or (value[0] in (1, 2) and len(value) != 9)):
             raise _Stop(body.start, f"verdict of {len(value)} bytes")
-    return Record(_time(high, low, interface), offset, captured, original, interface.number, interface.link_type,
-                  frame, interface.fcs)
+    return Record(
+        _time(high, low, interface),
+        offset,
+        captured,
+        original,
+        interface.number,
+        interface.link_type,
+        frame,
+        interface.fcs,
+    )
 
 
 def _check_captured(body: _Body, captured: int, interface: Interface) -> None:

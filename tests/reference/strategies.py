@@ -1,4 +1,5 @@
 """Frames and captures as hypothesis makes them: stacks of layers, sound or slightly wrong, cut anywhere."""
+
 from __future__ import annotations
 
 import struct
@@ -13,8 +14,7 @@ ADDRESSES = st.sampled_from([b"\x0a\0\0\x01", b"\x0a\0\0\x02", b"\xc0\xa8\x07\x0
 ADDRESSES6 = st.sampled_from([bytes(15) + b"\x01", b"\x20\x01\x0d\xb8" + bytes(11) + b"\x02"])
 PORTS = st.sampled_from([0, 53, 80, 443, 5000, 50000, 65535])
 PAYLOADS = st.binary(max_size=12)
-FAMILIES = st.sampled_from([
-    b"\x02\0\0\0", b"\0\0\0\x02", b"\0\x02\0\0", b"\x01\0\x02\0", b"\0\x02\0\x01"])
+FAMILIES = st.sampled_from([b"\x02\0\0\0", b"\0\0\0\x02", b"\0\x02\0\0", b"\x01\0\x02\0", b"\0\x02\0\x01"])
 NUMBERS = st.integers(0, 2**32 - 1)
 SHORTS = st.integers(0, 2**16 - 1)
 MOSTLY = st.integers(0, 9).map(lambda number: number != 0)  # nine times in ten
@@ -30,15 +30,35 @@ class Frame(NamedTuple):
 
 @st.composite
 def tcp(draw: st.DrawFn) -> bytes:
-    options = b"".join(draw(st.lists(st.sampled_from([
-        b"\x01", b"\x00", b"\x02\x04\x05\xb4", b"\x03\x03\x07", b"\x03\x03\xff", b"\x04\x02", b"\x22\x02",
-        b"\x08\x0a\x00\x00\x00\x01\x00\x00\x00\x02", b"\x05\x0a\x00\x00\x00\x01\x00\x00\x00\x09", b"\x08\x03\x01",
-        b"\x02\x00", b"\x1e\x28\x01"]), max_size=4)))
+    options = b"".join(
+        draw(
+            st.lists(
+                st.sampled_from(
+                    [
+                        b"\x01",
+                        b"\x00",
+                        b"\x02\x04\x05\xb4",
+                        b"\x03\x03\x07",
+                        b"\x03\x03\xff",
+                        b"\x04\x02",
+                        b"\x22\x02",
+                        b"\x08\x0a\x00\x00\x00\x01\x00\x00\x00\x02",
+                        b"\x05\x0a\x00\x00\x00\x01\x00\x00\x00\x09",
+                        b"\x08\x03\x01",
+                        b"\x02\x00",
+                        b"\x1e\x28\x01",
+                    ]
+                ),
+                max_size=4,
+            )
+        )
+    )
     options += bytes(-len(options) % 4)
     words = 5 + len(options) // 4 if draw(MOSTLY) else draw(st.integers(0, 15))
     flags = draw(st.sampled_from([0x002, 0x012, 0x010, 0x018, 0x011, 0x004, 0x1FF, 0x000]))
-    fixed = struct.pack(">HHIIHHHH", draw(PORTS), draw(PORTS), draw(NUMBERS), draw(NUMBERS), words << 12 | flags,
-                        draw(SHORTS), 0, 0)
+    fixed = struct.pack(
+        ">HHIIHHHH", draw(PORTS), draw(PORTS), draw(NUMBERS), draw(NUMBERS), words << 12 | flags, draw(SHORTS), 0, 0
+    )
     return fixed + options + draw(PAYLOADS)
 
 
@@ -57,14 +77,14 @@ def datagram(draw: st.DrawFn, port: int, payload: bytes) -> bytes:
 def icmp(draw: st.DrawFn) -> bytes:
     kind = draw(st.sampled_from([0, 3, 4, 5, 8, 11, 12, 13]))
     quoted = draw(ipv4_packets(1)) if draw(MOSTLY) else draw(PAYLOADS)
-    return struct.pack(">BBHHH", kind, draw(st.integers(0, 3)), 0, draw(SHORTS), 1) + quoted[:draw(st.integers(0, 60))]
+    return struct.pack(">BBHHH", kind, draw(st.integers(0, 3)), 0, draw(SHORTS), 1) + quoted[: draw(st.integers(0, 60))]
 
 
 @st.composite
 def icmpv6(draw: st.DrawFn) -> bytes:
     kind = draw(st.sampled_from([1, 2, 3, 4, 128, 129, 135]))
     quoted = draw(ipv6_packets(1)) if draw(MOSTLY) else draw(PAYLOADS)
-    return struct.pack(">BBHHH", kind, 0, 0, draw(SHORTS), 1) + quoted[:draw(st.integers(0, 80))]
+    return struct.pack(">BBHHH", kind, 0, 0, draw(SHORTS), 1) + quoted[: draw(st.integers(0, 80))]
 
 
 @st.composite
@@ -75,14 +95,21 @@ def sctp(draw: st.DrawFn) -> bytes:
 def carried(depth: int, version: int) -> st.SearchStrategy[tuple[int, bytes]]:
     """An IP protocol number and what belongs behind it; tunnels while `depth` allows."""
     kinds: list[st.SearchStrategy[tuple[int, bytes]]] = [
-        numbered(6, tcp()), numbered(17, udp()), numbered(132, sctp()),
+        numbered(6, tcp()),
+        numbered(17, udp()),
+        numbered(132, sctp()),
         numbered(1, icmp()) if version == 4 else numbered(58, icmpv6()),
         st.tuples(st.sampled_from([2, 50, 59, 103, 253]), PAYLOADS),
     ]
     if depth > 1:
-        kinds += [numbered(4, ipv4_packets(depth - 1)), numbered(41, ipv6_packets(depth - 1)),
-                  numbered(47, gre(depth - 1)),
-                  numbered(143, ethernet(depth - 1)), numbered(17, udp_tunnels(depth - 1)), numbered(51, ah(depth - 1))]
+        kinds += [
+            numbered(4, ipv4_packets(depth - 1)),
+            numbered(41, ipv6_packets(depth - 1)),
+            numbered(47, gre(depth - 1)),
+            numbered(143, ethernet(depth - 1)),
+            numbered(17, udp_tunnels(depth - 1)),
+            numbered(51, ah(depth - 1)),
+        ]
     return st.one_of(kinds)
 
 
@@ -103,8 +130,13 @@ def ipv4_packets(draw: st.DrawFn, depth: int = 3) -> bytes:
     first = 0x45 + len(options) // 4 if draw(MOSTLY) else draw(st.integers(0x40, 0x4F))
     total = 20 + len(options) + len(content) if draw(MOSTLY) else draw(st.integers(0, 80))
     fragment = 0x4000 if draw(MOSTLY) else draw(st.sampled_from([0x2000, 0x2003, 0x0005]))
-    return struct.pack(">BBHHHBBH", first, draw(st.integers(0, 255)), total, draw(SHORTS), fragment, 64, number, 0) \
-        + draw(ADDRESSES) + draw(ADDRESSES) + options + content
+    return (
+        struct.pack(">BBHHHBBH", first, draw(st.integers(0, 255)), total, draw(SHORTS), fragment, 64, number, 0)
+        + draw(ADDRESSES)
+        + draw(ADDRESSES)
+        + options
+        + content
+    )
 
 
 @st.composite
@@ -123,8 +155,11 @@ def ipv6_packets(draw: st.DrawFn, depth: int = 3) -> bytes:
 
 def ip_packets(depth: int = 3) -> st.SearchStrategy[tuple[int, bytes]]:
     """An ethertype and a packet."""
-    return st.one_of(numbered(0x0800, ipv4_packets(depth)), numbered(0x86DD, ipv6_packets(depth)),
-                     st.tuples(st.sampled_from([0x88CC, 0x0806, 0x9000]), st.binary(min_size=1, max_size=12)))
+    return st.one_of(
+        numbered(0x0800, ipv4_packets(depth)),
+        numbered(0x86DD, ipv6_packets(depth)),
+        st.tuples(st.sampled_from([0x88CC, 0x0806, 0x9000]), st.binary(min_size=1, max_size=12)),
+    )
 
 
 @st.composite
@@ -295,7 +330,7 @@ def damaged_captures(draw: st.DrawFn) -> bytes:
     """A capture cut anywhere, or with bytes changed."""
     data = bytearray(draw(CAPTURES))
     if draw(st.booleans()):
-        return bytes(data[:draw(st.integers(0, len(data)))])
+        return bytes(data[: draw(st.integers(0, len(data)))])
     for _ in range(draw(st.integers(1, 2))):
         data[draw(st.integers(0, len(data) - 1))] = draw(st.integers(0, 255))
     return bytes(data)
@@ -318,7 +353,15 @@ def talks(draw: st.DrawFn) -> bytes:
 def segments(draw: st.DrawFn) -> bytes:
     """A TCP segment of one of two connections, with one of few sequence numbers."""
     ports = draw(st.permutations([1000, draw(st.sampled_from([80, 2000]))]))
-    fixed = struct.pack(">HHIIHHHH", *ports, draw(st.integers(1, 4)), draw(st.integers(1, 4)),
-                        5 << 12 | draw(st.sampled_from([0x02, 0x12, 0x10, 0x11, 0x04, 0x14])), 100, 0, 0)
+    fixed = struct.pack(
+        ">HHIIHHHH",
+        *ports,
+        draw(st.integers(1, 4)),
+        draw(st.integers(1, 4)),
+        5 << 12 | draw(st.sampled_from([0x02, 0x12, 0x10, 0x11, 0x04, 0x14])),
+        100,
+        0,
+        0,
+    )
     addresses = draw(st.permutations([b"\x0a\0\0\x01", b"\x0a\0\0\x02"]))
     return struct.pack(">BBHHHBBH", 0x45, 0, 40, 1, 0, 64, 6, 0) + b"".join(addresses) + fixed

@@ -3,6 +3,7 @@
 Every TCP and UDP header of a frame takes part, outermost first, those in tunnels and in ICMP errors too. The newest
 stream of an address and port pair gets every later packet of it.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field

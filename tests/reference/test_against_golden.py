@@ -2,6 +2,7 @@
 
 Run with -s to see the agreement of every column.
 """
+
 from __future__ import annotations
 
 from collections import Counter
@@ -43,7 +44,8 @@ class Agreement:
                 if found[column] != value:
                     self.differing[name, column] += 1
                     self.examples.setdefault(
-                        (name, column), f"packet {row['num']}: twin {found[column]!r}, tshark {value!r}")
+                        (name, column), f"packet {row['num']}: twin {found[column]!r}, tshark {value!r}"
+                    )
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,8 @@ def test_the_twin_decodes_as_tshark_does_but_for_named_differences(agreement: Ag
     named = {(capture, column): count for _, capture, columns in DIFFERENCES for column, count in columns.items()}
     unexpected = {
         key: f"{agreement.differing[key]} packets differ, {named.get(key, 0)} named; {agreement.examples.get(key)}"
-        for key in {*agreement.differing, *named} if agreement.differing[key] != named.get(key, 0)
+        for key in {*agreement.differing, *named}
+        if agreement.differing[key] != named.get(key, 0)
     }
     for column, packets in agreement.compared.items():
         differing = sum(count for (_, other), count in agreement.differing.items() if other == column)

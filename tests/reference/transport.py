@@ -1,4 +1,5 @@
 """Transport layers, and what of them Wireshark gives a stream number."""
+
 from __future__ import annotations
 
 from tests.reference.frame import MALFORMED, TCP, TRANSPORT, UDP, Decoder, End, Header, Packet, reads, u16, u32
@@ -57,7 +58,7 @@ def _tcp_options(packet: Packet, data: bytes) -> None:
             continue
         if len(data) < 2 or not 2 <= data[1] <= len(data):
             return
-        kind, value = data[0], data[2:data[1]]
+        kind, value = data[0], data[2 : data[1]]
         lengths = {2: 2, 3: 1, 4: 0, 8: 8}
         if kind in lengths and lengths[kind] == len(value):
             packet.tcp_option_kinds.add(kind)
@@ -69,7 +70,7 @@ def _tcp_options(packet: Packet, data: bytes) -> None:
                 packet.tcp_timestamps = u32(value), u32(value, 4)
         elif kind == 34 or (kind == 5 and len(value) >= 8):
             packet.tcp_option_kinds.add(kind)
-        data = data[data[1]:]
+        data = data[data[1] :]
 
 
 @reads

@@ -1,4 +1,5 @@
 """Encapsulations: to the packet inside."""
+
 from __future__ import annotations
 
 from tests.reference.frame import (
@@ -18,8 +19,18 @@ from tests.reference.link import ethertype
 
 NSH_PROTOCOLS = {1: "ipv4", 2: "ipv6", 3: "ethernet", 4: "nsh", 5: "mpls"}
 GRE_PROTOCOLS = {
-    0x800: "ipv4", 0x86DD: "ipv6", 0x880B: "ppp", 0x6558: "ethernet", 0x6400: "ethernet", 0x8847: "mpls",
-    0x8848: "mpls", 0x22EB: "erspan3", 0x0806: "arp", 0x894F: "nsh", 0x88D2: "ppp", 0x8881: "ppp",
+    0x800: "ipv4",
+    0x86DD: "ipv6",
+    0x880B: "ppp",
+    0x6558: "ethernet",
+    0x6400: "ethernet",
+    0x8847: "mpls",
+    0x8848: "mpls",
+    0x22EB: "erspan3",
+    0x0806: "arp",
+    0x894F: "nsh",
+    0x88D2: "ppp",
+    0x8881: "ppp",
     0x8909: "cisco_metadata",
 }
 

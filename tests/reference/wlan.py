@@ -1,4 +1,5 @@
 """802.11 and the headers that capture programs put in front of it."""
+
 from __future__ import annotations
 
 import struct
@@ -69,7 +70,7 @@ def ppi(decoder: Decoder) -> str:
         kind, size = struct.unpack_from("<HH", fields)
         if kind == 2 and size >= 10 and len(fields) >= 14 and struct.unpack_from("<H", fields, 12)[0] & 1:
             view.clamp(max(view.wire - 4, 0))
-        fields = fields[4 + size:]
+        fields = fields[4 + size :]
     layer = LINK_LAYERS.get(link_type)
     if layer is None:
         raise End(UNSUPPORTED, LINK)
