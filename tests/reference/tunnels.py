@@ -126,6 +126,9 @@ def gtp(decoder: Decoder) -> str | None:
         return None
     decoder.name("gtp")
     header = view.take(8, TRANSPORT)
+    if header[1] != 255 or not header[0] & 0x10:
+        return None
+    view.clamp(u16(header, 2))
     if header[0] & 7:
         following = view.take(4, TRANSPORT)[3] if header[0] & 4 else view.take(4, TRANSPORT) and 0
         while following:
@@ -133,7 +136,7 @@ def gtp(decoder: Decoder) -> str | None:
             if size == 0:
                 raise End(MALFORMED, TRANSPORT)
             following = view.take(size - 1, TRANSPORT)[-1]
-    return _tunnelled_ip(decoder) if header[1] == 255 and header[0] & 0x10 else None
+    return _tunnelled_ip(decoder)
 
 
 @reads
@@ -141,6 +144,7 @@ def gtp0(decoder: Decoder) -> str | None:
     """GTP version 0 has a header of twenty bytes."""
     decoder.name("gtpprime")
     header = decoder.view.take(20, TRANSPORT)
+    decoder.view.clamp(u16(header, 2))
     return _tunnelled_ip(decoder) if header[1] == 255 else None
 
 
