@@ -77,6 +77,7 @@ from walk cimport (
 
 cdef enum:
     ROWS_AT_ONCE = 1024
+    PAGES_BACK = 65536               # flows between two times that pages of written flows are given back
     MAX_ENDPOINTS = 1000
     MAX_PAIRS = 100
     MAX_SERVICES = 100
@@ -544,6 +545,8 @@ cdef class FlowReader:
                     fill_row(&row, &flows[index])
                     add_flow(summary, &row)
                 at = upto
+                if self.spilled != NULL and at % PAGES_BACK == 0:
+                    madvise(self.spilled, self.spilled_size, MADV_DONTNEED)  # resident memory counts file pages
             self.add_without_flow(summary)
             if self.spilled != NULL:
                 madvise(self.spilled, self.spilled_size, MADV_DONTNEED)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -131,3 +132,24 @@ def test_a_reader_that_goes_away_is_no_error(capture):
         process.stdout.close()
         assert process.wait(60) in (0, -signal.SIGPIPE)
         assert b"Traceback" not in process.stderr.read()
+
+
+def test_a_report_is_not_written_over_its_capture(capture):
+    before = capture.read_bytes()
+    assert b"is the capture itself" in run("analyze", capture, "--html", capture, expect=2).stderr
+    assert capture.read_bytes() == before
+
+
+def test_a_full_standard_output_is_a_sentence(capture):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*PROGRAM, "info", str(capture)], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 2
+    assert b"No space left" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_file_name_cannot_steer_the_terminal(tmp_path):
+    path = tmp_path / "red\x1b[31m.pcap"
+    path.write_bytes(pcap_file(FRAMES))
+    assert b"\x1b" not in run("analyze", path, cwd=tmp_path).stdout
+    assert b"\x1b" not in run("analyze", tmp_path / "no\x1b[31m.pcap", expect=2).stderr

@@ -77,10 +77,13 @@ def analyze_options(parser: ArgumentParser) -> None:
 def analyze(given: Namespace) -> int:
     if len(given.files) > 1 and (given.html or (given.json and given.json != STANDARD)):
         raise Failure("several captures need a folder for their reports: use -o DIR, or --json - for one line each")
+    if given.html == STANDARD:
+        raise Failure("--html needs the name of a file")
+    planned = _planned(given)
     sys.setswitchinterval(SWITCH_S)
     prepared = _prepare(html=given.json is None or given.html is not None or given.output is not None)
     codes = []
-    for file, name in zip(given.files, _report_names(given.files), strict=True):
+    for file, outputs in zip(given.files, planned, strict=True):
         try:
             report = _analyzed(file, given.threads, given.batch_size)
         except PcapAnalyzerError as error:
@@ -88,7 +91,7 @@ def analyze(given: Namespace) -> int:
             codes.append(NO_CAPTURE)
             continue
         prepared()
-        written = _write(report, _outputs(name, given))
+        written = _write(report, outputs)
         if given.json != STANDARD:
             _summarize(report, written)
         codes.append(STRICT_FAILURE if given.strict and _is_flawed(report) else DONE)
@@ -187,12 +190,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (Failure, PcapAnalyzerError) as error:
         say(str(error))
         sys.exit(NO_CAPTURE)
+    except MemoryError as error:
+        say(f"there is not enough memory: {str(error) or 'close other programs, or raise the limit of this one'}")
+        sys.exit(NO_CAPTURE)
     except KeyboardInterrupt:
         say("interrupted")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # pcap-analyzer … | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
         sys.exit(DONE)
+    except OSError as error:  # a full disk behind standard output or behind the temporary folder
+        say(str(error.strerror or error))
+        sys.exit(NO_CAPTURE)
 
 
 def run(arguments: list[str]) -> int:
@@ -234,7 +243,9 @@ def between(low: int, high: int) -> Callable[[str], int]:
 
 
 def say(sentence: str) -> None:
-    print(f"{PROGRAM}: {sentence}", file=sys.stderr)
+    """Print to standard error; what a file name holds cannot steer the terminal."""
+    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in sentence)
+    print(f"{PROGRAM}: {shown}", file=sys.stderr)
 
 
 # ---------------------------------------------------------------- analysing
@@ -322,6 +333,21 @@ def _write(report: Report, outputs: Sequence[tuple[str, str]]) -> list[str]:
             raise Failure(f"{path} cannot be written: {error.strerror}") from None
         written.append(path)
     return written
+
+
+def _planned(given: Namespace) -> list[list[tuple[str, str]]]:
+    """The outputs of every capture. Raises Failure where one would be written over a capture."""
+    planned = [_outputs(name, given) for name in _report_names(given.files)]
+    for path in (path for outputs in planned for _kind, path in outputs):
+        if _is_capture(path, given.files):
+            raise Failure(f"{path} is the capture itself: give the report another name")
+    return planned
+
+
+def _is_capture(path: str, files: Sequence[str]) -> bool:
+    """Whether a report would be written over one of the captures."""
+    captures = [file for file in files if file != STANDARD and os.path.exists(file)]
+    return os.path.isfile(path) and any(os.path.samefile(path, file) for file in captures)
 
 
 def _replace(path: Path, data: bytes) -> None:

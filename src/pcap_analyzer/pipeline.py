@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 CapturePath = str | os.PathLike[str] | BinaryIO
 
-MAX_THREADS = 8
+MAX_THREADS = 8  # by default; more bring little
+MAX_WANTED_THREADS = 16
+MAX_ROWS = 65536
 ROWS_PER_THREAD = 8192  # measured: a batch of 128-byte rows then stays in the second-level cache
 FLOW_LIMIT = 1_000_000
 LATE_IMPORTS = "pcap_analyzer.analysis.assembly"
@@ -81,10 +83,11 @@ def analyze_source(
     flow_limit: int = FLOW_LIMIT,
 ) -> Analysis:
     """The same for a source that is already open; closes it. See analyze_capture."""
-    threads = threads or default_threads()
+    threads = _wanted(threads, MAX_WANTED_THREADS, "threads", default_threads())
+    rows = _wanted(batch_size, MAX_ROWS, "batch_size", min(MAX_ROWS, ROWS_PER_THREAD * threads))
     began = time.perf_counter()
     importing = _import_late()
-    with _reader(source, threads, batch_size or ROWS_PER_THREAD * threads, flow_limit) as reader:
+    with _reader(source, threads, rows, flow_limit) as reader:
         for window in reader.windows():
             reader.scanner.run()
             if progress is not None:
@@ -102,7 +105,7 @@ def analyze_source(
 
 def open_capture(path: CapturePath, *, threads: int | None = None) -> Capture:
     """Open a capture for reading its packets. Raises CaptureError when it is none; `threads` as in analyze_capture."""
-    return Capture(open_source(path), threads or default_threads())
+    return Capture(open_source(path), _wanted(threads, MAX_WANTED_THREADS, "threads", default_threads()))
 
 
 class Capture:
@@ -112,6 +115,7 @@ class Capture:
         self._source = source
         self._threads = threads
         self._reader: CaptureReader | None = None
+        self._closed = False
 
     def packets(self, columns: Sequence[str] | None = None, *, batch_size: int = 65536) -> pa.RecordBatchReader:
         """The table `packets` (schema.py) as a stream of record batches of at most `batch_size` rows.
@@ -124,8 +128,9 @@ class Capture:
 
         from pcap_analyzer.packet_stream import packet_schema
 
-        if self._reader is not None:
-            raise ValueError("the packets of this capture have been taken: open it again")
+        if self._reader is not None or self._closed:
+            raise ValueError("the packets of this capture have been taken, or it was closed: open it again")
+        _wanted(batch_size, MAX_ROWS, "batch_size", MAX_ROWS)
         wanted = None if columns is None else tuple(columns)
         schema = packet_schema(wanted)
         return pa.RecordBatchReader.from_batches(schema, self._batches(wanted, batch_size))
@@ -144,6 +149,7 @@ class Capture:
 
     def close(self) -> None:
         """Let go of the file; may be called twice."""
+        self._closed = True
         self._source.close()
 
     def __enter__(self) -> Capture:
@@ -151,6 +157,15 @@ class Capture:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _wanted(number: int | None, most: int, name: str, default: int) -> int:
+    """A number that a caller gave, or the default for None. Raises ValueError outside 1 to `most`."""
+    if number is None:
+        return default
+    if not 1 <= number <= most:
+        raise ValueError(f"{name} is {number}, expected 1 to {most}")
+    return number
 
 
 def default_threads() -> int:

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from pcap_analyzer.report import words
 from pcap_analyzer.report.model import Report
+from pcap_analyzer.report.text import plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -229,7 +230,7 @@ def _closing(report: Report, written: Sequence[str]) -> Text:
     source = report.source
     text = Text()
     if written:
-        text.append("Written     ", "bold").append(", ".join(written) + "\n")
+        text.append("Written     ", "bold").append(", ".join(map(plain, written)) + "\n")
     octets = report.capture.captured_bytes if source.size_bytes is None else source.size_bytes
     text.append(f"Read in {words.duration(int(source.seconds * words.SECOND))}: ", "dim")
     return text.append(_rates(report.capture.packets, octets, source.seconds), "dim")

@@ -93,3 +93,9 @@ def test_flows_beyond_the_limit_are_written_out_and_joined_again(threads):
         return {name: report[name] for name in ("capture", "flows", "tcp", "endpoints", "protocols", "intervals")}
 
     assert told(tight) == told(whole)
+
+
+@pytest.mark.parametrize("wrong", [{"threads": 0}, {"threads": -1}, {"threads": 17}, {"batch_size": 0}])
+def test_numbers_that_cannot_be_are_refused(wrong):
+    with pytest.raises(ValueError, match="expected 1 to"):
+        analyze(CONNECTION, **wrong)

@@ -16,6 +16,7 @@ SECTION, INTERFACE, STATISTICS = 0x0A0D0D0A, 1, 5
 MAX_INTERFACES = 1000
 MAX_COMMENTS = 100
 MAX_TEXT = 1000  # characters kept of a text
+MAX_COUNT = 1 << 53  # packets; numbers that JSON readers keep exactly
 MAX_BLOCK = 65536  # bytes of a block that are looked at
 
 OPTION_COMMENT = 1
@@ -75,12 +76,17 @@ class Notes:
         if interface >= len(self.interfaces):
             return
         for code, value in self._options(block, 20):
-            if code == STATISTICS_RECEIVED and len(value) == 8:
-                self.interfaces[interface].received = struct.unpack(self._order + "Q", value)[0]
-            elif code == STATISTICS_DROPPED and len(value) == 8:
-                self.interfaces[interface].dropped = struct.unpack(self._order + "Q", value)[0]
+            if code == STATISTICS_RECEIVED:
+                self.interfaces[interface].received = self._count(value)
+            elif code == STATISTICS_DROPPED:
+                self.interfaces[interface].dropped = self._count(value)
             elif code == OPTION_COMMENT:
                 self._keep_comment(value)
+
+    def _count(self, value: bytes) -> int | None:
+        """A counter; None where it is no number that packets could reach."""
+        count: int | None = struct.unpack(self._order + "Q", value)[0] if len(value) == 8 else None
+        return count if count is not None and count < MAX_COUNT else None
 
     @property
     def _order(self) -> str:
