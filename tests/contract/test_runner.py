@@ -1,5 +1,6 @@
 """The contract of jobs.ports.Runner, for every runner there is: whatever a capture does, the caller goes on."""
 
+import gzip
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ import pytest
 
 from pcap_analyzer.adapters.process import WORKER, ProcessRunner
 from pcap_analyzer.config import worker_environment
-from pcap_analyzer.jobs.model import Failed, Outcome, Progress, Stopped, Succeeded, Task
+from pcap_analyzer.jobs.model import DISK_FULL, Failed, Outcome, Progress, Stopped, Succeeded, Task
 from tests.jobs.captures import capture, ordering
 from tests.jobs.double_worker import COMMAND
 
@@ -24,8 +25,8 @@ def task(tmp_path: Path) -> MakeTask:
         artifacts = {kind: tmp_path / kind for kind in ("html", "json")}
         for path in artifacts.values():
             path.touch()
-        (tmp_path / "capture").write_bytes(data)
-        return Task(tmp_path / "capture", "users own name.pcap", artifacts)
+        (tmp_path / "stored-as.pcap").write_bytes(data)
+        return Task(tmp_path / "stored-as.pcap", "users own name.pcap", artifacts)
 
     return make
 
@@ -71,6 +72,27 @@ def test_no_capture_is_a_failure_with_the_readers_words(task: MakeTask) -> None:
     outcome = runner().run(task(b"\x1f\x8b\x08 but no gzip"), lambda _: None)
     assert isinstance(outcome, Failed)
     assert "gzip" in outcome.reason
+
+
+@pytest.mark.parametrize("data", [gzip.compress(bytes(1000)), b"\x1f\x8b\x08 but no gzip", b"", None])
+def test_a_failure_names_the_file_as_its_user_does(task: MakeTask, data: bytes | None) -> None:
+    order = task(data or b"")
+    if data is None:
+        order.capture.unlink()
+    outcome = runner().run(order, lambda _: None)
+    assert isinstance(outcome, Failed)
+    assert "users own name.pcap" in outcome.reason
+    assert "stored-as" not in outcome.reason
+    assert str(order.capture.parent) not in outcome.reason
+
+
+def test_a_full_disk_is_called_so_and_needs_no_trace(task: MakeTask, capfd: pytest.CaptureFixture[str]) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    order = task(capture(1))
+    order.artifacts["html"] = Path("/dev/full")
+    assert runner().run(order, lambda _: None) == DISK_FULL
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

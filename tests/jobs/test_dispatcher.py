@@ -1,5 +1,6 @@
 """Queued analyses are run, whatever becomes of some of them."""
 
+import errno
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,12 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from pcap_analyzer.adapters.files import FileBlobs
+from pcap_analyzer.adapters.files import FileBlobs, NewFile
 from pcap_analyzer.adapters.process import ProcessRunner
 from pcap_analyzer.adapters.sql import SqlStore
 from pcap_analyzer.config import worker_environment
+from pcap_analyzer.jobs.disk import REPORT_BYTES
 from pcap_analyzer.jobs.dispatcher import Dispatcher
-from pcap_analyzer.jobs.model import Analysis, State
+from pcap_analyzer.jobs.model import DISK_FULL, Analysis, State
 from pcap_analyzer.jobs.refusals import NoReport, QueueFull, StorageFull, UnknownAnalysis, UploadTooLarge
 from pcap_analyzer.jobs.service import AnalysisService, Limits
 from tests.jobs.captures import ordering
@@ -129,6 +131,32 @@ def test_too_large_and_too_large_for_the_disk_are_told_before_the_bytes_come(mak
     with pytest.raises(StorageFull):
         huge.admit(petabyte)
     huge.admit(None)
+
+
+def test_room_for_the_report_is_kept(make: MakeHouse, tmp_path: Path) -> None:
+    class SmallDisk(FileBlobs):
+        def free_bytes(self) -> int:
+            return REPORT_BYTES + 100
+
+    service = AnalysisService(make().store, SmallDisk(tmp_path), Limits(1 << 20, 5, 1), lambda: None)
+    service.admit(100)
+    with pytest.raises(StorageFull):
+        service.admit(101)
+
+
+def test_a_disk_too_full_for_the_report_is_named(
+    make: MakeHouse, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class FullDisk(FileBlobs):
+        def create(self, name: str) -> NewFile:
+            raise OSError(errno.ENOSPC, "no space left on device")
+
+    house = make()
+    queued = give(house, "succeed")
+    house.dispatcher._blobs = FullDisk(tmp_path)
+    house.dispatcher.start()
+    assert wait_for(house, queued, State.FAILED).reason == DISK_FULL.reason
+    assert "Traceback" not in caplog.text
 
 
 def test_an_unknown_analysis_is_said_to_be(make: MakeHouse) -> None:

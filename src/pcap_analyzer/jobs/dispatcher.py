@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from datetime import datetime
 
 from pcap_analyzer.export import EXPORTERS
-from pcap_analyzer.jobs.model import Analysis, Failed, Outcome, Stopped, Succeeded, Task
+from pcap_analyzer.jobs.disk import is_full
+from pcap_analyzer.jobs.model import DISK_FULL, Analysis, Failed, Outcome, Stopped, Succeeded, Task
 from pcap_analyzer.jobs.ports import Blobs, Runner, Store
 from pcap_analyzer.jobs.service import utc_now
 
@@ -57,10 +58,9 @@ class Dispatcher:
         while (analysis := self._next()) is not None:
             try:
                 self._finish(analysis, self._run(analysis))
-            except Exception:
+            except Exception as error:
                 # One analysis must not take its thread along: with it would go every later one.
-                log.exception("analysis %s", analysis.id)
-                self._finish(analysis, Failed("the service could not run the analysis; its log says why"))
+                self._finish(analysis, _failure(analysis, error))
 
     def _next(self) -> Analysis | None:
         with self._queued:
@@ -95,3 +95,10 @@ class Dispatcher:
             log.warning("analysis %s failed: %s", analysis.id, ascii(outcome.reason))
         else:
             log.info("analysis %s succeeded", analysis.id)
+
+
+def _failure(analysis: Analysis, error: Exception) -> Failed:
+    if isinstance(error, OSError) and is_full(error):
+        return DISK_FULL
+    log.error("analysis %s", analysis.id, exc_info=error)
+    return Failed("the service could not run the analysis; its log says why")

@@ -62,6 +62,12 @@ class Failed(Struct, frozen=True, tag="failed"):
     reason: Sentence
 
 
+DISK_FULL = Failed(
+    "the disk of this service became full during the analysis; ask whoever runs it to make room, "
+    "then upload the capture again"
+)
+
+
 class Stopped(Struct, frozen=True):
     """The analysis was interrupted because the service stops; it shall run again."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from pcap_analyzer.jobs.disk import REPORT_BYTES
 from pcap_analyzer.jobs.model import Analysis, Page, Queue, State
 from pcap_analyzer.jobs.ports import Blobs, Store
 from pcap_analyzer.jobs.refusals import NoReport, QueueFull, UnknownAnalysis
@@ -44,7 +45,8 @@ class AnalysisService:
             raise too_large(self.limits.max_upload_bytes)
         if self._store.count(State.QUEUED) >= self.limits.max_queued:
             raise self._queue_full()
-        if (announced_bytes or 1) > self._blobs.free_bytes():
+        # Without room for its report, a capture would be stored in vain.
+        if (announced_bytes or 1) + REPORT_BYTES > self._blobs.free_bytes():
             raise storage_full()
 
     def receive(self, filename: str) -> Upload:

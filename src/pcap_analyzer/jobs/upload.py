@@ -1,6 +1,5 @@
 """An upload while its bytes arrive: counted, recognised by its first bytes, written to disk, never held in memory."""
 
-import errno
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from pcap_analyzer.capture.magic import LOOK_BYTES, describe, detect
+from pcap_analyzer.jobs.disk import is_full
 from pcap_analyzer.jobs.model import Analysis
 from pcap_analyzer.jobs.ports import NewBlob
 from pcap_analyzer.jobs.refusals import NotACapture, StorageFull, UploadTooLarge
@@ -99,6 +99,6 @@ def _full_disk_refused() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        if is_full(error):
             raise storage_full() from error
         raise

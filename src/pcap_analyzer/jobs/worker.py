@@ -20,7 +20,8 @@ from pcap_analyzer import pipeline
 from pcap_analyzer.capture.source import Limits
 from pcap_analyzer.errors import CaptureError
 from pcap_analyzer.export import EXPORTERS, html
-from pcap_analyzer.jobs.model import Failed, Order, Phase, Progress, Succeeded
+from pcap_analyzer.jobs.disk import is_full
+from pcap_analyzer.jobs.model import DISK_FULL, Failed, Order, Phase, Progress, Succeeded, Task
 from pcap_analyzer.report import build_report
 
 _REPORT_EVERY_S = 0.25
@@ -63,15 +64,26 @@ def main(analyse: Analyse = analyse_capture) -> None:
     try:
         tell(analyse(order, _seldom(tell)))
     except CaptureError as error:
-        tell(Failed(str(error)[:2000]))
+        tell(Failed(_as_the_user_calls_it(str(error), order.task)[:2000]))
     except MemoryError:
         tell(Failed(f"the analysis needed more than the {order.memory_bytes >> 20} MiB of memory it may use"))
     except BrokenPipeError:
         # Nobody is left to be told; without this, Python's own flush at exit would complain once more.
         os._exit(1)
-    except Exception:
-        traceback.print_exc()
-        tell(Failed("the analysis met an error of its own; the log of the service has its trace"))
+    except Exception as error:
+        tell(_failure(error))
+
+
+def _as_the_user_calls_it(message: str, task: Task) -> str:
+    """A reader's message with the user's name for the capture in place of ours, which is random and so stands out."""
+    return message.replace(str(task.capture), task.filename).replace(task.capture.name, task.filename)
+
+
+def _failure(error: Exception) -> Failed:
+    if isinstance(error, OSError) and is_full(error):
+        return DISK_FULL
+    traceback.print_exception(error)
+    return Failed("the analysis met an error of its own; the log of the service has its trace")
 
 
 def _path(kind: type[Path], text: str) -> Path:
