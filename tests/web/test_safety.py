@@ -67,3 +67,12 @@ def test_another_site_cannot_upload(client: httpx.Client, headers: dict[str, str
 def test_our_own_page_and_programs_can_upload(client: httpx.Client, address: str) -> None:
     for headers in ({}, {"Sec-Fetch-Site": "same-origin"}, {"Origin": address}):
         assert client.post("/api/upload", files={"file": ("a.pcap", capture())}, headers=headers).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "path", ["%00", "A" * 300, "A/" * 3000, "page.css/x", "%ff", "..%2fapp.py", "%2e%2e/app.py", "%2fetc/passwd", ""]
+)
+def test_no_path_below_static_is_an_error_of_ours(client: httpx.Client, path: str) -> None:
+    answer = client.get(f"/static/{path}")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,29 @@
+"""Style sheets, scripts and images of our pages."""
+
+from pathlib import Path
+
+from litestar import Router
+from litestar.file_system import BaseLocalFileSystem
+from litestar.static_files import create_static_files_router
+from litestar.types import PathType
+from litestar.types.file_types import FileInfo
+
+from pcap_analyzer.export import html
+
+# The report's own styles too: its colours and type are those of every page.
+FOLDERS: list[PathType] = [Path(__file__).parent / "static", html.STATIC]
+
+
+class _Files(BaseLocalFileSystem):
+    async def info(self, path: PathType, **kwargs: object) -> FileInfo:
+        """What is known of a file. Raises FileNotFoundError, whatever the system has against the path."""
+        try:
+            return await super().info(path, **kwargs)
+        except (OSError, ValueError) as error:
+            # Too long, below a file instead of a folder, a zero byte: nothing we have is called so.
+            raise FileNotFoundError from error
+
+
+def static_files() -> Router:
+    """Serves FOLDERS below /static."""
+    return create_static_files_router("/static", FOLDERS, file_system=_Files())
