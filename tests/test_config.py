@@ -57,6 +57,8 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         ("ANALYSIS_CPU_SECONDS", "9" * 40),
         ("LOG_LEVEL", "LOUD"),
         ("DATABASE_URL", "postgresql://somewhere/db"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("DATABASE_URL", "sqlite:////tmp/x.db?mode=no"),
         ("DATA_DIR", "/dev/null/below"),
     ],
 )

@@ -59,7 +59,10 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         data_dir=data_dir,
         database_url=setting(
-            "DATABASE_URL", f"sqlite:///{data_dir / 'pcap_analyzer.db'}", _database_url, "sqlite:///PATH"
+            "DATABASE_URL",
+            f"sqlite:///{data_dir / 'pcap_analyzer.db'}",
+            _database_url,
+            "sqlite:///PATH, a file in a folder that exists",
         ),
         log_level=setting("LOG_LEVEL", "INFO", _log_level, "one of " + ", ".join(LOG_LEVELS)),
         max_upload_size_mb=whole("MAX_UPLOAD_SIZE_MB", 10240, 1, 1 << 24),
@@ -97,7 +100,8 @@ def _folder(text: str) -> Path | None:
 
 
 def _database_url(text: str) -> str | None:
-    return text if re.fullmatch(r"sqlite:///.+", text) else None
+    # In memory, every thread would have a database of its own; after "?" stand options of the driver.
+    return text if re.fullmatch(r"sqlite:///(?!:memory:)[^?]+", text) else None
 
 
 def _log_level(text: str) -> str | None:

@@ -1,5 +1,7 @@
 """The contract of jobs.ports.Store, for every store there is."""
 
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pcap_analyzer.adapters.sql import SqlStore
+from pcap_analyzer.errors import SettingsError
 from pcap_analyzer.jobs.model import Analysis, Failed, Phase, Progress, State, Succeeded
 from pcap_analyzer.jobs.ports import Store
 
@@ -131,3 +134,23 @@ def test_pages_are_newest_first_and_count_all(store: Store) -> None:
     queued = store.page(limit=9, offset=0, state=State.QUEUED)
     assert ([one.id for one in queued.analyses], queued.total) == (["4", "3", "2", "1"], 4)
     assert [store.count(state) for state in State] == [4, 1, 0, 0]
+
+
+@pytest.mark.parametrize("found", ["no folder", "a folder", "other bytes", "another table"])
+def test_a_database_that_cannot_be_used_is_named_in_one_line(tmp_path: Path, found: str) -> None:
+    path = tmp_path / "x.db"
+    match found:
+        case "no folder":
+            path = tmp_path / "none" / "x.db"
+        case "a folder":
+            path.mkdir()
+        case "other bytes":
+            path.write_bytes(bytes(range(100)))
+        case "another table":
+            with contextlib.closing(sqlite3.connect(path)) as other:
+                other.execute("CREATE TABLE analyses (id TEXT, created_at TEXT, state TEXT)")
+    with pytest.raises(SettingsError) as wrong:
+        SqlStore(f"sqlite:///{path}")
+    message = str(wrong.value)
+    assert message.startswith(f"DATABASE_URL is 'sqlite:///{path}', which cannot be used (")
+    assert "\n" not in message

@@ -23,8 +23,10 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeDecorator
 
+from pcap_analyzer.errors import SettingsError
 from pcap_analyzer.jobs.model import Analysis, Failed, Page, Phase, Progress, State, Succeeded
 
 
@@ -71,12 +73,23 @@ _NEWEST_FIRST = (analyses.c.created_at.desc(), analyses.c.id.desc())
 
 
 class SqlStore:
-    """The analyses of one service; see the port Store for what each method promises."""
+    """The analyses of one service; see the port Store for what each method promises.
+
+    Raises SettingsError when there is no database at `url` and none can be made.
+    """
 
     def __init__(self, url: str) -> None:
         self._engine = create_engine(url)
         _prepare_sqlite(self._engine)
-        metadata.create_all(self._engine)
+        try:
+            metadata.create_all(self._engine)
+            self.get("")  # a table of that name may be there and be another
+        except SQLAlchemyError as error:
+            self.close()
+            raise SettingsError(
+                f"DATABASE_URL is {url!r}, which cannot be used ({getattr(error, 'orig', error)}); "
+                "allowed is a database of this service, or a new file in a folder that exists and may be written"
+            ) from error
 
     def add(self, analysis: Analysis, max_queued: int) -> bool:
         """See Store.add."""
