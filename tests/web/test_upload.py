@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pcap_analyzer.web import multipart_form
 from tests.jobs.captures import capture, ordering
 from tests.web.server import give, serving, wait_for
 
@@ -66,6 +67,24 @@ def test_what_cannot_be_taken_is_refused_in_words(
     assert words in problem["detail"]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "status", "words"),
+    [
+        (b'filename="\xff\xfe"', 400, "is not in UTF-8; send it in UTF-8"),
+        (b"filename*=UTF-8''%E2%82%AC%20a.pcap", 202, "€ a.pcap"),
+        (b"filename=\"b.pcap\"; filename*=UTF-8''a.pcap", 202, "b.pcap"),
+        (b"filename*=UTF-8''..%2F%00a.pcap", 202, '"a.pcap"'),
+        (b"filename*=KOI8-R''%C1.pcap", 400, "is in KOI8-R; send it in UTF-8"),
+    ],
+)
+def test_names_in_other_writings(client: httpx.Client, parameters: bytes, status: int, words: str) -> None:
+    body = form(capture()).replace(b'filename="mine.pcap"', parameters)
+    answer = client.post("/api/upload", content=body, headers=FORM)
+    assert answer.status_code == status
+    assert words in answer.text
+    assert "\\x" not in answer.text
+
+
 def test_a_browser_is_told_on_a_page(client: httpx.Client) -> None:
     answer = client.post("/api/upload", files={"file": ("<b>", b"hello")}, headers={"Accept": "text/html,*/*;q=0.8"})
     assert answer.status_code == 415
@@ -110,6 +129,19 @@ def test_a_connection_that_breaks_leaves_nothing(data_dir: Path) -> None:
             wait_until(lambda: len(list((data_dir / "uploads").glob(".*"))) == 1)
         wait_until(lambda: not list((data_dir / "uploads").iterdir()))
         assert httpx.get(f"{address}/api/history").json()["total"] == 0
+
+
+def test_an_upload_that_stops_coming_is_ended(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(multipart_form, "IDLE_S", 0.2)
+    with serving(data_dir) as address:
+        host, port = address.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as stalled:
+            head = f"POST /api/upload HTTP/1.1\r\nHost: {host}\r\nContent-Type: {FORM['Content-Type']}\r\n"
+            stalled.sendall(head.encode() + b"Content-Length: 1000000\r\n\r\n" + form(capture(50))[:-60])
+            told = b"".join(iter(lambda: stalled.recv(1 << 16), b""))
+        assert told.startswith(b"HTTP/1.1 408 ")
+        assert b"nothing came for 0.2 seconds" in told
+        assert not list((data_dir / "uploads").iterdir())
 
 
 def wait_until(done: object, seconds: float = 10) -> None:

@@ -4,26 +4,36 @@ Litestar's own form handling spools the whole form to a temporary file before a 
 twice, and refused only at its end. Here its bytes go where they belong as they come, a MiB at a time.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable
+from urllib.parse import unquote
 
+from anyio import fail_after
 from anyio.to_thread import run_sync
 from litestar.types import Receive
 from multipart import MultipartError, MultipartSegment, PushMultipartParser  # type: ignore[import-untyped]
 
 from pcap_analyzer.jobs.upload import Upload
 from pcap_analyzer.web.injected import AnyRequest
-from pcap_analyzer.web.problems import BadForm
+from pcap_analyzer.web.problems import BadForm, Stalled
 
 FILE_FIELD = "file"
 # Small writes cost a thread switch each, large ones memory for every upload under way.
 _WRITE_BYTES = 1 << 20
 _MAX_FIELDS = 8
+# Whoever sends nothing for so long has gone, and would hold a connection and a file for ever.
+IDLE_S = 60.0
+# RFC 5987. RFC 7578 forbids it in forms, but some programs send it.
+_EXTENDED_NAME = re.compile(r";\s*filename\*\s*=\s*\"?(?P<charset>[\w-]*)'[\w-]*'(?P<name>[^\s;\"]+)", re.IGNORECASE)
 
 BeginUpload = Callable[[str], Upload]
 
 
 async def receive_file(request: AnyRequest, begin: BeginUpload) -> Upload:
-    """Hand the field `file` to the upload that `begin` makes of its name. Raises BadForm and what `write` raises."""
+    """Hand the field `file` to the upload that `begin` makes of its name.
+
+    Raises BadForm, Stalled and what `write` raises.
+    """
     arriving = _ArrivingFile(begin)
     try:
         with _parser(request) as parser:
@@ -32,7 +42,7 @@ async def receive_file(request: AnyRequest, begin: BeginUpload) -> Upload:
                     await arriving.take(event)
     except MultipartError as error:
         arriving.discard()
-        raise BadForm(f"the multipart form is not well formed: {error}") from error
+        raise BadForm(f"the multipart form is not well formed: {_words(error)}") from error
     except BaseException:
         arriving.discard()
         raise
@@ -71,9 +81,10 @@ class _ArrivingFile:
             return
         if self.upload is not None:
             raise BadForm("the form has several files; send one form for each")
-        if not field.filename:
+        filename = field.filename or _extended_filename(field)
+        if not filename:
             raise BadForm("no file was chosen; choose a capture first")
-        self.upload = await run_sync(self._begin, field.filename)
+        self.upload = await run_sync(self._begin, filename)
         self._inside = True
 
     async def _write(self) -> None:
@@ -81,6 +92,22 @@ class _ArrivingFile:
             data = b"".join(self._waiting)
             self._waiting, self._waiting_bytes = [], 0
             await run_sync(self.upload.write, data)
+
+
+def _extended_filename(field: MultipartSegment) -> str | None:
+    found = _EXTENDED_NAME.search(field.header("Content-Disposition", ""))
+    if found is None:
+        return None
+    if found["charset"].lower() != "utf-8":
+        raise BadForm(f"the file's name is in {found['charset'] or 'no named charset'}; send it in UTF-8")
+    return unquote(found["name"], errors="replace")
+
+
+def _words(error: MultipartError) -> str:
+    """What the parser says, without the inner errors that it may attach."""
+    if any(isinstance(part, UnicodeError) for part in error.args):
+        return "the name of the file, or another header of a part, is not in UTF-8; send it in UTF-8"
+    return str(error.args[0])
 
 
 def _parser(request: AnyRequest) -> PushMultipartParser:
@@ -94,7 +121,11 @@ def _parser(request: AnyRequest) -> PushMultipartParser:
 async def _body(receive: Receive) -> AsyncIterator[bytes]:
     more = True
     while more:
-        message = await receive()
+        try:
+            with fail_after(IDLE_S):
+                message = await receive()
+        except TimeoutError:
+            raise Stalled(f"nothing came for {IDLE_S:g} seconds; send the capture again") from None
         if message["type"] != "http.request":
             raise BadForm("the connection ended before the form did; send it again")
         if message["body"]:

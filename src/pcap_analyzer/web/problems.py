@@ -39,6 +39,10 @@ class BadForm(Refused):
     """The body is not the form that was expected."""
 
 
+class Stalled(Refused):
+    """The body stopped coming."""
+
+
 class CrossSite(Refused):
     """Another site's page sent this."""
 
@@ -51,6 +55,7 @@ _KINDS: dict[type[Refused], tuple[int, str, str]] = {
     BadForm: (400, "bad-form", "The form cannot be read"),
     CrossSite: (403, "cross-site", "Sent by another site"),
     UnknownAnalysis: (404, "unknown-analysis", "No such analysis"),
+    Stalled: (408, "stalled", "The upload has stopped"),
     NoReport: (409, "no-report", "There is no report"),
     UploadTooLarge: (413, "upload-too-large", "The capture is too large"),
     NotACapture: (415, "not-a-capture", "The file is no capture"),
