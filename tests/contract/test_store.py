@@ -1,6 +1,7 @@
 """The contract of jobs.ports.Store, for every store there is."""
 
 import contextlib
+import errno
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from pcap_analyzer.adapters.sql import SqlStore
 from pcap_analyzer.errors import SettingsError
@@ -154,3 +156,20 @@ def test_a_database_that_cannot_be_used_is_named_in_one_line(tmp_path: Path, fou
     message = str(wrong.value)
     assert message.startswith(f"DATABASE_URL is 'sqlite:///{path}', which cannot be used (")
     assert "\n" not in message
+
+
+def test_a_full_disk_is_an_error_of_the_system(tmp_path: Path) -> None:
+    store = SqlStore(f"sqlite:///{tmp_path}/store.db")
+
+    @event.listens_for(store._engine, "checkout")
+    def bound(connection: sqlite3.Connection, *_: object) -> None:
+        connection.execute("PRAGMA max_page_count=1")
+
+    def fill() -> None:
+        for number in range(MANY):
+            store.add(analysis(f"{number:0255}"), MANY)
+
+    with pytest.raises(OSError, match="the database cannot grow") as full:
+        fill()
+    assert full.value.errno == errno.ENOSPC
+    store.close()

@@ -109,6 +109,33 @@ def test_what_ran_when_the_service_stopped_runs_again(make: MakeHouse, tmp_path:
     assert [path.name for path in (tmp_path / "uploads").iterdir()] == [f"{waiting.id}.pcap"]
 
 
+def test_a_store_that_cannot_write_for_a_while_loses_nothing(
+    make: MakeHouse, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusals = {"claim": 2, "record_progress": 9, "finish": 2}
+
+    def refusing(name: str) -> None:
+        write = getattr(SqlStore, name)
+
+        def refuse_first(*arguments: object) -> object:
+            refusals[name] -= 1
+            if refusals[name] >= 0:
+                raise OSError(errno.ENOSPC, "no space left on device")
+            return write(*arguments)
+
+        monkeypatch.setattr(SqlStore, name, refuse_first)
+
+    for name in refusals:
+        refusing(name)
+    monkeypatch.setattr("pcap_analyzer.jobs.dispatcher._IDLE_S", 0.02)
+    house = make()
+    house.dispatcher.start()
+    for _ in range(2):
+        wait_for(house, give(house, "succeed"), State.SUCCEEDED)
+    assert "the disk is full" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
 def test_a_full_queue_is_told_before_and_after(make: MakeHouse, tmp_path: Path) -> None:
     house = make(max_queued=1)
     house.service.admit(100)

@@ -1,5 +1,7 @@
 """The store in a SQL database, through SQLAlchemy Core. Every change is one statement, so it is atomic."""
 
+import errno
+import sqlite3
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +11,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    ExceptionContext,
     Float,
     Index,
     MetaData,
@@ -209,3 +212,8 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA busy_timeout=10000")
         cursor.close()
+
+    @event.listens_for(engine, "handle_error")
+    def name_a_full_disk(context: ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise OSError(errno.ENOSPC, "the database cannot grow") from context.original_exception

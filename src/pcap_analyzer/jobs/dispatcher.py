@@ -8,13 +8,14 @@ from datetime import datetime
 
 from pcap_analyzer.export import EXPORTERS
 from pcap_analyzer.jobs.disk import is_full
-from pcap_analyzer.jobs.model import DISK_FULL, Analysis, Failed, Outcome, Stopped, Succeeded, Task
+from pcap_analyzer.jobs.model import DISK_FULL, Analysis, Failed, Outcome, Progress, Stopped, Succeeded, Task
 from pcap_analyzer.jobs.ports import Blobs, Runner, Store
 from pcap_analyzer.jobs.service import utc_now
 
 log = logging.getLogger(__name__)
 
-# Only a fallback: `wake` ends the wait as soon as an analysis is queued.
+# Only a fallback: `wake` ends the wait as soon as an analysis is queued. Also until the store is asked again after it
+# could not answer.
 _IDLE_S = 5.0
 
 
@@ -56,18 +57,24 @@ class Dispatcher:
 
     def _serve(self) -> None:
         while (analysis := self._next()) is not None:
+            # One analysis must not take its thread along: with it would go every later one.
             try:
-                self._finish(analysis, self._run(analysis))
+                outcome = self._run(analysis)
             except Exception as error:
-                # One analysis must not take its thread along: with it would go every later one.
-                self._finish(analysis, _failure(analysis, error))
+                outcome = _failure(analysis, error)
+            if not isinstance(outcome, Stopped):
+                self._keep(analysis, outcome)
 
     def _next(self) -> Analysis | None:
         with self._queued:
             while not self._stopping:
-                analysis = self._store.claim(self._clock())
-                if analysis is not None:
-                    return analysis
+                try:
+                    analysis = self._store.claim(self._clock())
+                except Exception as error:
+                    _complain("the store cannot give out an analysis", error)
+                else:
+                    if analysis is not None:
+                        return analysis
                 self._queued.wait(_IDLE_S)
         return None
 
@@ -81,15 +88,35 @@ class Dispatcher:
                 filename=analysis.filename,
                 artifacts={kind: artifact.path for kind, artifact in artifacts.items()},
             )
-            outcome = self._runner.run(task, lambda progress: self._store.record_progress(analysis.id, progress))
+            outcome = self._runner.run(task, lambda progress: self._tell(analysis, progress))
             if isinstance(outcome, Succeeded):
                 for artifact in artifacts.values():
                     artifact.commit()
         return outcome
 
-    def _finish(self, analysis: Analysis, outcome: Outcome) -> None:
-        if isinstance(outcome, Stopped):
-            return
+    def _tell(self, analysis: Analysis, progress: Progress) -> None:
+        try:
+            self._store.record_progress(analysis.id, progress)
+        except OSError as error:
+            # Only news: the analysis itself may still fit.
+            if not is_full(error):
+                raise
+
+    def _keep(self, analysis: Analysis, outcome: Succeeded | Failed) -> None:
+        """Store the outcome, trying until the store can; after a stop, the next start runs the analysis again."""
+        while True:
+            try:
+                self._finish(analysis, outcome)
+            except Exception as error:
+                _complain(f"the store cannot keep how analysis {analysis.id} ended", error)
+            else:
+                return
+            with self._queued:
+                if self._stopping:
+                    return
+                self._queued.wait(_IDLE_S)
+
+    def _finish(self, analysis: Analysis, outcome: Succeeded | Failed) -> None:
         self._store.finish(analysis.id, outcome, self._clock())
         if isinstance(outcome, Failed):
             log.warning("analysis %s failed: %s", analysis.id, ascii(outcome.reason))
@@ -102,3 +129,10 @@ def _failure(analysis: Analysis, error: Exception) -> Failed:
         return DISK_FULL
     log.error("analysis %s", analysis.id, exc_info=error)
     return Failed("the service could not run the analysis; its log says why")
+
+
+def _complain(what: str, error: Exception) -> None:
+    if isinstance(error, OSError) and is_full(error):
+        log.error("%s: the disk is full", what)
+    else:
+        log.error("%s", what, exc_info=error)

@@ -9,7 +9,10 @@ from pcap_analyzer.jobs.model import Analysis, Failed, Outcome, Page, Progress, 
 
 
 class Store(Protocol):
-    """The analyses. Every method is atomic, safe to call from several threads, and durable once it has returned."""
+    """The analyses. Every method is atomic, safe to call from several threads, and durable once it has returned.
+
+    Each raises OSError with ENOSPC when the disk is full, and then nothing has changed.
+    """
 
     def add(self, analysis: Analysis, max_queued: int) -> bool:
         """Keep a queued analysis; False, and nothing kept, when `max_queued` are already queued."""

@@ -11,7 +11,7 @@ from pcap_analyzer.jobs.disk import REPORT_BYTES
 from pcap_analyzer.jobs.model import Analysis, Page, Queue, State
 from pcap_analyzer.jobs.ports import Blobs, Store
 from pcap_analyzer.jobs.refusals import NoReport, QueueFull, UnknownAnalysis
-from pcap_analyzer.jobs.upload import Upload, display_name, storage_full, too_large
+from pcap_analyzer.jobs.upload import Upload, display_name, full_disk_refused, storage_full, too_large
 
 
 class Limits(Struct, frozen=True):
@@ -50,16 +50,21 @@ class AnalysisService:
             raise storage_full()
 
     def receive(self, filename: str) -> Upload:
-        """Begin an upload; `enqueue` ends it."""
+        """Begin an upload; `enqueue` ends it. Raises StorageFull."""
         analysis = Analysis(id=str(uuid.uuid4()), filename=display_name(filename), size_bytes=0, created_at=utc_now())
-        return Upload(analysis, self._blobs.create(analysis.upload), self.limits.max_upload_bytes)
+        with full_disk_refused():
+            return Upload(analysis, self._blobs.create(analysis.upload), self.limits.max_upload_bytes)
 
     def enqueue(self, upload: Upload) -> Analysis:
-        """Make a whole upload a queued analysis. Raises NotACapture, QueueFull."""
+        """Make a whole upload a queued analysis. Raises NotACapture, QueueFull, StorageFull."""
         analysis = upload.finish()
-        if not self._store.add(analysis, self.limits.max_queued):
+        try:
+            with full_disk_refused():
+                if not self._store.add(analysis, self.limits.max_queued):
+                    raise self._queue_full()
+        except BaseException:
             self._blobs.delete(analysis.upload)
-            raise self._queue_full()
+            raise
         self._on_queued()
         return analysis
 

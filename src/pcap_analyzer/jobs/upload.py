@@ -37,7 +37,7 @@ class Upload:
             self._start += data[: LOOK_BYTES - len(self._start)]
             if len(self._start) == LOOK_BYTES:
                 self._recognise()
-        with _full_disk_refused():
+        with full_disk_refused():
             self._write_all(data)
 
     def finish(self) -> Analysis:
@@ -46,7 +46,7 @@ class Upload:
             if not self._recognised:
                 self._recognise()
             self._file.close()
-            with _full_disk_refused():
+            with full_disk_refused():
                 self._blob.commit()
         except BaseException:
             self.discard()
@@ -95,7 +95,8 @@ def display_name(filename: str) -> str:
 
 
 @contextmanager
-def _full_disk_refused() -> Iterator[None]:
+def full_disk_refused() -> Iterator[None]:
+    """Turn the OSError of a full disk into StorageFull."""
     try:
         yield
     except OSError as error:
