@@ -14,6 +14,7 @@ a scan can begin while numpy is being imported.
 """
 from cpython.buffer cimport PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.memoryview cimport PyMemoryView_FromMemory
+from libc.errno cimport ENOSPC
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from posix.mman cimport MADV_DONTNEED, MAP_FAILED, MAP_PRIVATE, PROT_READ, madvise, mmap, munmap
@@ -209,7 +210,7 @@ cdef class Scanner:
         if self.scan.failed == FAILED_MEMORY:
             raise MemoryError("the flow table needs more memory than there is")
         if self.scan.failed == FAILED_DISK:
-            raise OSError("flows could not be written to the temporary file: is the disk full?")
+            raise OSError(ENOSPC, "flows could not be written to the temporary file: is its disk full?")
 
     def begin_pcap(
         self, *, bint big_endian, uint32_t tick_ns, uint8_t record_header, uint8_t swapped_lengths,
