@@ -201,6 +201,7 @@ cdef inline decode_status_t read_extensions(cursor_t* cursor, packet_t* packet, 
             announced = jumbo_length(view.data + 2, length - 2)
             clamp(view, announced)
             if announced == 0:
+                packet.protocol = <uint8_t>kind  # what would follow is not there
                 return DECODE_OK
             if announced <= LONGEST_PLAIN:
                 return DECODE_MALFORMED
