@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 
 from pcap_analyzer._native import decode as native
 from tests.reference.frame import COMPLETE, ICMP, ICMPV6, TCP, UDP, Header, Packet
@@ -199,17 +199,10 @@ def test_a_frame_cut_at_every_byte_decodes_as_the_twin_decodes_it(frame: Frame) 
         assert_same(frame._replace(frame=frame.frame[:kept]))
 
 
-@settings(max_examples=1000, derandomize=True)
-@given(damaged_frames())
-def test_a_damaged_frame_that_is_read_to_its_end_decodes_as_the_twin_decodes_it(frame: Frame) -> None:
-    # How far a decoder follows a header that contradicts itself has no oracle but tshark, whose answers are its own:
-    # those frames are for the long form, where somebody looks at each difference with tshark beside it.
-    assume(from_kernel(frame)["status"] == from_twin(frame)["status"] == "complete")
-    assert_same(frame)
-
-
 @pytest.mark.long
 @settings(max_examples=20_000)
 @given(damaged_frames())
-def test_any_damaged_frame_decodes_as_the_twin_decodes_it(frame: Frame) -> None:
+def test_a_damaged_frame_decodes_as_the_twin_decodes_it(frame: Frame) -> None:
+    # Long, because its finds need somebody with tshark beside them: how far a decoder follows a header that contradicts
+    # itself has no other oracle, and one damaged frame in some ten thousand still shows a difference.
     assert_same(frame)
