@@ -301,11 +301,11 @@ cdef inline void track_stream_only(
     hash = hash_key(&key, table.seed)
     if kind == KIND_TCP:
         flow = touch_tcp(
-            table, &key, hash, item, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet),
+            table, &key, hash, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet),
             &fresh,
         )
     else:
-        flow = find_flow(table, &key, hash, item, &fresh)
+        flow = find_flow(table, &key, hash, &fresh)
     if flow == NULL:
         return
     if fresh:
@@ -323,11 +323,11 @@ cdef inline void track_conversation(
     cdef flow_t* flow
     if conversation.protocol == 6:
         flow = touch_tcp(
-            table, &key, conversation.hash, item, forward, conversation.tcp_seq, conversation.tcp_ack,
+            table, &key, conversation.hash, forward, conversation.tcp_seq, conversation.tcp_ack,
             conversation.tcp_flags, not conversation.quoted, &fresh,
         )
     else:
-        flow = find_flow(table, &key, conversation.hash, item, &fresh)
+        flow = find_flow(table, &key, conversation.hash, &fresh)
     if flow == NULL:
         return
     if fresh:
@@ -358,11 +358,11 @@ cdef inline void track_packet(table_t* table, batch_t* batch, const window_t* wi
     packet_key(&key, packet, kind, forward)
     if kind == KIND_TCP:
         flow = touch_tcp(
-            table, &key, packet.hash, item, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags,
+            table, &key, packet.hash, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags,
             sets_base(packet), &fresh,
         )
     else:
-        flow = find_flow(table, &key, packet.hash, item, &fresh)
+        flow = find_flow(table, &key, packet.hash, &fresh)
     if flow == NULL:
         return
     if kind == KIND_ADDRESSES:

@@ -162,8 +162,6 @@ ctypedef struct tombstone_t:         # what stays of a flow that was written out
     uint32_t base_seq[2]
     uint16_t state
     uint16_t letters[2]
-    uint8_t history_length
-    uint8_t pad
 
 ctypedef struct fresh_t:             # something that wants a number
     uint32_t order
@@ -407,7 +405,6 @@ cdef inline flow_t* revive(table_t* table, uint64_t* slot, const flow_key_t* key
     cdef flow_t* flow = new_flow(table, key, hash, &index)
     if flow == NULL:
         return NULL
-    stone = &table.tombstones[(<uint32_t>slot[0] - 1) & ~<uint32_t>TOMBSTONE]
     flow.flow_id = stone.flow_id
     flow.stream = stone.stream
     flow.base_seq[0], flow.base_seq[1] = stone.base_seq[0], stone.base_seq[1]
@@ -418,7 +415,7 @@ cdef inline flow_t* revive(table_t* table, uint64_t* slot, const flow_key_t* key
 
 
 cdef inline flow_t* find_flow(
-    table_t* table, const flow_key_t* key, uint32_t hash, uint32_t order, bint* created
+    table_t* table, const flow_key_t* key, uint32_t hash, bint* created
 ) noexcept nogil:
     """The flow of a key, made where there is none yet. NULL only when memory is short."""
     cdef uint64_t* slot = find_slot(table, key, hash)
@@ -442,7 +439,7 @@ cdef inline flow_t* find_flow(
     return flow
 
 
-cdef inline flow_t* supersede(table_t* table, flow_t* old, uint32_t order) noexcept nogil:
+cdef inline flow_t* supersede(table_t* table, flow_t* old) noexcept nogil:
     """The same ports are used again: a new flow takes the key's slot."""
     cdef uint64_t* slot = find_slot(table, &old.key, old.hash)
     cdef uint32_t index
@@ -457,7 +454,7 @@ cdef inline flow_t* supersede(table_t* table, flow_t* old, uint32_t order) noexc
 # ---------------------------------------------------------------- streams
 
 cdef inline flow_t* touch_tcp(
-    table_t* table, const flow_key_t* key, uint32_t hash, uint32_t order, bint forward,
+    table_t* table, const flow_key_t* key, uint32_t hash, bint forward,
     uint32_t seq, uint32_t ack, uint16_t flags, bint analysed, bint* fresh
 ) noexcept nogil:
     """The stream of a TCP header as Wireshark 4.0 numbers it.
@@ -467,7 +464,7 @@ cdef inline flow_t* touch_tcp(
     moves the base.
     analysed: False for headers that set no base: quoted by an ICMP error, in a fragment, or longer than their packet.
     """
-    cdef flow_t* flow = find_flow(table, key, hash, order, fresh)
+    cdef flow_t* flow = find_flow(table, key, hash, fresh)
     cdef int own = 0 if forward else 1
     cdef uint16_t own_base = FLOW_BASE_A if forward else FLOW_BASE_B
     cdef uint16_t other_base = FLOW_BASE_B if forward else FLOW_BASE_A
@@ -477,7 +474,7 @@ cdef inline flow_t* touch_tcp(
         if flags & TCP_ACK:
             flow.base_seq[own] = seq
         else:
-            flow = supersede(table, flow, order)
+            flow = supersede(table, flow)
             fresh[0] = True
             if flow == NULL:
                 return NULL
@@ -725,7 +722,6 @@ cdef inline bint bury(table_t* table, uint32_t index) noexcept nogil:
         stone.base_seq[0], stone.base_seq[1] = flow.base_seq[0], flow.base_seq[1]
         stone.state = flow.state
         stone.letters[0], stone.letters[1] = flow.direction[0].letters, flow.direction[1].letters
-        stone.history_length = flow.history_length
         slot[0] = (<uint64_t>flow.hash << 32) | ((table.tombstone_count | TOMBSTONE) + 1)
         table.tombstone_count += 1
     flow.state = 0

@@ -79,7 +79,6 @@ cdef enum damage_t:
     DAMAGE_BYTE_ORDER = 8
     DAMAGE_VERSION = 9
     DAMAGE_TOO_MANY_INTERFACES = 10
-    DAMAGE_LINK_TYPE = 11
     DAMAGE_OPTION = 12
 
 ctypedef struct record_t:            # 32 bytes: two a cache line

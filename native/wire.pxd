@@ -32,7 +32,6 @@ cdef extern from * nogil:
     uint16_t le16 "pcap_le16"(const uint8_t* at) noexcept
     uint32_t le32 "pcap_le32"(const uint8_t* at) noexcept
     uint64_t load64 "pcap_load64"(const uint8_t* at) noexcept
-    bint likely "__builtin_expect_with_probability"(bint condition, long expected, double probability)
     void prefetch_read "__builtin_prefetch"(const void* at) noexcept
 
 ctypedef struct view_t:

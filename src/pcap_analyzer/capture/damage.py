@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 # damage_t of native/walk.pxd
 CUT, RECORD_LENGTH, BLOCK_LENGTH, BLOCK_TRAILER, BLOCK_TOO_LONG, PACKET_LENGTH = 1, 2, 3, 4, 5, 6
-INTERFACE, BYTE_ORDER, VERSION, TOO_MANY_INTERFACES, LINK_TYPE, OPTION = 7, 8, 9, 10, 11, 12
+INTERFACE, BYTE_ORDER, VERSION, TOO_MANY_INTERFACES, OPTION = 7, 8, 9, 10, 12
 
 
 @dataclass(frozen=True, slots=True)
