@@ -11,6 +11,18 @@ from typing import Literal
 
 import msgspec
 
+from pcap_analyzer.analysis.model import (
+    Conversation,
+    Endpoints,
+    Flow,
+    Handshakes,
+    Interface,
+    LinkTypeCount,
+    ProtocolRow,
+    Quality,
+    Service,
+)
+
 SCHEMA_VERSION = 1
 
 Level = Literal["problem", "caution", "note"]
@@ -27,10 +39,10 @@ class Source(msgspec.Struct, frozen=True):
     program: str
 
 
-class LinkType(msgspec.Struct, frozen=True):
-    number: int
+class LinkType(LinkTypeCount, frozen=True, kw_only=True):
+    """Packets of one link type, and what it is called."""
+
     name: str
-    packets: int
 
 
 class CaptureSummary(msgspec.Struct, frozen=True):
@@ -49,16 +61,6 @@ class CaptureSummary(msgspec.Struct, frozen=True):
     comments: list[str]
 
 
-class DamageAt(msgspec.Struct, frozen=True):
-    offset: int
-    reason: str
-
-
-class Unsupported(msgspec.Struct, frozen=True):
-    name: str
-    packets: int
-
-
 class Remark(msgspec.Struct, frozen=True):
     """One plain sentence on what the capture can and cannot show."""
 
@@ -70,41 +72,19 @@ class Remark(msgspec.Struct, frozen=True):
     """Wireshark display filter that shows the packets; null: no filter does."""
 
 
-class QualitySummary(msgspec.Struct, frozen=True):
-    """How far the capture can be trusted."""
+class QualitySummary(Quality, frozen=True, kw_only=True):
+    """How far the capture can be trusted: the counts, and what they mean for the reader."""
 
     remarks: list[Remark]
     """Worst first; empty: nothing limits what the capture shows."""
-    damage: DamageAt | None
-    cut_packets: int
-    truncated: int
-    malformed: int
-    unsupported: int
-    dropped: int | None
-    backward_time: int
-    without_time: int
-    fragments: int
-    skipped_bytes: int
-    snap_length: int | None
-    one_sided_flows: int
-    two_sided_flows: int
     marks_exact: bool
     evicted_flows: int
-    unsupported_parts: list[Unsupported]
 
 
-class InterfaceRow(msgspec.Struct, frozen=True):
-    id: int
-    section: int
-    name: str | None
-    description: str | None
-    link_type: int
+class InterfaceRow(Interface, frozen=True, kw_only=True):
+    """One capture interface."""
+
     link_type_name: str
-    snap_length: int
-    resolution: str
-    packets: int
-    received: int | None
-    dropped: int | None
 
 
 class Interfaces(msgspec.Struct, frozen=True):
@@ -112,16 +92,10 @@ class Interfaces(msgspec.Struct, frozen=True):
     rows: list[InterfaceRow]
 
 
-class Protocol(msgspec.Struct, frozen=True):
-    path: list[str]
-    packets: int
-    bytes: int
-
-
 class Protocols(msgspec.Struct, frozen=True):
     """The hierarchy, parents before children; a parent's numbers contain its children's."""
 
-    rows: list[Protocol]
+    rows: list[ProtocolRow]
     cut_rows: int
     """Rows left out because they are the smallest."""
     cut_packets: int
@@ -142,70 +116,20 @@ class Series(msgspec.Struct, frozen=True):
     other_bytes: list[int]
 
 
-class EndpointRow(msgspec.Struct, frozen=True):
-    address: str
-    flows: int
-    packets_sent: int
-    packets_received: int
-    bytes_sent: int
-    bytes_received: int
+class ServiceRow(Service, frozen=True, kw_only=True):
+    """All flows to one server port."""
 
-
-class EndpointsSummary(msgspec.Struct, frozen=True):
-    total: int
-    rows: list[EndpointRow]
-
-
-class ConversationRow(msgspec.Struct, frozen=True):
-    a: str
-    b: str
-    flows: int
-    packets_ab: int
-    packets_ba: int
-    bytes_ab: int
-    bytes_ba: int
-
-
-class ServiceRow(msgspec.Struct, frozen=True):
-    protocol: int
     protocol_name: str
-    port: int
     name: str | None
-    flows: int
-    packets: int
-    bytes: int
+    """The usual name for the port; null: it has none."""
 
 
-class FlowRow(msgspec.Struct, frozen=True):
-    flow_id: int
-    stream: int | None
-    ip_version: int
-    protocol: int
+class FlowRow(Flow, frozen=True, kw_only=True):
+    """One flow, and how to find it."""
+
     protocol_name: str
-    client: str
-    client_port: int | None
-    server: str
-    server_port: int | None
     service: str | None
-    vlan_id: int | None
-    tunnel: str | None
-    first_ns: int | None
-    last_ns: int | None
-    client_packets: int
-    client_bytes: int
-    client_payload_bytes: int
-    server_packets: int
-    server_bytes: int
-    server_payload_bytes: int
-    syn_retries: int
-    handshake_network_ns: int | None
-    handshake_client_ns: int | None
-    initial_rtt_ns: int | None
-    conn_state: str | None
-    history: str
-    ended: str | None
-    client_flags: dict[str, int]
-    server_flags: dict[str, int]
+    """The usual name of the server port; null: it has none."""
     display_filter: str
     """Wireshark display filter that shows this flow."""
 
@@ -233,12 +157,6 @@ class Ending(msgspec.Struct, frozen=True):
     meaning: str
 
 
-class HandshakeCounts(msgspec.Struct, frozen=True):
-    complete: int
-    incomplete: int
-    unseen: int
-
-
 class Distribution(msgspec.Struct, frozen=True):
     """Durations: exact count, extremes and mean; percentiles at most 2 % off; bars for a picture."""
 
@@ -256,7 +174,7 @@ class Distribution(msgspec.Struct, frozen=True):
 
 class TcpSummary(msgspec.Struct, frozen=True):
     flows: int
-    handshakes: HandshakeCounts
+    handshakes: Handshakes
     conn_states: list[ConnState]
     """Most flows first; only states that occurred."""
     endings: list[Ending]
@@ -287,8 +205,8 @@ class Report(msgspec.Struct, frozen=True):
     """Ordered by harm."""
     intervals: Series
     protocols: Protocols
-    endpoints: EndpointsSummary
-    conversations: list[ConversationRow]
+    endpoints: Endpoints
+    conversations: list[Conversation]
     services: list[ServiceRow]
     flows: FlowsSummary
     tcp: TcpSummary

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import asdict, replace
+
 from pcap_analyzer.analysis.model import Analysis
-from pcap_analyzer.report.model import DamageAt, QualitySummary, Remark, Unsupported
+from pcap_analyzer.report.model import QualitySummary, Remark
 from pcap_analyzer.report.text import plain
 from pcap_analyzer.report.words import count, plural, share, size
 
@@ -21,27 +23,17 @@ def quality_section(analysis: Analysis) -> QualitySummary:
     """Counts as they are, and the remarks that they give rise to."""
     quality, damage = analysis.quality, analysis.quality.damage
     remarks = [remark for check in CHECKS if (remark := check(analysis)) is not None]
+    cleaned = {
+        "damage": None if damage is None else replace(damage, reason=plain(damage.reason)),
+        "unsupported_parts": [
+            replace(part, name=plain(part.name, 100)) for part in quality.unsupported_parts[:MAX_PARTS]
+        ],
+    }
     return QualitySummary(
+        **asdict(quality) | cleaned,
         remarks=sorted(remarks, key=lambda remark: ORDER[remark.level]),
-        damage=None if damage is None else DamageAt(offset=damage.offset, reason=plain(damage.reason)),
-        cut_packets=quality.cut_packets,
-        truncated=quality.truncated,
-        malformed=quality.malformed,
-        unsupported=quality.unsupported,
-        dropped=quality.dropped,
-        backward_time=quality.backward_time,
-        without_time=quality.without_time,
-        fragments=quality.fragments,
-        skipped_bytes=quality.skipped_bytes,
-        snap_length=quality.snap_length,
-        one_sided_flows=quality.one_sided_flows,
-        two_sided_flows=quality.two_sided_flows,
         marks_exact=analysis.marks_exact,
         evicted_flows=analysis.evicted_flows,
-        unsupported_parts=[
-            Unsupported(name=plain(part.name, 100), packets=part.packets)
-            for part in quality.unsupported_parts[:MAX_PARTS]
-        ],
     )
 
 

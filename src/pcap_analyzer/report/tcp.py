@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pcap_analyzer.analysis.model import Analysis, Histogram
-from pcap_analyzer.report.model import ConnState, Distribution, Ending, HandshakeCounts, TcpSummary
+from pcap_analyzer.report.model import ConnState, Distribution, Ending, TcpSummary
 from pcap_analyzer.report.text import plain
 
 MAX_BARS = 48
@@ -40,11 +40,7 @@ def tcp_section(analysis: Analysis) -> TcpSummary:
     totals = analysis.totals
     return TcpSummary(
         flows=totals.tcp,
-        handshakes=HandshakeCounts(
-            complete=totals.handshakes.complete,
-            incomplete=totals.handshakes.incomplete,
-            unseen=totals.handshakes.unseen,
-        ),
+        handshakes=totals.handshakes,
         conn_states=[
             ConnState(state=plain(state), flows=flows, meaning=CONN_STATES.get(state, ""))
             for state, flows in _most_first(totals.conn_states)
