@@ -9,11 +9,12 @@ from html.parser import HTMLParser
 import pytest
 
 from pcap_analyzer import export
+from pcap_analyzer.export import charts
 from pcap_analyzer.report import build_report
 from pcap_analyzer.report.definitions import DEFINITIONS
 from tests.report import synthetic
 
-ALL = ["empty", "small", "damaged", "hostile", "large"]
+ALL = ["empty", "small", "damaged", "joined", "hostile", "large"]
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
@@ -86,11 +87,29 @@ def test_the_page_loads_nothing(name):
 
 def test_a_graph_of_few_packets_has_few_steps_and_loses_nothing():
     series = build_report(synthetic.large()).intervals
-    few = export.html.coarser(series, packets=800)
+    few = charts.coarser(series, packets=800)
     assert len(few.packets) == 100
     assert few.width_ns == 19 * series.width_ns
     assert (sum(few.bytes), sum(few.packets)) == (sum(series.bytes), sum(series.packets))
-    assert export.html.coarser(series, packets=10**6) == series
+    assert charts.coarser(series, packets=10**6) == series
+
+
+def test_silences_are_told_in_words_where_a_graph_would_be_two_strokes():
+    page, _ = outline("joined")
+    section = page[page.index('id="throughput"') : page.index('id="protocols"')]
+    assert "data-chart" not in section
+    assert re.findall(r'<th scope="row">(2\d{3}-\d\d-\d\d)', section) == ["2024-05-06", "2029-07-25"]
+    assert [row["packets"] for row in charts.stretches(build_report(synthetic.joined()).intervals)] == [600, 402]
+
+
+def test_long_and_many_comments_are_folded():
+    short, _ = outline("large")
+    assert '<p class="comment">' in short
+    assert "<details" not in short[: short.index("</header>")]
+    many, _ = outline("hostile")
+    head = many[: many.index("</header>")]
+    assert '<details class="comment">' in head
+    assert "2\N{NO-BREAK SPACE}comments" in head
 
 
 def test_hostile_text_stays_text():

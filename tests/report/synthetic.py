@@ -179,6 +179,23 @@ def damaged() -> Analysis:
     )
 
 
+def joined() -> Analysis:
+    """Two captures of an hour, years apart, in one file."""
+    base = small()
+    empty_days = [0] * 1_197
+    packets = [600, *empty_days, 2, 400]
+    width = 2**37 * 1_000
+    series = intervals([n * 700 for n in packets], [0] * 1_200, [0] * 1_200, packets, width)
+    return replace(
+        base,
+        capture=replace(
+            base.capture, packets=1_002, bytes=701_400, captured_bytes=701_400, last_ns=START + 1_199 * width
+        ),
+        intervals=series,
+        top_flows=[flow(), flow(flow_id=1, stream=1, first_ns=START + 1_199 * width, last_ns=START + 1_199 * width)],
+    )
+
+
 def hostile() -> Analysis:
     """Every text that can come from a file is an attack."""
     base = damaged()

@@ -164,6 +164,13 @@ class Intervals(msgspec.Struct, frozen=True, eq=False):
     """bytes - tcp_bytes - udp_bytes."""
 
 
+class Silence(msgspec.Struct, frozen=True):
+    """A stretch of time without a packet, to the bucket."""
+
+    start_ns: int
+    end_ns: int
+
+
 class Endpoint(msgspec.Struct, frozen=True):
     """One address: what it sent and received."""
 

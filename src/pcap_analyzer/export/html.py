@@ -18,13 +18,11 @@ from typing import Any
 
 import msgspec
 
+from pcap_analyzer.export.charts import chart_data, coarser, throughput
 from pcap_analyzer.report.definitions import DEFINITIONS
 from pcap_analyzer.report.model import Report, Series
 
 STATIC = Path(__file__).parent / "static"
-TIMELINE_FLOWS = 30
-PACKETS_PER_STEP = 8  # with fewer, a graph of rates is a fence of spikes
-MIN_STEPS = 60
 # Cannot come out of a report: escaping turns "<" into an entity, and the data block writes it as \u003c.
 SCRIPTS_HERE = "<!--scripts-->"
 
@@ -60,13 +58,7 @@ def prepare() -> None:
 
 def data_block(report: Report, series: Series) -> str:
     """What the charts are drawn from, as JSON that may stand inside <script type="application/json">."""
-    data = {
-        "intervals": series,
-        "protocols": report.protocols.rows,
-        "flows": report.flows.top[:TIMELINE_FLOWS],
-        "handshakes": {"network": report.tcp.handshake_network, "client": report.tcp.handshake_client},
-    }
-    text = msgspec.json.encode(data).decode()
+    text = msgspec.json.encode(chart_data(report, series)).decode()
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
@@ -125,37 +117,5 @@ def _context(report: Report) -> dict[str, Any]:
         "definitions": DEFINITIONS,
         "data": data_block(report, series),
         "worst": report.quality.remarks[0].level if report.quality.remarks else "good",
-        "throughput": _throughput(series),
-    }
-
-
-def coarser(series: Series, packets: int) -> Series:
-    """The series with neighbouring buckets merged, so that a graph's step holds a few packets on average."""
-    steps = max(MIN_STEPS, packets // PACKETS_PER_STEP)
-    merge = max(1, -(-len(series.packets) // steps))
-
-    def merged(values: list[int]) -> list[int]:
-        return [sum(values[start : start + merge]) for start in range(0, len(values), merge)]
-
-    return Series(
-        start_ns=series.start_ns,
-        width_ns=series.width_ns * merge,
-        packets=merged(series.packets),
-        bytes=merged(series.bytes),
-        payload_bytes=merged(series.payload_bytes),
-        tcp_bytes=merged(series.tcp_bytes),
-        udp_bytes=merged(series.udp_bytes),
-        other_bytes=merged(series.other_bytes),
-    )
-
-
-def _throughput(series: Series) -> dict[str, int] | None:
-    """The busiest step of the graph; None where there are no steps to speak of."""
-    if len(series.bytes) < 2 or series.width_ns <= 0:
-        return None
-    busiest = max(range(len(series.bytes)), key=series.bytes.__getitem__)
-    return {
-        "peak_bytes": series.bytes[busiest],
-        "peak_at_ns": series.start_ns + busiest * series.width_ns,
-        "width_ns": series.width_ns,
+        "throughput": throughput(series),
     }

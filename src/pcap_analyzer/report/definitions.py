@@ -180,6 +180,12 @@ DEFINITIONS = [
         *PCAPNG,
     ),
     Definition(
+        "silent",
+        "Silences",
+        "Stretches of a day or more without a packet, told when they are nine tenths of the time: what remains would "
+        "be a few strokes in a graph. Their ends are known to the width of an interval.",
+    ),
+    Definition(
         "one-sided",
         "One-sided flows",
         "TCP and UDP flows with packets in one direction only: nobody answered, or the answers take another way.",

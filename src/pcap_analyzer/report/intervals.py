@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pcap_analyzer.analysis.model import Analysis
+from pcap_analyzer.analysis.silences import silences
 from pcap_analyzer.report.model import Series
 
 
@@ -18,4 +19,5 @@ def intervals_section(analysis: Analysis) -> Series:
         tcp_bytes=intervals.tcp_bytes.tolist(),
         udp_bytes=intervals.udp_bytes.tolist(),
         other_bytes=intervals.other_bytes.tolist(),
+        silences=silences(intervals),
     )

@@ -21,6 +21,7 @@ from pcap_analyzer.analysis.model import (
     ProtocolRow,
     Quality,
     Service,
+    Silence,
 )
 
 SCHEMA_VERSION = 1
@@ -114,6 +115,8 @@ class Series(msgspec.Struct, frozen=True):
     tcp_bytes: list[int]
     udp_bytes: list[int]
     other_bytes: list[int]
+    silences: list[Silence]
+    """Stretches of days without packets that are nearly all of the time; graphs leave them out."""
 
 
 class ServiceRow(Service, frozen=True, kw_only=True):

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from msgspec.structs import asdict, replace
 
 from pcap_analyzer.analysis.model import Analysis
+from pcap_analyzer.analysis.silences import DAY_NS, silences
 from pcap_analyzer.report.model import QualitySummary, Remark
 from pcap_analyzer.report.text import plain
-from pcap_analyzer.report.words import count, plural, share, size
+from pcap_analyzer.report.words import count, duration, moment, plural, share, size
 
 MAX_PARTS = 30
 NAMED_PARTS = 5
@@ -134,6 +135,23 @@ def _without_time(analysis: Analysis) -> Remark | None:
     return Remark(code="without-time", level="caution", text=text)
 
 
+def _silent(analysis: Analysis) -> Remark | None:
+    found = silences(analysis.intervals)
+    if not found:
+        return None
+    longest = max(found, key=lambda silence: silence.end_ns - silence.start_ns)
+    spans = [silence.end_ns - silence.start_ns for silence in found]
+    days = duration(max(spans) // DAY_NS * DAY_NS)
+    whole = analysis.intervals.width_ns * len(analysis.intervals.packets)
+    more = f", and {plural(len(found) - 1, 'other silence')} of days" if len(found) > 1 else ""
+    text = (
+        f"{share(sum(spans), whole)} of the time is silent: no packet for {days} from "
+        f"{moment(longest.start_ns)[:10]} on{more}. A clock was set while capturing, or several captures were joined; "
+        "duration and mean rates count the silence, graphs leave it out."
+    )
+    return Remark(code="silent", level="caution", text=text)
+
+
 def _one_sided(analysis: Analysis) -> Remark | None:
     one, two = analysis.quality.one_sided_flows, analysis.quality.two_sided_flows
     if not one:
@@ -187,6 +205,7 @@ CHECKS: list[Callable[[Analysis], Remark | None]] = [
     _unsupported,
     _backward,
     _without_time,
+    _silent,
     _evicted,
     _cut,
     _one_sided,

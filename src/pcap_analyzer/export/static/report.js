@@ -40,8 +40,34 @@
     };
   }
 
+  // Days without packets are left out of the axis; a dashed line stands where, and the dates of the longer stretches.
+  function breaks(startNs, endNs, silences) {
+    if (!silences.length) return {};
+    const starts = [startNs, ...silences.map(({ end_ns: end }) => end)];
+    const lengths = [...silences.map(({ start_ns: start }) => start), endNs].map((end, stretch) => end - starts[stretch]);
+    const shown = lengths.reduce((sum, length) => sum + length, 0);
+    return {
+      rangebreaks: silences.map(({ start_ns: start, end_ns: end }) => ({ bounds: [start / 1e6, end / 1e6] })),
+      tickmode: "array", tickvals: starts.filter((_, stretch) => lengths[stretch] >= shown / 8).map((start) => start / 1e6),
+      tickformat: "%Y-%m-%d<br>%H:%M", ticklabelposition: "outside right", tickangle: 0,
+    };
+  }
+  const cuts = (silences) => silences.map(({ end_ns: end }) => ({
+    type: "line", x0: end / 1e6, x1: end / 1e6, y0: 0, y1: 1, yref: "paper", line: { color: colour("rest"), width: 1, dash: "dot" },
+  }));
+  const DAY = 86400e9;
+  function silencesBetween(spans) {
+    const found = [];
+    let end = Infinity;
+    [...spans].sort((a, b) => a[0] - b[0]).forEach(([from, to]) => {
+      if (from - end >= DAY) found.push({ start_ns: end, end_ns: from });
+      end = end === Infinity ? to : Math.max(end, to);
+    });
+    return found;
+  }
+
   function throughput() {
-    const { start_ns: start, width_ns: width, tcp_bytes: tcp, udp_bytes: udp, other_bytes: other, packets } = data.intervals;
+    const { start_ns: start, width_ns: width, tcp_bytes: tcp, udp_bytes: udp, other_bytes: other, packets, silences } = data.intervals;
     const scale = timeScale(start, width * packets.length);
     // One point more than buckets, so that the last step has its full width.
     const x = Array.from({ length: packets.length + 1 }, (_, bucket) => scale.at(start + bucket * width));
@@ -62,7 +88,7 @@
     });
     return [traces, layout(narrow() ? 340 : 420, {
       showlegend: true, hovermode: "x unified",
-      xaxis: axis(Object.assign({ anchor: "y2" }, scale.axis)),
+      xaxis: axis(Object.assign({ anchor: "y2" }, scale.axis, breaks(start, start + width * packets.length, silences))), shapes: cuts(silences),
       yaxis: axis({ domain: [0.36, 1], title: narrow() ? undefined : { text: "bit/s" }, tickformat: "~s", rangemode: "tozero" }),
       yaxis2: axis({ domain: [0, 0.28], title: narrow() ? undefined : { text: "packets/s" }, tickformat: "~s", rangemode: "tozero", nticks: 4 }),
     })];
@@ -125,6 +151,9 @@
     const start = Math.min(...timed.map((flow) => flow.first_ns));
     const span = Math.max(...timed.map((flow) => flow.last_ns)) - start;
     const scale = timeScale(start, span);
+    let silences = silencesBetween(timed.map((flow) => [flow.first_ns, flow.last_ns]));
+    let shown = span - silences.reduce((sum, { start_ns: from, end_ns: to }) => sum + to - from, 0);
+    if (shown > span / 10) [silences, shown] = [[], span];
     const socket = (address, port) => (port === null ? address : address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`);
     const name = (flow) => `${socket(flow.client, flow.client_port)} → ${socket(flow.server, flow.server_port)}`;
     const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
@@ -133,7 +162,7 @@
       return {
         type: "bar", orientation: "h", name: title, y: rows.map(([, row]) => row), base: rows.map(([flow]) => scale.at(flow.first_ns)),
         // A flow of one packet still has to be seen.
-        x: rows.map(([flow]) => scale.length(Math.max(flow.last_ns - flow.first_ns, span / 300))),
+        x: rows.map(([flow]) => scale.length(Math.max(flow.last_ns - flow.first_ns, shown / 300))),
         marker: { color: colour(shade) }, width: 0.62,
         customdata: rows.map(([flow]) => [label(name(flow)), flow.client_bytes + flow.server_bytes, (flow.last_ns - flow.first_ns) / 1e9, label(flow.conn_state || flow.protocol_name)]),
         hovertemplate: "%{customdata[0]}<br>%{customdata[3]}, %{customdata[1]:.3s}B in %{customdata[2]:.3~s}s<extra></extra>",
@@ -143,7 +172,7 @@
     const ticks = { tickmode: "array", tickvals: timed.map((_, row) => row), ticktext: timed.map(who), tickfont: { size: 11 } };
     return [traces, layout(90 + 17 * timed.length, {
       showlegend: true, barmode: "overlay", hovermode: "closest", bargap: 0.3, margin: { l: narrow() ? 8 : 64, r: 12, t: 12, b: 40 },
-      xaxis: axis(Object.assign({ range: [scale.at(start), scale.at(start + span * 1.01)] }, scale.axis)), yaxis: axis(Object.assign({ range: [-0.7, timed.length - 0.3], showgrid: false, zeroline: false, fixedrange: true }, ticks)),
+      xaxis: axis(Object.assign({ range: [scale.at(start), scale.at(start + span + shown * 0.01)] }, scale.axis, breaks(start, start + span, silences))), shapes: cuts(silences), yaxis: axis(Object.assign({ range: [-0.7, timed.length - 0.3], showgrid: false, zeroline: false, fixedrange: true }, ticks)),
     })];
   }
 
@@ -265,6 +294,6 @@
   });
   // Paper is white.
   let before;
-  window.addEventListener("beforeprint", () => { before = root.dataset.theme; root.dataset.theme = "light"; draw(); });
+  window.addEventListener("beforeprint", () => { before = root.dataset.theme; root.dataset.theme = "light"; draw(); document.querySelectorAll("details").forEach((part) => { part.open = true; }); });
   window.addEventListener("afterprint", () => { if (before) root.dataset.theme = before; else delete root.dataset.theme; draw(); });
 })();
