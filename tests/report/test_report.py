@@ -17,7 +17,7 @@ from pcap_analyzer.report.definitions import DEFINITIONS
 from pcap_analyzer.report.model import Report
 from pcap_analyzer.report.protocols import MAX_ROWS
 from pcap_analyzer.report.quality import CHECKS
-from pcap_analyzer.report.tcp import MAX_BARS, distribution
+from pcap_analyzer.report.tcp.distribution import MAX_BARS, distribution
 from tests.report import synthetic
 
 ALL = ["empty", "small", "damaged", "joined", "hostile", "large"]

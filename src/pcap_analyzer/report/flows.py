@@ -10,6 +10,7 @@ from pcap_analyzer.report.model import FlowRow, FlowsSummary
 from pcap_analyzer.report.text import plain
 
 MAX_ROWS = 100
+MAX_RETRANSMITTING = 20
 TCP, UDP = 6, 17
 
 
@@ -24,6 +25,7 @@ def flows_section(analysis: Analysis) -> FlowsSummary:
         sctp=totals.sctp,
         other=totals.other,
         top=[_row(flow) for flow in analysis.top_flows[:MAX_ROWS]],
+        retransmitting=[_row(flow) for flow in analysis.retransmitting[:MAX_RETRANSMITTING]],
     )
 
 

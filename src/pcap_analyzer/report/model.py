@@ -22,6 +22,7 @@ from pcap_analyzer.analysis.model import (
     Quality,
     Service,
     Silence,
+    Windows,
 )
 
 SCHEMA_VERSION = 1
@@ -104,6 +105,19 @@ class Protocols(msgspec.Struct, frozen=True):
     cut_bytes: int
 
 
+class TcpSeries(msgspec.Struct, frozen=True):
+    """TCP segments with a mark per bucket; retransmissions contain the fast and the spurious."""
+
+    retransmissions: list[int]
+    fast: list[int]
+    spurious: list[int]
+    out_of_order: list[int]
+    lost_segments: list[int]
+    duplicate_acks: list[int]
+    zero_windows: list[int]
+    seen_twice: list[int]
+
+
 class Series(msgspec.Struct, frozen=True):
     """Sums per bucket of equal width; all lists have the same length."""
 
@@ -115,6 +129,8 @@ class Series(msgspec.Struct, frozen=True):
     tcp_bytes: list[int]
     udp_bytes: list[int]
     other_bytes: list[int]
+    tcp: TcpSeries | None
+    """Null: not measured."""
     silences: list[Silence]
     """Stretches of days without packets that are nearly all of the time; graphs leave them out."""
 
@@ -146,6 +162,8 @@ class FlowsSummary(msgspec.Struct, frozen=True):
     other: int
     top: list[FlowRow]
     """Most bytes first."""
+    retransmitting: list[FlowRow]
+    """TCP flows with most retransmissions first, at most 20; empty: none, or not measured."""
 
 
 class ConnState(msgspec.Struct, frozen=True):
@@ -175,7 +193,79 @@ class Distribution(msgspec.Struct, frozen=True):
     bar_counts: list[int]
 
 
+class MarkRow(msgspec.Struct, frozen=True):
+    """One mark: how many segments of each side have it."""
+
+    mark: str
+    """Name of the bit in the column `tcp_marks`."""
+    title: str
+    meaning: str
+    client: int
+    """Segments sent by clients."""
+    server: int
+    display_filter: str | None
+    """Wireshark display filter that shows them; null: Wireshark has no such mark."""
+
+
+class CauseRow(msgspec.Struct, frozen=True):
+    """Why segments were repeated."""
+
+    cause: str
+    title: str
+    meaning: str
+    segments: int
+
+
+class LimitRow(msgspec.Struct, frozen=True):
+    """What transfers waited for."""
+
+    limit: str
+    title: str
+    meaning: str
+    duration_ns: int
+    """Over all flows and directions."""
+
+
+class TcpAnalysis(msgspec.Struct, frozen=True):
+    """TCP segment by segment, both sides together unless a name says which."""
+
+    segments: int
+    """Those that could be judged: no fragments, no broken headers."""
+    payload_bytes: int
+    """Each segment's payload as often as it was seen."""
+    unique_bytes: int
+    """Each byte of a direction's sequence once."""
+    seen_twice_segments: int
+    seen_twice_bytes: int
+    missed_bytes: int
+    """Gaps in the sequence that nothing ever filled."""
+    retransmissions: int
+    """Marked by Wireshark's rules; fast and spurious ones among them."""
+    marks: list[MarkRow]
+    """All marks in the order of their bits, also those that did not occur."""
+    causes: list[CauseRow]
+    """All causes in a fixed order; empty: nothing was repeated."""
+    client_rtt: Distribution
+    """From the capture point to the client and back; count 0 and nulls: not measured."""
+    server_rtt: Distribution
+    zero_window_count: int
+    zero_window_ns: int
+    client_windows: Windows | None
+    """Receive windows that clients offered, bytes; null: not measured."""
+    server_windows: Windows | None
+    limits: list[LimitRow]
+    """Receiver, congestion, application; empty: not measured."""
+    flows_bounded: int
+    marks_exact: bool
+    """False: `evicted_flows` flows were written out while still alive and judged anew when they returned."""
+    evicted_flows: int
+    notes: list[str]
+    """What to know before these numbers are laid beside others."""
+
+
 class TcpSummary(msgspec.Struct, frozen=True):
+    """TCP connections, and what their segments show."""
+
     flows: int
     handshakes: Handshakes
     conn_states: list[ConnState]
@@ -187,6 +277,8 @@ class TcpSummary(msgspec.Struct, frozen=True):
     handshake_network: Distribution
     handshake_client: Distribution
     initial_rtt: Distribution
+    analysis: TcpAnalysis | None
+    """Null: segments were not judged, or there are none."""
 
 
 class Finding(msgspec.Struct, frozen=True):
