@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from pcap_analyzer.export.charts import chart_data, coarser, throughput
+from pcap_analyzer.export.charts import chart_data, coarser, retransmissions, throughput
 from pcap_analyzer.report.definitions import DEFINITIONS
 from pcap_analyzer.report.model import Report, Series
 
@@ -118,4 +118,5 @@ def _context(report: Report) -> dict[str, Any]:
         "data": data_block(report, series),
         "worst": report.quality.remarks[0].level if report.quality.remarks else "good",
         "throughput": throughput(series),
+        "retransmissions": retransmissions(series),
     }

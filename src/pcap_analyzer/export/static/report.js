@@ -176,23 +176,54 @@
     })];
   }
 
-  function handshakes() {
-    const curve = ([title, part, shade]) => {
-      const { bar_edges_ns: edges, bar_counts: counts } = data.handshakes[part];
-      if (!counts.length) return null;
-      const positive = edges.map((edge) => Math.max(edge, 500) / 1e9);
-      return {
-        type: "scatter", mode: "lines", name: title, x: positive, y: counts.concat(0), fill: "tozeroy", line: { shape: "hv", width: 1.2, color: colour(shade) },
-        fillcolor: fade(colour(shade), 0.3), hovertemplate: "from %{x:.3~s}s: %{y:,} flows",
-      };
-    };
-    const traces = [["SYN → SYN/ACK", "network", "tcp"], ["SYN/ACK → ACK", "client", "c3"]].map(curve).filter(Boolean);
-    return traces.length ? [traces, layout(250, {
-      showlegend: true, xaxis: axis({ type: "log", tickformat: "~s", ticksuffix: "s", dtick: 1 }), yaxis: axis({ title: { text: "flows" }, rangemode: "tozero" }),
-    })] : null;
+  // Durations side by side: shares of each one's own number, a dashed line at its median.
+  function durations(height, parts) {
+    const drawn = parts.filter(([, part]) => part && part.bar_counts.length);
+    if (!drawn.length) return null;
+    const seconds = (ns) => Math.max(ns, 500) / 1e9;
+    const traces = drawn.map(([title, { bar_edges_ns: edges, bar_counts: counts, count }, shade]) => ({
+      type: "scatter", mode: "lines", name: title, x: edges.map(seconds), y: counts.concat(0).map((number) => number / count), customdata: counts.concat(0),
+      fill: "tozeroy", line: { shape: "hv", width: 1.2, color: colour(shade) }, fillcolor: fade(colour(shade), 0.3),
+      hovertemplate: "from %{x:.3~s}s: %{y:.1%} (%{customdata:,})",
+    }));
+    const medians = drawn.map(([, { p50_ns: median }, shade]) => ({
+      type: "line", x0: seconds(median), x1: seconds(median), y0: 0, y1: 1, yref: "paper", line: { color: colour(shade), width: 1.5, dash: "dash" },
+    }));
+    return [traces, layout(height, {
+      showlegend: true, shapes: medians, xaxis: axis({ type: "log", tickformat: "~s", ticksuffix: "s", dtick: 1 }),
+      yaxis: axis({ tickformat: ".0%", rangemode: "tozero", nticks: 5 }),
+    })];
+  }
+  const handshakes = () => durations(250, [["SYN → SYN/ACK", data.handshakes.network, "tcp"], ["SYN/ACK → ACK", data.handshakes.client, "c3"]]);
+  const rtt = () => data.rtt && durations(270, [["to servers", data.rtt.server, "tcp"], ["to clients", data.rtt.client, "c3"]]);
+
+  const KINDS = [["retransmission", "others", "problem"], ["fast", "fast", "c3"], ["spurious", "spurious", "c4"], ["out of order", "out_of_order", "udp"]];
+  const SIGNS = [["duplicate ACKs", "duplicate_acks", "rest"], ["behind a gap", "lost_segments", "tcp"], ["zero windows", "zero_windows", "ink"]];
+  function retransmissions() {
+    const found = data.retransmissions;
+    if (!found) return null;
+    const { start_ns: start, width_ns: width, silences } = found;
+    const length = found.others.length;
+    const scale = timeScale(start, width * length);
+    const x = Array.from({ length }, (_, step) => scale.at(start + step * width));
+    const some = ([, column]) => found[column].some((number) => number > 0);
+    const bars = KINDS.filter(some).map(([name, column, shade]) => ({
+      type: "bar", name, x, y: found[column], offset: 0, width: scale.length(width), marker: { color: colour(shade), line: { width: 0 } }, hovertemplate: "%{y:,}",
+    }));
+    const lines = SIGNS.filter(some).map(([name, column, shade]) => ({
+      type: "scatter", mode: "lines", name, x: x.concat(scale.at(start + length * width)), y: found[column].concat(found[column][length - 1]), yaxis: "y2",
+      line: { width: 1.4, shape: "hv", color: colour(shade) }, hovertemplate: "%{y:,}",
+    }));
+    const both = bars.length && lines.length;
+    return [bars.concat(lines), layout(both ? 400 : 260, {
+      showlegend: true, barmode: "stack", hovermode: "x unified",
+      xaxis: axis(Object.assign({ anchor: lines.length ? "y2" : "y" }, scale.axis, breaks(start, start + width * length, silences))), shapes: cuts(silences),
+      yaxis: axis({ domain: both ? [0.45, 1] : lines.length ? [0, 0] : [0, 1], visible: bars.length > 0, title: narrow() ? undefined : { text: "segments" }, tickformat: "~s", rangemode: "tozero" }),
+      yaxis2: axis({ domain: both ? [0, 0.36] : [0, 1], title: narrow() ? undefined : { text: "segments" }, tickformat: "~s", rangemode: "tozero", nticks: 4 }),
+    })];
   }
 
-  const CHARTS = { throughput, protocols, flows, handshakes };
+  const CHARTS = { throughput, protocols, flows, handshakes, rtt, retransmissions };
   function draw() {
     document.querySelectorAll("[data-chart]").forEach((figure) => {
       const drawing = CHARTS[figure.dataset.chart]();
