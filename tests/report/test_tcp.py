@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msgspec.structs import replace
 
-from pcap_analyzer.analysis.model import CAUSES, LIMITS, TCP_MARKS, Analysis, Handshakes, Histogram, TcpTotals
+from pcap_analyzer.analysis.model import (
+    CAUSES,
+    LIMITS,
+    TCP_MARKS,
+    Analysis,
+    Handshakes,
+    Histogram,
+    TcpDirection,
+    TcpTotals,
+)
 from pcap_analyzer.report import build_report
-from pcap_analyzer.report.model import TcpAnalysis
+from pcap_analyzer.report.model import Report, TcpAnalysis, TcpSummary
 from pcap_analyzer.report.tcp import names
 from pcap_analyzer.report.tcp.distribution import MAX_BARS, comparable
 from pcap_analyzer.report.tcp.lines import tcp_lines
@@ -127,6 +138,12 @@ def test_the_terminal_gets_two_or_three_lines():
     }
     held = lines(synthetic.large())["Held up"]
     assert held.startswith("transfers waited for receiver 3.61 %, network 19.2 %, application 77.2 %; 318 zero windows")
+
+
+def test_every_field_stands_in_the_documentation():
+    text = (Path(__file__).parents[2] / "docs/report.md").read_text(encoding="utf-8")
+    names_of = (Report, TcpSummary, TcpAnalysis, TcpDirection)
+    assert [name for part in names_of for name in part.__struct_fields__ if f"`{name}`" not in text] == []
 
 
 def test_totals_that_nobody_filled_are_told_as_nothing():

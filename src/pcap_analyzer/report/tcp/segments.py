@@ -40,24 +40,19 @@ def analysis_part(analysis: Analysis) -> TcpAnalysis | None:
 
 
 def _marks(tcp: TcpTotals) -> list[MarkRow]:
-    return [
-        MarkRow(
-            mark=mark,
-            title=names.named(names.MARKS, mark).title,
-            meaning=names.named(names.MARKS, mark).meaning,
-            client=tcp.client_marks.get(mark, 0),
-            server=tcp.server_marks.get(mark, 0),
-            display_filter=names.mark_filter(mark),
-        )
-        for mark in _all_of(TCP_MARKS, tcp.client_marks, tcp.server_marks)
-    ]
+    rows = []
+    for mark in _all_of(TCP_MARKS, tcp.client_marks, tcp.server_marks):
+        title, meaning = names.named(names.MARKS, mark)
+        client, server = tcp.client_marks.get(mark, 0), tcp.server_marks.get(mark, 0)
+        rows.append(MarkRow(mark, title, meaning, client, server, names.mark_filter(mark)))
+    return rows
 
 
 def _causes(tcp: TcpTotals) -> list[CauseRow]:
     if not any(tcp.causes.values()):
         return []
     return [
-        CauseRow(cause=cause, **names.named(names.CAUSES, cause)._asdict(), segments=tcp.causes.get(cause, 0))
+        CauseRow(cause, *names.named(names.CAUSES, cause), tcp.causes.get(cause, 0))
         for cause in _all_of(CAUSES, tcp.causes)
     ]
 
@@ -66,7 +61,7 @@ def _limits(tcp: TcpTotals) -> list[LimitRow]:
     if not any(tcp.limited_ns.values()):
         return []
     return [
-        LimitRow(limit=limit, **names.named(names.LIMITS, limit)._asdict(), duration_ns=tcp.limited_ns.get(limit, 0))
+        LimitRow(limit, *names.named(names.LIMITS, limit), tcp.limited_ns.get(limit, 0))
         for limit in _all_of(LIMITS, tcp.limited_ns)
     ]
 
