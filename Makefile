@@ -189,4 +189,5 @@ $(VENV)/.native-$(VARIANT): $(NATIVE_SOURCES) $(VENV)/.package
 	@rm -f $(VENV)/.native-*
 	@$(PLAIN) $(BIN)/python setup.py --quiet build_ext --inplace
 	@$(BIN)/python -m compileall -q src
+	@$(BIN)/python -m pcap_analyzer.export
 	@touch $@

@@ -346,13 +346,13 @@ def _write(report: Report, outputs: Sequence[tuple[str, str]]) -> list[str]:
 
     written = []
     for kind, path in outputs:
-        data = EXPORTERS[kind].export(report)
+        pieces = EXPORTERS[kind].pieces(report)
         if path == STANDARD:
-            sys.stdout.buffer.write(data + b"\n")
+            sys.stdout.buffer.writelines((*pieces, b"\n"))
             sys.stdout.buffer.flush()
             continue
         try:
-            _replace(path, data)
+            _replace(path, pieces)
         except OSError as error:
             raise Failure(f"{path} cannot be written: {error.strerror}") from None
         written.append(path)
@@ -374,18 +374,18 @@ def _is_capture(path: str, files: Sequence[str]) -> bool:
     return os.path.isfile(path) and any(os.path.samefile(path, file) for file in captures)
 
 
-def _replace(path: str, data: bytes) -> None:
-    """Put `data` under the name `path` in one step, so that nobody finds half a report there."""
+def _replace(path: str, pieces: Sequence[bytes | memoryview]) -> None:
+    """Put `pieces` under the name `path` in one step, so that nobody finds half a report there."""
     if os.path.exists(path) and not os.path.isfile(path):  # /dev/null, a pipe
         with open(path, "wb") as file:
-            file.write(data)
+            file.writelines(pieces)
         return
     folder, name = os.path.split(path)
     os.makedirs(folder or os.curdir, exist_ok=True)
     aside = os.path.join(folder, f".{name}.{os.urandom(4).hex()}")
     try:
         with open(aside, "xb") as file:
-            file.write(data)
+            file.writelines(pieces)
         os.replace(aside, path)
     except BaseException:
         with suppress(FileNotFoundError):

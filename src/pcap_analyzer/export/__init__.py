@@ -6,7 +6,7 @@ only JSON should not wait for a template engine. `templates/` and `static/` are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pcap_analyzer.export import html, json
@@ -20,10 +20,11 @@ class Exporter(NamedTuple):
 
     suffix: str
     media_type: str
-    export: Callable[[Report], bytes]
+    pieces: Callable[[Report], Sequence[bytes | memoryview]]
+    """The file in pieces, to be written one behind the other."""
 
 
 EXPORTERS: dict[str, Exporter] = {
-    "html": Exporter(".html", "text/html; charset=utf-8", html.render),
-    "json": Exporter(".json", "application/json", json.encode),
+    "html": Exporter(".html", "text/html; charset=utf-8", html.pieces),
+    "json": Exporter(".json", "application/json", lambda report: (json.encode(report),)),
 }

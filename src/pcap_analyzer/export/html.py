@@ -9,26 +9,28 @@ A server adds its own policy beside that one, with a nonce if it likes.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import importlib.util
+import os
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pcap_analyzer.export.charts import chart_data, coarser, retransmissions, throughput
+from pcap_analyzer.export.scripts import STATIC, chart_script, policy, theme_script
 from pcap_analyzer.report.definitions import DEFINITIONS
 from pcap_analyzer.report.model import Report, Series
 
-STATIC = Path(__file__).parent / "static"
 # Cannot come out of a report: escaping turns "<" into an entity, and the data block writes it as \u003c.
 SCRIPTS_HERE = "<!--scripts-->"
 
 
 def render(report: Report, *, nonce: str | None = None) -> bytes:
     """The whole page. nonce: for a server whose Content-Security-Policy asks for one on every script."""
+    return b"".join(pieces(report, nonce=nonce))
+
+
+def pieces(report: Report, *, nonce: str | None = None) -> tuple[bytes | memoryview, ...]:
+    """The same in pieces, of which the largest, the script of the charts, need not be copied to be written."""
     # Imported late: a command that writes only JSON does not wait for the template engine.
     from pcap_analyzer.export.environment import environment  # noqa: PLC0415
 
@@ -36,24 +38,23 @@ def render(report: Report, *, nonce: str | None = None) -> bytes:
     page = template.render(
         _context(report),
         styles=styles(),
-        policy=_policy(_theme_script(), _chart_script()),
-        theme_script=_theme_script().decode(),
+        policy=policy(),
+        theme_script=str(theme_script().text, "utf-8"),
         nonce=nonce,
         scripts_here=SCRIPTS_HERE,
     )
     head, tail = page.encode().split(SCRIPTS_HERE.encode())
     tag = f'<script nonce="{_attribute(nonce)}">'.encode() if nonce else b"<script>"
-    return b"".join((head, tag, _chart_script(), b"</script>", tail))
+    return head, tag, chart_script().text, b"</script>", tail
 
 
 def prepare() -> None:
-    """Read and compile what every page is made of, so that rendering the first one finds it there."""
+    """Load what every page is made of, so that rendering the first one finds it there."""
     from pcap_analyzer.export.environment import environment  # noqa: PLC0415
 
-    for name in environment().list_templates(filter_func=lambda name: name.startswith("report/")):
-        environment().get_template(name)
+    environment().get_template("report/page.html")
     styles()
-    _policy(_theme_script(), _chart_script())
+    policy()
 
 
 def data_block(report: Report, series: Series) -> str:
@@ -67,43 +68,11 @@ def data_block(report: Report, series: Series) -> str:
 @cache
 def styles() -> str:
     """The style sheets, as one."""
-    return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in ("page.css", "report.css"))
-
-
-@cache
-def plotly_path() -> Path:
-    """Plotly's script inside its Python package, found without importing that (it takes seconds)."""
-    spec = importlib.util.find_spec("plotly")
-    if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError("the Python package plotly is not installed, so the report has no chart script")
-    return Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
-
-
-@cache
-def plotly_script() -> bytes:
-    """Plotly's script, fit to stand between script tags."""
-    # Inside a script element only these could end or reopen it; in JavaScript both occur in strings only.
-    return plotly_path().read_bytes().replace(b"</script", b"<\\/script").replace(b"<!--", b"<\\!--")
-
-
-@cache
-def _theme_script() -> bytes:
-    return (STATIC / "theme.js").read_bytes()
-
-
-@cache
-def _chart_script() -> bytes:
-    return plotly_script() + b"\n" + (STATIC / "report.js").read_bytes()
-
-
-@cache
-def _policy(*scripts: bytes) -> str:
-    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts)
-    # Plotly sets styles on elements and makes one style sheet: styles may be inline, scripts may not but for these.
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    texts = []
+    for name in ("page.css", "report.css"):
+        with open(os.path.join(STATIC, name), encoding="utf-8") as file:
+            texts.append(file.read())
+    return "\n".join(texts)
 
 
 def _attribute(text: str) -> str:
