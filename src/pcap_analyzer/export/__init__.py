@@ -1,7 +1,7 @@
 """Report to bytes: one module a format, one line each in EXPORTERS; command line, routes and media types follow.
 
-Importing this costs nothing but msgspec: an exporter imports what it needs when it runs, since a command that writes
-only JSON should not wait for a template engine. `templates/` and `static/` are what the HTML is made of.
+Importing this costs little more than msgspec: no exporter needs a template engine. `templates/` and `static/` are what
+the HTML is made of.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from pcap_analyzer.export import templates
 from pcap_analyzer.export.charts import chart_data, coarser, retransmissions, throughput
 from pcap_analyzer.export.scripts import STATIC, chart_script, policy, theme_script
 from pcap_analyzer.report.definitions import DEFINITIONS
@@ -31,18 +32,15 @@ def render(report: Report, *, nonce: str | None = None) -> bytes:
 
 def pieces(report: Report, *, nonce: str | None = None) -> tuple[bytes | memoryview, ...]:
     """The same in pieces, of which the largest, the script of the charts, need not be copied to be written."""
-    # Imported late: a command that writes only JSON does not wait for the template engine.
-    from pcap_analyzer.export.environment import environment  # noqa: PLC0415
-
-    template = environment().get_template("report/page.html")
-    page = template.render(
-        _context(report),
-        styles=styles(),
-        policy=policy(),
-        theme_script=str(theme_script().text, "utf-8"),
-        nonce=nonce,
-        scripts_here=SCRIPTS_HERE,
-    )
+    values = {
+        **_context(report),
+        "styles": styles(),
+        "policy": policy(),
+        "theme_script": str(theme_script().text, "utf-8"),
+        "nonce": nonce,
+        "scripts_here": SCRIPTS_HERE,
+    }
+    page = templates.render("report/page.html", values)
     head, tail = page.encode().split(SCRIPTS_HERE.encode())
     tag = f'<script nonce="{_attribute(nonce)}">'.encode() if nonce else b"<script>"
     return head, tag, chart_script().text, b"</script>", tail
@@ -50,9 +48,7 @@ def pieces(report: Report, *, nonce: str | None = None) -> tuple[bytes | memoryv
 
 def prepare() -> None:
     """Load what every page is made of, so that rendering the first one finds it there."""
-    from pcap_analyzer.export.environment import environment  # noqa: PLC0415
-
-    environment().get_template("report/page.html")
+    templates.load()
     styles()
     policy()
 
