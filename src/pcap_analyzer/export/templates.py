@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from types import SimpleNamespace
@@ -31,6 +32,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 }
 TESTS: dict[str, Callable[..., bool]] = {"none": lambda value: value is None}
 MISSING: Any = object()
+SPECIAL = re.compile(r"""[&<>"']""")
 
 
 def render(name: str, values: dict[str, Any]) -> str:
@@ -137,6 +139,16 @@ class Namespace(SimpleNamespace):
         setattr(self, name, value)
 
 
+def escaped(value: Any) -> str:
+    """As markupsafe does it, but without a Markup around each value, which takes longer than all else in a template.
+
+    What this gives is put together at once and never escaped again: a macro marks its whole result.
+    """
+    if type(value) is int:
+        return str(value)
+    return value if type(value) is str and SPECIAL.search(value) is None else escape(value)
+
+
 def undefined(reason: str = "", name: str = "") -> NoReturn:
     raise TemplateError(reason or f"the template was not given {name!r}")
 
@@ -202,7 +214,7 @@ NAMES: dict[str, Any] = {
     "Namespace": Namespace,
     "Markup": Markup,
     "Undefined": lambda _reason: "",  # an inline `if` without `else`
-    "escape": escape,
+    "escape": escaped,
     "markup_join": joined,
     "missing": MISSING,
     "environment": SimpleNamespace(
