@@ -282,7 +282,7 @@ def _analyzed(
     meanwhile: Callable[[], object] | None = None,
 ) -> Report:
     """The report on one capture, with a progress bar where somebody watches."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         analysis = analyze_capture(file, threads=threads, batch_size=batch_size, meanwhile=meanwhile)
     else:
         from pcap_analyzer.terminal.progress import ProgressBar

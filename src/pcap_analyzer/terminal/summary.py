@@ -42,9 +42,10 @@ def print_info(report: Report, *, file: TextIO | None = None) -> None:
     _print((Words(capture), _quality(report), _interfaces(report)), file)
 
 
-def writer(file: TextIO) -> Writer:
+def writer(file: TextIO | None) -> Writer:
     """How parts are written to `file`: its module takes a while to import where that is a terminal."""
-    chosen: Writer = import_module(f"pcap_analyzer.terminal.{'styled' if file.isatty() else 'plain'}").write
+    style = "styled" if file is not None and file.isatty() else "plain"
+    chosen: Writer = import_module(f"pcap_analyzer.terminal.{style}").write
     return chosen
 
 
