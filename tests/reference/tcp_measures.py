@@ -198,10 +198,18 @@ def _repeated(own: Direction, segment: Segment, end: int, found: Found) -> bool:
         own.isn = segment.seq
     if segment.flags & FIN:
         own.finished = True
-        if end <= own.top and not again:
+        if _fin_seen(own, segment, end) and not again:
             own.fin_retries += 1
             again = True
     return again
+
+
+def _fin_seen(own: Direction, segment: Segment, end: int) -> bool:
+    """Whether the FIN's number was captured before. It may be missing between others, which came first."""
+    assert own.coverage is not None
+    if end > own.coverage.high:
+        return end <= own.top
+    return own.coverage.add(end - 1, end, segment.ns, None).seen > 0
 
 
 def _remember(own: Direction, segment: Segment, begin: int, end: int) -> None:
