@@ -76,7 +76,8 @@ def test_causes_are_the_kernels_own(truth, recording, end):
     causes = sum((side.causes() for side in senders(recording, end)), Counter[str]())
     time_outs = causes["rto"] + causes["syn_retry"]
     assert causes["fast"] == counter(truth, end, "TcpExt.TCPFastRetrans")
-    assert time_outs == counter(truth, end, "TcpExt.TCPTimeouts")
+    # What goes back after a time-out belongs to it here, and is a counter of its own there.
+    assert time_outs == counter(truth, end, "TcpExt.TCPTimeouts", "TcpExt.TCPSlowStartRetrans")
     # A probe may carry new data instead, and is then no repetition.
     assert causes["tail_loss"] <= counter(truth, end, "TcpExt.TCPLossProbes")
     assert causes["unknown"] == 0
@@ -85,7 +86,10 @@ def test_causes_are_the_kernels_own(truth, recording, end):
 @pytest.mark.parametrize("end", ENDS)
 def test_dsacks_prove_as_many_repetitions_spurious_as_for_the_kernel(truth, recording, end):
     sides = list(senders(recording, end))
-    assert sum(side.spurious_by_dsack for side in sides) == counter(truth, end, "TcpExt.TCPDSACKRecvSegs")
+    proved = sum(side.spurious_by_dsack for side in sides)
+    believed = counter(truth, end, "TcpExt.TCPDSACKRecvSegs")
+    # Once copies made by the network have shown it more than it repeated, the kernel believes none.
+    assert believed <= proved <= believed + counter(truth, end, "TcpExt.TCPDSACKIgnoredDubious")
     received = counter(truth, end, "TcpExt.TCPDSACKRecv", "TcpExt.TCPDSACKOfoRecv")
     assert sum(side.dsack_blocks for side in sides) == received
 
@@ -131,7 +135,7 @@ def test_a_link_that_only_delays_and_doubles_loses_nothing(golden, captures):
 
 
 def test_the_receivers_limit_is_the_kernels_own(truth, recording):
-    """tcpi_rwnd_limited and tcpi_busy_time, which count in steps of 4 ms."""
+    """tcpi_rwnd_limited, to a round trip, and tcpi_busy_time. Both count in steps of 4 ms."""
     kernel = {
         (one["local"][1], one["remote"][1]): one["tcp_info"]
         for one in connections_of(truth["workload"])
@@ -141,7 +145,7 @@ def test_the_receivers_limit_is_the_kernels_own(truth, recording):
         info = kernel.get((stream.ends[0][1], stream.ends[1][1]))
         if info and info["bytes_sent"] > 20_000:
             limits = conversation.sides[0].limit_ns
-            assert abs(limits["receiver"] / 1000 - info["rwnd_limited"]) <= 12_000
+            assert abs(limits["receiver"] / 1000 - info["rwnd_limited"]) <= 12_000 + info["min_rtt"]
             assert abs(sum(limits.values()) / 1000 - info["busy_time"]) <= 12_000
 
 
