@@ -62,10 +62,10 @@ def analyze_capture(
 ) -> Analysis:
     """Analyse a capture: a path, "-" for standard input, or a binary stream.
 
-    progress: called after every window of the file.  cancelled: asked as often; True raises Cancelled.  threads: None
-    for as many as there are processors, at most 8.  batch_size: packets handled at a time.  flow_limit: flows held in
-    memory.  None of them changes the result.  Raises CaptureError when there is nothing that can be read as a
-    capture.
+    progress: called about twenty times a second, at least once.  cancelled: asked as often; True raises Cancelled.
+    threads: None for as many as there are processors, at most 8.  batch_size: packets handled at a time.  flow_limit:
+    flows held in memory.  None of them changes the result.  Raises CaptureError when there is nothing that can be read
+    as a capture.
     """
     source = open_source(path, limits=limits or Limits(), cancelled=cancelled)
     return analyze_source(
@@ -88,14 +88,13 @@ def analyze_source(
     began = time.perf_counter()
     importing = _import_late()
     with _reader(source, threads, rows, flow_limit) as reader:
-        for window in reader.windows():
-            reader.scanner.run()
+        for _ in reader.turns():
             if progress is not None:
                 progress(
                     Progress(reader.scanner.rows, source.bytes_read, source.size_bytes, time.perf_counter() - began)
                 )
             if cancelled is not None and cancelled():
-                raise Cancelled(f"the analysis of {source.name} was cancelled at byte {window.offset}")
+                raise Cancelled(f"the analysis of {source.name} was cancelled at byte {reader.bytes_walked}")
         seconds = time.perf_counter() - began
         importing()
         from pcap_analyzer.analysis.assembly import assemble
