@@ -5,7 +5,7 @@ give is put together in file order.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from counters cimport count_one, counters_t
 from decode cimport decode_frame
@@ -111,7 +111,10 @@ cdef inline uint32_t pieces_of(uint32_t rows) noexcept nogil:
 
 
 cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards) noexcept nogil:
-    """Room for `rows` rows; the batch is zeroed before. False when memory is short: batch_free gives back what is."""
+    """Room for `rows` rows; shards: a multiple of eight.
+
+    The batch is zeroed before. False when memory is short: batch_free gives back what is there.
+    """
     batch.shards = shards
     batch.packets = <packet_t*>aligned_alloc(128, rows * sizeof(packet_t))
     batch.frame_number = <uint64_t*>malloc(rows * sizeof(uint64_t))
@@ -120,7 +123,10 @@ cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards) noex
     batch.forward = <uint8_t*>malloc(rows)
     batch.extras = <extra_t*>malloc(rows * sizeof(extra_t))
     batch.pieces = <piece_t*>calloc(pieces_of(rows), sizeof(piece_t))
-    batch.lists = <list_t*>calloc(pieces_of(rows) * shards, sizeof(list_t))
+    # Aligned, and eight lists are two cache lines: threads that decode neighbouring pieces share none.
+    batch.lists = <list_t*>aligned_alloc(128, pieces_of(rows) * shards * sizeof(list_t))
+    if batch.lists != NULL:
+        memset(batch.lists, 0, pieces_of(rows) * shards * sizeof(list_t))
     return (
         batch.packets != NULL and batch.frame_number != NULL and batch.flow != NULL and batch.stream != NULL
         and batch.forward != NULL and batch.extras != NULL and batch.pieces != NULL and batch.lists != NULL
@@ -168,12 +174,15 @@ cdef inline void push_item(
 
 cdef inline bint conversation_key(flow_key_t* key, const conversation_t* conversation) noexcept nogil:
     """The key of a header that is not the packet's own; True when its sender is side a."""
-    cdef bint forward
-    key.kind = KIND_TCP if conversation.protocol == 6 else KIND_UDP
-    key.protocol = 6 if conversation.protocol == 6 else 17
-    key.ip_version = conversation.ip_version
-    forward = is_forward(conversation.src, conversation.dst, conversation.src_port, conversation.dst_port)
-    fill_key(key, conversation.src, conversation.dst, conversation.src_port, conversation.dst_port, forward)
+    cdef bint tcp = conversation.protocol == 6
+    cdef uint32_t ports = <uint32_t>conversation.src_port << 16 | conversation.dst_port
+    cdef bint forward = is_forward(
+        conversation.src, conversation.dst, conversation.src_port, conversation.dst_port
+    )
+    fill_key(
+        key, conversation.src, conversation.dst, ports, forward, KIND_TCP if tcp else KIND_UDP, 6 if tcp else 17,
+        conversation.ip_version
+    )
     return forward
 
 
@@ -251,7 +260,6 @@ cdef inline void begin_piece(worker_t* worker, batch_t* batch, uint32_t piece) n
     cdef uint32_t shard
     for shard in range(batch.shards):
         batch.lists[piece * batch.shards + shard].count = 0
-    batch.pieces[piece].timed = 0
     worker.decoder.extras = batch.extras
     worker.decoder.extra_count = piece * PIECE_ROWS
 
@@ -289,6 +297,7 @@ cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader
     cdef uint64_t run = 0
     cdef const record_t* record
     cdef packet_t* packet
+    cdef piece_t told = piece_t(timed=0)         # here, not in the batch: another thread writes beside it there
     begin_piece(worker, batch, piece)
     for _ in range(end - begin if end - begin < AHEAD_FRAME else AHEAD_FRAME):
         record = next_record(window, &ahead)
@@ -308,7 +317,7 @@ cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader
         decode_frame(&worker.decoder, window.base + record.offset, packet)
         count_one(&worker.counters, packet)
         if record.flags & HAS_TIME:
-            note_time(&worker.counters, &batch.pieces[piece], record.timestamp)
+            note_time(&worker.counters, &told, record.timestamp)
         if record.interface_id != run_interface:
             if run and run_interface != NO_INTERFACE:
                 add_relaxed(&reader.interfaces[run_interface].packets, run)
@@ -317,7 +326,8 @@ cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader
         push_row(worker, batch, packet, row)
     if run and run_interface != NO_INTERFACE:
         add_relaxed(&reader.interfaces[run_interface].packets, run)
-    batch.pieces[piece].extra_end = worker.decoder.extra_count
+    told.extra_end = worker.decoder.extra_count
+    batch.pieces[piece] = told
 
 
 # ---------------------------------------------------------------- track

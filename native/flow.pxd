@@ -11,7 +11,7 @@ A flow is 384 bytes, of which a packet touches 256: the head and its own directi
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from packet cimport (
     DECODE_MALFORMED,
@@ -52,7 +52,19 @@ cdef extern from * nogil:
         uint64_t mask = -(uint64_t)(first != 0);
         return (a & mask) | (b & ~mask);
     }
+    /* The last eight bytes of a key in one store: they are read again in one load. */
+    static inline uint64_t pcap_pack_tail(
+        uint64_t a_port, uint64_t b_port, uint64_t kind, uint64_t protocol, uint64_t ip_version) {
+    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        return a_port << 48 | b_port << 32 | kind << 24 | protocol << 16 | ip_version << 8;
+    #else
+        return a_port | b_port << 16 | kind << 32 | protocol << 40 | ip_version << 48;
+    #endif
+    }
     """
+    uint64_t pack_tail "pcap_pack_tail"(
+        uint64_t a_port, uint64_t b_port, uint64_t kind, uint64_t protocol, uint64_t ip_version
+    ) noexcept
     bint is_forward "pcap_is_forward"(
         const uint8_t* src, const uint8_t* dst, unsigned src_port, unsigned dst_port
     ) noexcept
@@ -194,17 +206,20 @@ ctypedef struct table_t:
 # ---------------------------------------------------------------- keys
 
 cdef inline void fill_key(
-    flow_key_t* key, const uint8_t* src, const uint8_t* dst, uint16_t src_port, uint16_t dst_port, bint forward
+    flow_key_t* key, const uint8_t* src, const uint8_t* dst, uint32_t ports, bint forward,
+    uint8_t kind, uint8_t protocol, uint8_t ip_version
 ) noexcept nogil:
-    """The canonical key of both directions. forward: what is_forward says of them."""
-    cdef uint64_t s0 = load64(src), s1 = load64(src + 8), d0 = load64(dst), d1 = load64(dst + 8)
+    """The canonical key of both directions. ports: source << 16 | destination.  forward: what is_forward says."""
+    cdef uint64_t s0 = load64(src), s1 = load64(src + 8), d0 = load64(dst), d1 = load64(dst + 8), tail
+    cdef uint64_t src_port = ports >> 16, dst_port = ports & 0xFFFF
     key.a[0] = choose(forward, s0, d0)
     key.a[1] = choose(forward, s1, d1)
     key.b[0] = choose(forward, d0, s0)
     key.b[1] = choose(forward, d1, s1)
-    key.a_port = <uint16_t>choose(forward, src_port, dst_port)
-    key.b_port = <uint16_t>choose(forward, dst_port, src_port)
-    key.zero = 0
+    tail = pack_tail(
+        choose(forward, src_port, dst_port), choose(forward, dst_port, src_port), kind, protocol, ip_version
+    )
+    memcpy(&key.a_port, &tail, 8)
 
 
 cdef inline uint32_t hash_key(const flow_key_t* key, const uint64_t* seed) noexcept nogil:
@@ -239,14 +254,10 @@ cdef inline bint is_packet_forward(const packet_t* packet, uint8_t kind) noexcep
 
 cdef inline void packet_key(flow_key_t* key, const packet_t* packet, uint8_t kind, bint forward) noexcept nogil:
     """The key under which a packet is counted."""
-    cdef uint32_t ports = key_ports(packet, kind)
-    key.kind = kind
+    cdef uint8_t protocol = packet.protocol if kind != KIND_ADDRESSES else 0
     if kind == KIND_UDP:
-        key.protocol = 17                        # UDP-Lite shares UDP's streams in Wireshark
-    else:
-        key.protocol = packet.protocol if kind != KIND_ADDRESSES else 0
-    key.ip_version = packet.ip_version
-    fill_key(key, packet.src, packet.dst, <uint16_t>(ports >> 16), <uint16_t>ports, forward)
+        protocol = 17                            # UDP-Lite shares UDP's streams in Wireshark
+    fill_key(key, packet.src, packet.dst, key_ports(packet, kind), forward, kind, protocol, packet.ip_version)
 
 
 cdef inline uint8_t stream_kind(const packet_t* packet) noexcept nogil:

@@ -112,7 +112,7 @@ cdef class Scanner:
             self.scan.seed[index] = int.from_bytes(seed[index * 8:index * 8 + 8], "little")
         self.scan.threads = threads
         # More shards than threads, so that one that is halted holds up little.
-        self.scan.shards = max(SHARDS, min(2 * threads, MAX_SHARDS))
+        self.scan.shards = SHARDS * min((threads + 3) // 4, MAX_SHARDS // SHARDS)
         self.scan.batch_rows = batch_rows
         self.scan.flow_limit = flow_limit
         self.scan.spill.descriptor = spill_descriptor
