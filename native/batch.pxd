@@ -16,6 +16,7 @@ from flow cimport (
     KIND_UDP,
     count_packet,
     find_flow,
+    flow_at,
     flow_key_t,
     flow_t,
     fill_key,
@@ -61,7 +62,7 @@ cdef extern from * nogil:
 cdef enum:
     MAX_THREADS = 16
     MAX_SHARDS = 32
-    PIECE_ROWS = 512                 # decoded by one thread without a pause
+    PIECE_ROWS = 256                 # decoded by one thread without a pause
     FIRST_ITEMS = 256
     AHEAD_FRAME = 16                 # measured: 12 to 24 are alike
     AHEAD_PACKET = 16
@@ -69,9 +70,11 @@ cdef enum:
     ITEM_OWN = 15                    # the packet's own flow; smaller codes are conversations in its extra
     ITEM_STREAM = 14                 # a malformed packet's stream, for the number alone
     ITEM_BITS = 4
+    ITEM_MASK = 0xFFFFFF             # row and code: their order is that of the file
+    ITEM_FORWARD = 0x1000000         # the sender is side a, to fetch the right half of a flow
 
 ctypedef struct list_t:              # rows of one shard in one piece, in file order
-    uint64_t* items                  # hash << 32 | row << ITEM_BITS | code
+    uint64_t* items                  # hash << 32 | ITEM_FORWARD | row << ITEM_BITS | code
     uint32_t count
     uint32_t capacity
 
@@ -99,6 +102,7 @@ ctypedef struct worker_t:
     decoder_t decoder
     counters_t counters
     const uint64_t* seed             # of flow hashes
+    list_t* lists                    # (shards,) of the piece that it decodes
     uint64_t* items                  # of the shard that it tracks
     uint32_t item_capacity
     uint8_t failed
@@ -115,15 +119,15 @@ cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards) noex
 
     The batch is zeroed before. False when memory is short: batch_free gives back what is there.
     """
+    cdef size_t whole = pieces_of(rows) * PIECE_ROWS     # so that a piece never shares a cache line with the next
     batch.shards = shards
     batch.packets = <packet_t*>aligned_alloc(128, rows * sizeof(packet_t))
-    batch.frame_number = <uint64_t*>malloc(rows * sizeof(uint64_t))
-    batch.flow = <flow_t**>malloc(rows * sizeof(flow_t*))
-    batch.stream = <flow_t**>malloc(rows * sizeof(flow_t*))
-    batch.forward = <uint8_t*>malloc(rows)
+    batch.frame_number = <uint64_t*>aligned_alloc(128, whole * sizeof(uint64_t))
+    batch.flow = <flow_t**>aligned_alloc(128, whole * sizeof(flow_t*))
+    batch.stream = <flow_t**>aligned_alloc(128, whole * sizeof(flow_t*))
+    batch.forward = <uint8_t*>aligned_alloc(128, whole)
     batch.extras = <extra_t*>malloc(rows * sizeof(extra_t))
     batch.pieces = <piece_t*>calloc(pieces_of(rows), sizeof(piece_t))
-    # Aligned, and eight lists are two cache lines: threads that decode neighbouring pieces share none.
     batch.lists = <list_t*>aligned_alloc(128, pieces_of(rows) * shards * sizeof(list_t))
     if batch.lists != NULL:
         memset(batch.lists, 0, pieces_of(rows) * shards * sizeof(list_t))
@@ -157,7 +161,7 @@ cdef inline uint32_t shard_of(uint32_t hash, uint32_t shards) noexcept nogil:
 cdef inline void push_item(
     worker_t* worker, batch_t* batch, uint32_t hash, uint32_t row, uint32_t code
 ) noexcept nogil:
-    cdef list_t* items = &batch.lists[row // PIECE_ROWS * batch.shards + shard_of(hash, batch.shards)]
+    cdef list_t* items = &worker.lists[shard_of(hash, batch.shards)]
     cdef uint64_t* grown
     cdef uint32_t capacity
     if items.count == items.capacity:
@@ -236,7 +240,7 @@ cdef inline void push_packet(
     packet_key(&key, packet, kind, forward)
     batch.forward[row] = forward
     packet.hash = hash_key(&key, worker.seed)
-    push_item(worker, batch, packet.hash, row, ITEM_OWN)
+    push_item(worker, batch, packet.hash, row, ITEM_OWN | (ITEM_FORWARD if forward else 0))
 
 
 cdef inline void push_row(
@@ -258,8 +262,9 @@ cdef inline void push_row(
 
 cdef inline void begin_piece(worker_t* worker, batch_t* batch, uint32_t piece) noexcept nogil:
     cdef uint32_t shard
+    worker.lists = &batch.lists[piece * batch.shards]
     for shard in range(batch.shards):
-        batch.lists[piece * batch.shards + shard].count = 0
+        worker.lists[shard].count = 0
     worker.decoder.extras = batch.extras
     worker.decoder.extra_count = piece * PIECE_ROWS
 
@@ -297,7 +302,7 @@ cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader
     cdef uint64_t run = 0
     cdef const record_t* record
     cdef packet_t* packet
-    cdef piece_t told = piece_t(timed=0)         # here, not in the batch: another thread writes beside it there
+    cdef piece_t told = piece_t(first_time=0, last_time=0, timed=0, extra_end=0)  # another thread writes beside the batch's
     begin_piece(worker, batch, piece)
     for _ in range(end - begin if end - begin < AHEAD_FRAME else AHEAD_FRAME):
         record = next_record(window, &ahead)
@@ -434,8 +439,9 @@ cdef inline void look_ahead(
     cdef uint32_t hash, index
     cdef uint64_t slot
     cdef const uint8_t* line
+    cdef const flow_t* flow
     if at + AHEAD_PACKET < count:
-        line = <const uint8_t*>&batch.packets[<uint32_t>items[at + AHEAD_PACKET] >> ITEM_BITS]
+        line = <const uint8_t*>&batch.packets[(items[at + AHEAD_PACKET] & ITEM_MASK) >> ITEM_BITS]
         prefetch_read(line)
         prefetch_read(line + 64)
         prefetch_read(&table.slots[(items[at + AHEAD_PACKET] >> 32) & table.mask])
@@ -444,11 +450,12 @@ cdef inline void look_ahead(
         slot = table.slots[hash & table.mask]
         index = <uint32_t>slot - 1
         if slot and <uint32_t>(slot >> 32) == hash and index < table.allocated:
-            line = <const uint8_t*>&table.chunks[index // 1024][index % 1024]
+            flow = flow_at(table, index)
+            prefetch_write(flow)
+            prefetch_write(<const uint8_t*>flow + 64)
+            line = <const uint8_t*>&flow.direction[0 if items[at + AHEAD_FLOW] & ITEM_FORWARD else 1]
             prefetch_write(line)
             prefetch_write(line + 64)
-            prefetch_write(line + 128)
-            prefetch_write(line + 256)
 
 
 cdef inline uint32_t gather_items(worker_t* worker, const batch_t* batch, uint32_t shard) noexcept nogil:
@@ -481,7 +488,7 @@ cdef inline void track_shard(table_t* table, worker_t* worker, batch_t* batch, u
     decoder.extras = batch.extras
     for at in range(count):
         look_ahead(table, batch, worker.items, at, count)
-        item = <uint32_t>worker.items[at]
+        item = <uint32_t>worker.items[at] & ITEM_MASK
         code = item & ((1 << ITEM_BITS) - 1)
         if code == ITEM_OWN:
             track_packet(table, batch, batch.window, item)

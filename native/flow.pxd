@@ -61,7 +61,13 @@ cdef extern from * nogil:
         return a_port | b_port << 16 | kind << 32 | protocol << 40 | ip_version << 48;
     #endif
     }
+    /* Flags are random: eight sums at once cost less than one branch that is guessed wrong. */
+    static inline void pcap_count_flags(uint32_t *counts, uint32_t flags) {
+        for (int bit = 0; bit < 8; bit++)
+            counts[bit] += (flags & (1u << bit)) != 0;
+    }
     """
+    void count_flags "pcap_count_flags"(uint32_t* counts, uint32_t flags) noexcept
     uint64_t pack_tail "pcap_pack_tail"(
         uint64_t a_port, uint64_t b_port, uint64_t kind, uint64_t protocol, uint64_t ip_version
     ) noexcept
@@ -100,6 +106,7 @@ cdef enum flow_state_t:              # bits of flow_t.state
     FLOW_CLOSED = 128                # a FIN or RST was seen
     FLOW_SERVER_FIRST = 256          # the first packet came from the server side
     FLOW_LIVE = 512                  # this place of the pool is in use
+    FLOW_OPENING = 1024              # a SYN/ACK waits for its ACK
 
 cdef enum letter_t:                  # Zeek's history letters, in each direction
     LETTER_SYN = 1
@@ -540,6 +547,7 @@ cdef inline void count_handshake(flow_t* flow, const packet_t* packet, bint clie
         if flags & TCP_ACK:
             if not client and not handshake.syn_ack:
                 handshake.syn_ack = packet.timestamp
+                flow.state |= FLOW_OPENING
         elif client and not handshake.ack:
             if handshake.syn and flow.syn_retries < 0xFFFF:
                 flow.syn_retries += 1
@@ -549,16 +557,23 @@ cdef inline void count_handshake(flow_t* flow, const packet_t* packet, bint clie
                 handshake.last_syn = packet.timestamp
     elif flags & TCP_ACK and client and handshake.syn_ack and not handshake.ack:
         handshake.ack = packet.timestamp
+        flow.state &= ~<uint32_t>FLOW_OPENING
+
+
+cdef inline void count_window(direction_t* direction, uint16_t window) noexcept nogil:
+    cdef bint first = not (direction.window_max | direction.window_min | direction.zero_windows)
+    cdef uint16_t least = window if first else direction.window_min
+    direction.window_min = window if window < least else least
+    direction.window_max = window if window > direction.window_max else direction.window_max
+    direction.window_last = window
+    direction.zero_windows += window == 0
 
 
 cdef inline void count_tcp(flow_t* flow, direction_t* direction, const packet_t* packet, bint client) noexcept nogil:
+    """What TCP adds. Written without branches where packets differ at random."""
     cdef uint16_t flags = packet.tcp_flags
-    cdef int index
-    if flags == TCP_ACK:                         # most packets
-        direction.flag_count[4] += 1
-    else:
-        for index in range(8):
-            direction.flag_count[index] += (flags >> index) & 1
+    cdef uint16_t letter
+    count_flags(direction.flag_count, flags)
     if flags & TCP_SYN:
         if flags & TCP_ACK:
             note_letter(flow, direction, LETTER_SYN_ACK, c"H", client)
@@ -570,27 +585,18 @@ cdef inline void count_tcp(flow_t* flow, direction_t* direction, const packet_t*
             direction.scale = packet.tcp_scale
         direction.options |= packet.tcp_options
     elif not flags & TCP_RST:                    # a reset's window means nothing
-        if direction.window_max == 0 and direction.window_min == 0 and direction.zero_windows == 0:
-            direction.window_min = direction.window_max = packet.tcp_window
-        elif packet.tcp_window < direction.window_min:
-            direction.window_min = packet.tcp_window
-        elif packet.tcp_window > direction.window_max:
-            direction.window_max = packet.tcp_window
-        direction.window_last = packet.tcp_window
-        if packet.tcp_window == 0:
-            direction.zero_windows += 1
-    if flow.history_length < HISTORY:
-        if packet.payload_length:
-            note_letter(flow, direction, LETTER_DATA, c"D", client)
-        elif flags & (TCP_ACK | TCP_SYN | TCP_FIN | TCP_RST) == TCP_ACK:
-            note_letter(flow, direction, LETTER_ACK, c"A", client)
+        count_window(direction, packet.tcp_window)
+    letter = LETTER_ACK if flags & (TCP_ACK | TCP_SYN | TCP_FIN | TCP_RST) == TCP_ACK else 0
+    letter = LETTER_DATA if packet.payload_length else letter
+    if letter & ~<uint32_t>direction.letters and flow.history_length < HISTORY:
+        note_letter(flow, direction, letter, c"D" if letter == LETTER_DATA else c"A", client)
     if flags & (TCP_FIN | TCP_RST):
         flow.state |= FLOW_CLOSED
         if flags & TCP_FIN:
             note_letter(flow, direction, LETTER_FIN, c"F", client)
         if flags & TCP_RST:
             note_letter(flow, direction, LETTER_RST, c"R", client)
-    if not handshake_of(flow).ack:
+    if flags & TCP_SYN or flow.state & FLOW_OPENING:     # else its cache line stays untouched
         count_handshake(flow, packet, client)
 
 
@@ -611,7 +617,7 @@ cdef inline void count_packet(flow_t* flow, const packet_t* packet, uint64_t fra
     cdef direction_t* direction = &flow.direction[0 if forward else 1]
     cdef bint client = forward == (not flow.state & FLOW_CLIENT_B)
     cdef int64_t now = packet.timestamp
-    cdef uint32_t length = packet.original_length
+    cdef uint32_t length = packet.original_length, least
     flow.last_frame = frame_number
     if packet.present & HAS_TIME:
         if not flow.state & FLOW_TIMED:
@@ -621,14 +627,12 @@ cdef inline void count_packet(flow_t* flow, const packet_t* packet, uint64_t fra
             flow.last_seen = now
         elif now < flow.first_seen:
             flow.first_seen = now
-        if packet.payload_length:
-            if direction.payload_bytes == 0:
-                direction.first_payload = now
-            direction.last_payload = now
-    if direction.packets == 0 or length < direction.shortest:
-        direction.shortest = length
-    if length > direction.longest:
-        direction.longest = length
+        if direction.payload_bytes == 0:
+            direction.first_payload = now        # until there is payload, of which this is then the first
+        direction.last_payload = now if packet.payload_length else direction.last_payload
+    least = length if direction.packets == 0 else direction.shortest
+    direction.shortest = length if length < least else least
+    direction.longest = length if length > direction.longest else direction.longest
     direction.packets += 1
     direction.bytes += length
     direction.payload_bytes += packet.payload_length

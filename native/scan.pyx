@@ -73,6 +73,7 @@ from window cimport begin_given, has_records, window_free, window_t
 
 cdef enum:
     SHARDS = 8
+    WINDOW_BYTES = 524288            # a thread; measured: more leaves the cache before it is decoded
     ROWS_AT_ONCE = 1024
     PAGES_BACK = 65536               # flows between two times that pages of written flows are given back
     MAX_ENDPOINTS = 1000
@@ -245,12 +246,14 @@ cdef class Scanner:
             walk_window(scan, window)
         return window.used
 
-    def read_file(self, int descriptor, uint64_t begin, uint64_t end, uint64_t window_bytes=2097152):
+    def read_file(self, int descriptor, uint64_t begin, uint64_t end, uint64_t window_bytes=0):
         """Read from a file from now on, bytes [begin, end), instead of being given windows.
 
         descriptor: open for reading until the scan is over, and never moved.  window_bytes: read at a time, 4,096 at
-        least.  `run` and `step` then go on to the end of the file; `over` says when they have come there.
+        least; 0 for what is best.  `run` and `step` then go on to the end of the file; `over` says when they have come
+        there.
         """
+        window_bytes = window_bytes or WINDOW_BYTES * self.scan.threads
         if not begin <= end <= 0x7FFFFFFFFFFFFFFF or not 4096 <= window_bytes <= 0x10000000:
             raise ValueError(f"bytes {begin} to {end}, {window_bytes} at a time")
         self.scan.file.descriptor = descriptor
