@@ -302,7 +302,8 @@ cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader
     cdef uint64_t run = 0
     cdef const record_t* record
     cdef packet_t* packet
-    cdef piece_t told = piece_t(first_time=0, last_time=0, timed=0, extra_end=0)  # another thread writes beside the batch's
+    # Not in the batch yet: another thread writes beside it there.
+    cdef piece_t told = piece_t(first_time=0, last_time=0, timed=0, extra_end=0)
     begin_piece(worker, batch, piece)
     for _ in range(end - begin if end - begin < AHEAD_FRAME else AHEAD_FRAME):
         record = next_record(window, &ahead)
