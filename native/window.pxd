@@ -376,7 +376,8 @@ cdef inline bint begin_read(
     window.size = left + wanted
     window.file_offset = before.file_offset + before.used
     window.final = file.position + wanted == file.end
-    memcpy(window.memory + room - left, before.base + before.used, left)
+    if left:
+        memcpy(window.memory + room - left, before.base + before.used, left)
     window.second = before.second
     if before.size == 0 and read_whole(file, first, 4, file.position) == 4:
         window.second = load32(reader, first)
