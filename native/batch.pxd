@@ -49,15 +49,13 @@ from packet cimport (
 from socks cimport is_socks, opens_stream
 from walk cimport reader_t, record_t
 from window cimport next_record, place_of, place_t, window_t
-from wire cimport prefetch_read
+from wire cimport prefetch_read, prefetch_write
 
 cdef extern from * nogil:
     """
     #define pcap_add_relaxed(at, value) __atomic_fetch_add(at, value, __ATOMIC_RELAXED)
-    #define pcap_prefetch_write(at) __builtin_prefetch(at, 1)
     """
     void add_relaxed "pcap_add_relaxed"(uint64_t* at, uint64_t value) noexcept
-    void prefetch_write "pcap_prefetch_write"(const void* at) noexcept
 
 cdef enum:
     MAX_THREADS = 16
