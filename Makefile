@@ -24,7 +24,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: serve
-serve: $(VENV)/.native-$(VARIANT) ## the service on http://127.0.0.1:8000 (HOST, PORT, DATA_DIR)
+serve: $(VENV)/.compiled ## the service on http://127.0.0.1:8000 (HOST, PORT, DATA_DIR)
 	$(BIN)/pcap-analyzer serve --host $(HOST) --port $(PORT)
 
 ## Tests and checks ----------------------------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ clean: ## everything that was built; not data/
 ## The environment: each stamp is younger than what it was made from ---------------------------------------------------
 
 .PHONY: develop
-develop: $(VENV)/.native-$(VARIANT) $(VENV)/.dev
+develop: $(VENV)/.compiled $(VENV)/.dev
 
 USABLE := import ensurepip, os, sys, sysconfig, venv; \
   sys.exit(sys.version_info < (3, 11) or not os.path.exists(sysconfig.get_path("include") + "/Python.h"))
@@ -188,5 +188,10 @@ PLAIN := PCAP_ANALYZER_SANITIZE= PCAP_ANALYZER_FUZZ=
 $(VENV)/.native-$(VARIANT): $(NATIVE_SOURCES) $(VENV)/.package
 	@rm -f $(VENV)/.native-*
 	@$(PLAIN) $(BIN)/python setup.py --quiet build_ext --inplace
+	@touch $@
+
+# What Python would else compile at every start, where it may not keep bytecode: modules, templates, scripts.
+$(VENV)/.compiled: $(PACKAGE_SOURCES) $(VENV)/.native-$(VARIANT)
 	@$(BIN)/python -m compileall -q src
+	@$(BIN)/python -m pcap_analyzer.export
 	@touch $@

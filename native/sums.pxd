@@ -126,9 +126,14 @@ cdef inline bint is_reached(const sums_t* sums, int first, int second, int64_t b
 
 cdef inline int64_t top_bound(const sums_t* sums, int first, int second, size_t limit) noexcept nogil:
     """The sum of the last row among the `limit` largest, found bit by bit; -1 when there are fewer rows."""
-    cdef int64_t bound = 0, step = <int64_t>1 << 62
+    cdef int64_t bound = 0, step = 1, largest = 0
+    cdef uint32_t number
     if sums.count <= limit:
         return -1
+    for number in range(sums.count):
+        largest = max(largest, sum_of(sums, number, first, second))
+    while step <= largest >> 1:
+        step <<= 1
     while step:
         if is_reached(sums, first, second, bound + step, limit):
             bound += step

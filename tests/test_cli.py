@@ -148,6 +148,14 @@ def test_a_full_standard_output_is_a_sentence(capture):
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_stream_that_is_closed_is_not_missed(capture, tmp_path, closed):
+    command = ["sh", "-c", f'exec "$@" {closed}>&-', "sh", *PROGRAM, "analyze", str(capture), "-o", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "some.pcap.html").exists()
+
+
 def test_a_file_name_cannot_steer_the_terminal(tmp_path):
     path = tmp_path / "red\x1b[31m.pcap"
     path.write_bytes(pcap_file(FRAMES))

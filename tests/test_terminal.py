@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 
 import pytest
 
-from pcap_analyzer import terminal
 from pcap_analyzer.report import build_report
+from pcap_analyzer.terminal import plain
+from pcap_analyzer.terminal.parts import Table
+from pcap_analyzer.terminal.progress import ProgressBar
+from pcap_analyzer.terminal.summary import print_info, print_summary
 from tests.report import synthetic
 
 
@@ -27,7 +31,7 @@ class Screen(io.StringIO):
 
 def summary(name: str, written: tuple[str, ...] = ()) -> str:
     out = io.StringIO()
-    terminal.print_summary(build_report(getattr(synthetic, name)()), written, file=out)
+    print_summary(build_report(getattr(synthetic, name)()), written, file=out)
     return out.getvalue().replace("\N{NO-BREAK SPACE}", " ")
 
 
@@ -53,9 +57,26 @@ def test_an_empty_capture_says_so():
     assert "This capture holds no packets." in summary("empty")
 
 
+@pytest.mark.parametrize("name", ["empty", "small", "damaged", "large"])
+def test_a_pipe_is_told_the_words_of_the_terminal(name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "110")
+    report, screen, pipe = build_report(getattr(synthetic, name)()), Screen(), io.StringIO()
+    for say in (print_summary, print_info):
+        say(report, file=screen)
+        say(report, file=pipe)
+    coloured = re.sub("\x1b\\[[0-9;]*m", "", screen.getvalue())
+    assert [line.rstrip() for line in coloured.splitlines()] == pipe.getvalue().splitlines()
+
+
+def test_columns_of_a_pipe_stand_below_each_other_whatever_the_script():
+    out = io.StringIO()
+    plain.write([Table(("名", "packets"), [("日本", "12"), ("e\u0301", "3")])], out)
+    assert out.getvalue() == "名     packets\n日本        12\ne\u0301            3\n"
+
+
 def test_info_says_what_the_capture_is():
     out = io.StringIO()
-    terminal.print_info(build_report(synthetic.large()), file=out)
+    print_info(build_report(synthetic.large()), file=out)
     text = out.getvalue()
     assert "Comment     captured on the mirror port of the core switch" in text
     assert "0 eth0              Ethernet         1,514         1 ns   12,256,714     1,204" in text
@@ -63,14 +84,14 @@ def test_info_says_what_the_capture_is():
 
 def test_the_bar_is_quiet_when_piped():
     out = io.StringIO()
-    with terminal.ProgressBar("big.pcap", file=out) as bar:
+    with ProgressBar("big.pcap", file=out) as bar:
         bar(Reading())
     assert out.getvalue() == ""
 
 
 def test_the_bar_shows_packets_and_bytes_per_second_on_a_terminal():
     out = Screen()
-    with terminal.ProgressBar("[red]big.pcap", file=out) as bar:
+    with ProgressBar("[red]big.pcap", file=out) as bar:
         bar(Reading(seconds=0.01))
         assert out.getvalue() == ""
         bar(Reading())

@@ -16,9 +16,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from pcap_analyzer.capture.damage import Damage
 from pcap_analyzer.capture.reader import CaptureReader
@@ -40,8 +39,7 @@ FLOW_LIMIT = 1_000_000
 LATE_IMPORTS = "pcap_analyzer.analysis.assembly"
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a scan has come. bytes_read: of the file as it lies on disk; bytes_total: None for a pipe."""
 
     packets: int
@@ -59,17 +57,22 @@ def analyze_capture(
     batch_size: int | None = None,
     flow_limit: int = FLOW_LIMIT,
     limits: Limits | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Analysis:
     """Analyse a capture: a path, "-" for standard input, or a binary stream.
 
-    progress: called about twenty times a second, at least once.  cancelled: asked as often; True raises Cancelled.
-    threads: None for as many as there are processors, at most 8.  batch_size: packets handled at a time.  flow_limit:
-    flows held in memory.  None of them changes the result.  Raises CaptureError when there is nothing that can be read
-    as a capture.
+        prepared = _beside(meanwhile)  # not earlier: importing would hold up the start of the scan
+        for _ in reader.turns():
     """
     source = open_source(path, limits=limits or Limits(), cancelled=cancelled)
     return analyze_source(
-        source, progress=progress, cancelled=cancelled, threads=threads, batch_size=batch_size, flow_limit=flow_limit
+        source,
+        progress=progress,
+        cancelled=cancelled,
+        threads=threads,
+        batch_size=batch_size,
+        flow_limit=flow_limit,
+        meanwhile=meanwhile,
     )
 
 
@@ -81,14 +84,20 @@ def analyze_source(
     threads: int | None = None,
     batch_size: int | None = None,
     flow_limit: int = FLOW_LIMIT,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Analysis:
     """The same for a source that is already open; closes it. See analyze_capture."""
     threads = _wanted(threads, MAX_WANTED_THREADS, "threads", default_threads())
     rows = _wanted(batch_size, MAX_ROWS, "batch_size", min(MAX_ROWS, ROWS_PER_THREAD * threads))
     began = time.perf_counter()
-    importing = _import_late()
     with _reader(source, threads, rows, flow_limit) as reader:
+
         for _ in reader.turns():
+=======
+        prepared = _beside(meanwhile)  # not earlier: importing would hold up the start of the scan
+        for window in reader.windows():
+            reader.scanner.run()
+>>>>>>> main
             if progress is not None:
                 progress(
                     Progress(reader.scanner.rows, source.bytes_read, source.size_bytes, time.perf_counter() - began)
@@ -96,7 +105,7 @@ def analyze_source(
             if cancelled is not None and cancelled():
                 raise Cancelled(f"the analysis of {source.name} was cancelled at byte {reader.bytes_walked}")
         seconds = time.perf_counter() - began
-        importing()
+        prepared()
         from pcap_analyzer.analysis.assembly import assemble
 
         return assemble(reader, seconds=seconds, threads=threads)
@@ -194,10 +203,16 @@ def _reader(source: Source, threads: int, batch_rows: int, flow_limit: int) -> I
         spill.close()
 
 
-def _import_late() -> Callable[[], None]:
-    """Begin importing what the end of an analysis needs; the answer waits until it is there."""
-    if LATE_IMPORTS in sys.modules:
+def _beside(meanwhile: Callable[[], object] | None) -> Callable[[], None]:
+    """Import what the end of an analysis needs and call `meanwhile`, on a thread; the answer waits for its end."""
+    if LATE_IMPORTS in sys.modules and meanwhile is None:
         return lambda: None
-    thread = threading.Thread(target=import_module, args=(LATE_IMPORTS,), daemon=True)
+
+    def prepare() -> None:
+        import_module(LATE_IMPORTS)
+        if meanwhile is not None:
+            meanwhile()
+
+    thread = threading.Thread(target=prepare, daemon=True)
     thread.start()
     return thread.join

@@ -7,13 +7,16 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from msgspec.structs import replace
 
 from pcap_analyzer import export
+from pcap_analyzer.analysis.model import FlowTotals
+from pcap_analyzer.export import charts
 from pcap_analyzer.report import build_report
 from pcap_analyzer.report.definitions import DEFINITIONS
-from tests.report import synthetic
+from tests.report import synthetic, synthetic_tcp
 
-ALL = ["empty", "small", "damaged", "hostile", "large"]
+ALL = ["empty", "small", "damaged", "joined", "hostile", "large"]
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
@@ -66,7 +69,7 @@ def test_every_exporter_writes_bytes():
     report = build_report(synthetic.small())
     for exporter in export.EXPORTERS.values():
         assert exporter.suffix.startswith(".")
-        assert isinstance(exporter.export(report), bytes)
+        assert all(isinstance(piece, bytes | memoryview) for piece in exporter.pieces(report))
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -86,11 +89,29 @@ def test_the_page_loads_nothing(name):
 
 def test_a_graph_of_few_packets_has_few_steps_and_loses_nothing():
     series = build_report(synthetic.large()).intervals
-    few = export.html.coarser(series, packets=800)
+    few = charts.coarser(series, packets=800)
     assert len(few.packets) == 100
     assert few.width_ns == 19 * series.width_ns
     assert (sum(few.bytes), sum(few.packets)) == (sum(series.bytes), sum(series.packets))
-    assert export.html.coarser(series, packets=10**6) == series
+    assert charts.coarser(series, packets=10**6) == series
+
+
+def test_silences_are_told_in_words_where_a_graph_would_be_two_strokes():
+    page, _ = outline("joined")
+    section = page[page.index('id="throughput"') : page.index('id="protocols"')]
+    assert "data-chart" not in section
+    assert re.findall(r'<th scope="row">(2\d{3}-\d\d-\d\d)', section) == ["2024-05-06", "2029-07-25"]
+    assert [row["packets"] for row in charts.stretches(build_report(synthetic.joined()).intervals)] == [600, 402]
+
+
+def test_long_and_many_comments_are_folded():
+    short, _ = outline("large")
+    assert '<p class="comment">' in short
+    assert "<details" not in short[: short.index("</header>")]
+    many, _ = outline("hostile")
+    head = many[: many.index("</header>")]
+    assert '<details class="comment">' in head
+    assert "2\N{NO-BREAK SPACE}comments" in head
 
 
 def test_hostile_text_stays_text():
@@ -129,7 +150,7 @@ def test_a_nonce_stands_on_every_script_that_runs():
 
 def test_the_page_without_plotly_is_small_whatever_the_capture():
     page = export.html.render(build_report(synthetic.large()))
-    assert len(page) - len(export.html.plotly_script()) < 500_000
+    assert len(page) - len(export.scripts.chart_script().text) < 500_000
 
 
 def test_an_empty_capture_has_a_friendly_page():
@@ -144,6 +165,51 @@ def test_no_box_promises_findings_where_there_are_none():
     assert "findings" not in parsed.ids
 
 
+def section(page: str) -> str:
+    return page[page.index('id="tcp"') : page.index('id="interfaces"')]
+
+
+def test_tcp_has_its_charts_and_numbers():
+    page, _ = outline("large")
+    tcp = section(page).replace("\N{NO-BREAK SPACE}", " ")
+    assert re.findall(r'data-chart="(\w+)"', tcp) == ["handshakes", "rtt", "retransmissions"]
+    for text in ("9,411,207", "70,931", "0.75 %", "104 MB", "31.4 MB that must have passed", "receiver", "tail loss"):
+        assert text in tcp
+    assert tcp.count("tcp.stream == ") == 20
+
+
+def test_what_was_not_measured_is_said_and_never_a_zero():
+    page, _ = outline("damaged")
+    tcp = section(page)
+    assert tcp.count("not measured") == 2  # round trips to clients: in the figures and in the table
+    assert "Not measured: no transfer was long enough to tell." in tcp
+    assert 'data-chart="rtt"' not in tcp
+    assert "marks_exact is false" in tcp
+    page, _ = outline("small")
+    assert "Retransmissions, round trips and windows: not measured." in section(page)
+
+
+def test_a_capture_without_tcp_says_so():
+    analysis = synthetic.small()
+    report = build_report(replace(analysis, totals=FlowTotals(flows=1, udp=1)))
+    page = export.html.render(report).decode()
+    assert "There is no TCP in this capture." in section(page)
+
+
+def test_bars_over_time_exclude_each_other_and_hold_every_segment():
+    series = build_report(synthetic.large()).intervals
+    drawn = charts.retransmissions(series)
+    assert len(drawn["others"]) <= charts.MAX_COUNT_STEPS
+    assert sum(map(sum, (drawn["others"], drawn["fast"], drawn["spurious"]))) == sum(series.tcp.retransmissions)
+
+
+def test_no_mark_over_time_is_no_graph():
+    analysis = synthetic.small()
+    assert charts.retransmissions(build_report(analysis).intervals) is None
+    unmarked = replace(analysis.intervals, tcp=synthetic_tcp.series(3))
+    assert charts.retransmissions(build_report(replace(analysis, intervals=unmarked)).intervals) is None
+
+
 def test_every_definition_is_on_the_page():
     _, parsed = outline("small")
     assert {f"def-{entry.id}" for entry in DEFINITIONS} <= set(parsed.ids)
@@ -153,7 +219,7 @@ def test_every_table_has_a_caption_and_every_chart_a_name():
     page, parsed = outline("large")
     assert parsed.tags.count("table") == parsed.tags.count("caption")
     charts = re.findall(r"<figure [^>]*>", page)
-    assert len(charts) == 4
+    assert len(charts) == 6
     assert all("aria-label=" in chart for chart in charts)
 
 

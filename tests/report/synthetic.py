@@ -27,6 +27,7 @@ from pcap_analyzer.analysis.model import (
     SourceInfo,
     UnsupportedPart,
 )
+from tests.report import synthetic_tcp
 
 START = 1_715_000_000_123_456_789
 SECOND = 1_000_000_000
@@ -174,8 +175,26 @@ def damaged() -> Analysis:
             two_sided_flows=5,
             unsupported_parts=[UnsupportedPart(f"ethertype 0x{0x88CC + part:04x}", 40 - part) for part in range(9)],
         ),
+        tcp=replace(synthetic_tcp.one_repair(), flows_bounded=1),
         marks_exact=False,
         evicted_flows=17,
+    )
+
+
+def joined() -> Analysis:
+    """Two captures of an hour, years apart, in one file."""
+    base = small()
+    empty_days = [0] * 1_197
+    packets = [600, *empty_days, 2, 400]
+    width = 2**37 * 1_000
+    series = intervals([n * 700 for n in packets], [0] * 1_200, [0] * 1_200, packets, width)
+    return replace(
+        base,
+        capture=replace(
+            base.capture, packets=1_002, bytes=701_400, captured_bytes=701_400, last_ns=START + 1_199 * width
+        ),
+        intervals=series,
+        top_flows=[flow(), flow(flow_id=1, stream=1, first_ns=START + 1_199 * width, last_ns=START + 1_199 * width)],
     )
 
 
@@ -197,6 +216,10 @@ def hostile() -> Analysis:
         top_flows=[
             flow(client=text, server=text, tunnel=text, history=text, stream=None, protocol=89, conn_state=text)
         ],
+        retransmitting=[
+            flow(client=text, server=text, tunnel=text, client_tcp=synthetic_tcp.direction(random.Random(1), 3))
+        ],
+        tcp=synthetic_tcp.busy(),
         totals=replace(base.totals, conn_states={text: 3}, ended={text: 3}),
     )
 
@@ -247,7 +270,7 @@ def large(seed: int = 7) -> Analysis:
             Interface(1, "any", None, 276, 262_144, "1 µs", 91_000),
         ],
         protocols=_hierarchy(total_packets, total_bytes),
-        intervals=intervals(tcp, udp, other, packets, width),
+        intervals=replace(intervals(tcp, udp, other, packets, width), tcp=synthetic_tcp.busy_series(buckets)),
         endpoints=Endpoints(12_411, _endpoints(dice)),
         conversations=_conversations(dice),
         services=[
@@ -290,6 +313,8 @@ def large(seed: int = 7) -> Analysis:
             handshake_client=histogram(client),
             initial_rtt=histogram([a + b for a, b in zip(network, client, strict=True)]),
         ),
+        tcp=synthetic_tcp.busy(),
+        retransmitting=_repeating(dice, flows),
     )
 
 
@@ -360,6 +385,18 @@ def _many_flows(dice: random.Random, length_ns: int) -> list[Flow]:
             )
         )
     return flows
+
+
+def _repeating(dice: random.Random, flows: list[Flow]) -> list[Flow]:
+    tcp = [one for one in flows if one.protocol == 6][:20]
+    return [
+        replace(
+            one,
+            client_tcp=synthetic_tcp.direction(dice, 40 // (rank + 1)),
+            server_tcp=synthetic_tcp.direction(dice, 2_400 // (rank + 1)),
+        )
+        for rank, one in enumerate(tcp)
+    ]
 
 
 def _hierarchy(packets: int, size: int) -> list[ProtocolRow]:

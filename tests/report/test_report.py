@@ -11,15 +11,16 @@ import pytest
 from msgspec.structs import fields, replace
 
 from pcap_analyzer.analysis.model import Conversation, Histogram, Interface, ProtocolRow, Quality
+from pcap_analyzer.analysis.silences import DAY_NS, silences
 from pcap_analyzer.report import SECTIONS, build_report
 from pcap_analyzer.report.definitions import DEFINITIONS
 from pcap_analyzer.report.model import Report
 from pcap_analyzer.report.protocols import MAX_ROWS
 from pcap_analyzer.report.quality import CHECKS
-from pcap_analyzer.report.tcp import MAX_BARS, distribution
+from pcap_analyzer.report.tcp.distribution import MAX_BARS, distribution
 from tests.report import synthetic
 
-ALL = ["empty", "small", "damaged", "hostile", "large"]
+ALL = ["empty", "small", "damaged", "joined", "hostile", "large"]
 
 
 def codes(report: Report) -> list[str]:
@@ -50,7 +51,8 @@ def test_a_sound_capture_has_no_remarks():
 
 def test_a_capture_that_suffers_from_everything_says_everything_worst_first():
     report = build_report(synthetic.damaged())
-    assert len(codes(report)) == len(CHECKS) - 1  # dropped packets are known or unknown, never both
+    absent = {check.__name__ for check in CHECKS} - {f"_{code.replace('-', '_')}" for code in codes(report)}
+    assert absent == {"_unknown_drops", "_silent"}
     levels = [remark.level for remark in report.quality.remarks]
     assert levels == sorted(levels, key=["problem", "caution", "note"].index)
     assert report.quality.remarks[0].text.startswith("The file is damaged at byte 123,456: record length is 4294967295")
@@ -58,7 +60,8 @@ def test_a_capture_that_suffers_from_everything_says_everything_worst_first():
 
 def test_every_remark_has_a_definition():
     defined = {entry.id for entry in DEFINITIONS}
-    assert set(codes(build_report(synthetic.damaged()))) <= defined
+    told = {code for name in ALL for code in codes(build_report(getattr(synthetic, name)()))}
+    assert told <= defined
 
 
 def test_definitions_have_ids_of_their_own():
@@ -91,6 +94,25 @@ def test_half_of_the_traffic_missing_is_said():
     remark = build_report(replace(analysis, quality=quality)).quality.remarks[0]
     assert remark.level == "caution"
     assert "half of the traffic" in remark.text
+
+
+def test_years_without_a_packet_are_a_remark_and_a_part_of_the_intervals():
+    analysis = synthetic.joined()
+    report = build_report(analysis)
+    (silence,) = report.intervals.silences
+    width = analysis.intervals.width_ns
+    assert (silence.start_ns - synthetic.START, silence.end_ns - synthetic.START) == (width, 1_198 * width)
+    (remark,) = report.quality.remarks
+    assert remark.text.replace("\N{NO-BREAK SPACE}", " ").startswith(
+        "99.8 % of the time is silent: no packet for 5 y 79 d from 2024-05-08 on. A clock was set while capturing"
+    )
+
+
+def test_a_quiet_capture_is_not_called_silent():
+    hourly = [1, *[0] * 59] * 24 * 4
+    minutes = synthetic.intervals(hourly, [0] * len(hourly), [0] * len(hourly), hourly, 60 * synthetic.SECOND)
+    assert silences(minutes) == []
+    assert silences(replace(minutes, width_ns=DAY_NS)) != []
 
 
 def test_an_empty_capture_has_no_duration_and_no_rows():

@@ -40,6 +40,7 @@ def test_sizes_have_three_digits(number, text):
         (7_980_000_000_000, "2 h 13 min"),
         (90_000_000_000_000, "1 d 1 h"),
         (3_600_000_000_000, "1 h"),
+        (140_000_000_000_000_000, "4 y 160 d"),
     ],
 )
 def test_durations(ns, text):

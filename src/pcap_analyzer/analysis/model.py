@@ -21,6 +21,29 @@ FlowBatches = Callable[[int], Iterator[Any]]
 Ended = Literal["fin", "reset", "open"]
 
 TCP_FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
+TCP_MARKS = (
+    "retransmission",
+    "fast_retransmission",
+    "spurious_retransmission",
+    "out_of_order",
+    "lost_segment",
+    "ack_lost_segment",
+    "duplicate_ack",
+    "zero_window",
+    "zero_window_probe",
+    "zero_window_probe_ack",
+    "window_full",
+    "window_update",
+    "keep_alive",
+    "keep_alive_ack",
+    "reused_ports",
+    "seen_twice",
+)
+"""In the order of their bits."""
+CAUSES = ("rto", "fast", "tail_loss", "syn_retry", "spurious", "unknown")
+"""Why a sender repeated a segment."""
+LIMITS = ("receiver", "congestion", "application")
+"""What a transfer waited for."""
 
 
 class SourceInfo(msgspec.Struct, frozen=True):
@@ -148,6 +171,21 @@ class ProtocolRow(msgspec.Struct, frozen=True):
     bytes: int
 
 
+class TcpIntervals(msgspec.Struct, frozen=True, eq=False):
+    """TCP segments with a mark, per bucket of the Intervals they belong to."""
+
+    retransmissions: array[int]
+    """Fast and spurious ones among them, as in Wireshark."""
+    fast: array[int]
+    spurious: array[int]
+    out_of_order: array[int]
+    lost_segments: array[int]
+    """Segments in front of which something is missing."""
+    duplicate_acks: array[int]
+    zero_windows: array[int]
+    seen_twice: array[int]
+
+
 class Intervals(msgspec.Struct, frozen=True, eq=False):
     """Sums per time bucket, at most 2,000 buckets of equal width; all arrays have the same length n."""
 
@@ -162,6 +200,15 @@ class Intervals(msgspec.Struct, frozen=True, eq=False):
     udp_bytes: array[int]
     other_bytes: array[int]
     """bytes - tcp_bytes - udp_bytes."""
+    tcp: TcpIntervals | None = None
+    """None: not measured."""
+
+
+class Silence(msgspec.Struct, frozen=True):
+    """A stretch of time without a packet, to the bucket."""
+
+    start_ns: int
+    end_ns: int
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -207,6 +254,26 @@ class Service(msgspec.Struct, frozen=True):
     bytes: int
 
 
+class TcpDirection(msgspec.Struct, frozen=True):
+    """What one side of a TCP flow sent, segments by mark, and how far it is."""
+
+    retransmissions: int
+    """Fast and spurious ones among them."""
+    out_of_order: int
+    seen_twice: int
+    """Segments with payload that this side had sent past the capture point before."""
+    lost_segments: int
+    """Segments in front of which something is missing."""
+    duplicate_acks: int
+    zero_windows: int
+    max_bytes_in_flight: int | None = None
+    """None: never known."""
+    rtt_p50_ns: int | None = None
+    """From the capture point to this side and back: from a segment on its way there to the ACK that it sent. None: no
+    segment was acknowledged in a way that can be measured (Karn's rule)."""
+    rtt_p95_ns: int | None = None
+
+
 class Flow(msgspec.Struct, frozen=True):
     """One five-tuple conversation, both directions: the columns of the table `flows` that exist already."""
 
@@ -250,6 +317,9 @@ class Flow(msgspec.Struct, frozen=True):
     client_flags: dict[str, int] = msgspec.field(default_factory=dict)
     """Segments by flag, keys of TCP_FLAGS; empty: not TCP."""
     server_flags: dict[str, int] = msgspec.field(default_factory=dict)
+    client_tcp: TcpDirection | None = None
+    """None: not TCP, or not measured."""
+    server_tcp: TcpDirection | None = None
 
 
 def _no_values() -> array[int]:
@@ -312,6 +382,49 @@ class FlowTotals(msgspec.Struct, frozen=True):
     """Wireshark's tcp.analysis.initial_rtt, one value a flow."""
 
 
+class Windows(msgspec.Struct, frozen=True):
+    """The receive windows that one side offered, in bytes, scaled as far as the scale is known; zeros count."""
+
+    min: int
+    median: int
+    """From logarithmic buckets."""
+    max: int
+
+
+class TcpTotals(msgspec.Struct, frozen=True):
+    """Sums over all TCP segments that could be judged: no fragments, no broken headers."""
+
+    segments: int
+    payload_bytes: int
+    """Each segment's payload as often as it was seen."""
+    unique_bytes: int
+    """Each byte of a direction's sequence once."""
+    seen_twice_segments: int
+    seen_twice_bytes: int
+    missed_bytes: int
+    """Gaps in the sequence that nothing ever filled, though bytes behind them were seen."""
+    client_marks: dict[str, int]
+    """Segments sent by clients, by mark; keys of TCP_MARKS, missing: none."""
+    server_marks: dict[str, int]
+    causes: dict[str, int]
+    """Repeated segments by why; keys of CAUSES."""
+    client_rtt: Histogram
+    """From the capture point to the client and back, by Karn's rule: segments that were sent once."""
+    server_rtt: Histogram
+    """From the capture point to the server and back."""
+    zero_window_count: int
+    """Times that a window closed."""
+    zero_window_ns: int
+    """Time that windows were closed, over all flows and directions."""
+    limited_ns: dict[str, int]
+    """Time that transfers waited for what, over all flows and directions; keys of LIMITS; empty: not measured."""
+    flows_bounded: int = 0
+    """Flows in which a list was full, so that some measures are less exact."""
+    client_windows: Windows | None = None
+    """None: not measured."""
+    server_windows: Windows | None = None
+
+
 def _no_flows(batch_size: int) -> Iterator[npt.NDArray[Any]]:
     return iter(())
 
@@ -335,6 +448,10 @@ class Analysis(msgspec.Struct, frozen=True, eq=False):
     top_flows: list[Flow]
     """Top 100 by bytes."""
     totals: FlowTotals
+    tcp: TcpTotals | None = None
+    """None: not measured."""
+    retransmitting: list[Flow] = msgspec.field(default_factory=list)
+    """TCP flows with most retransmissions, both directions together, the most first; at most 20, none without any."""
     marks_exact: bool = True
     """False: more flows were live at once than are held, so some were judged after a gap."""
     evicted_flows: int = 0

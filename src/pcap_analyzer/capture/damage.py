@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # damage_t of native/walk.pxd
 CUT, RECORD_LENGTH, BLOCK_LENGTH, BLOCK_TRAILER, BLOCK_TOO_LONG, PACKET_LENGTH = 1, 2, 3, 4, 5, 6
 INTERFACE, BYTE_ORDER, VERSION, TOO_MANY_INTERFACES, OPTION = 7, 8, 9, 10, 12
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(NamedTuple):
     """Where reading ended before the end of the file.
 
     offset: byte in the (decompressed) file.  reason: one sentence.

@@ -7,7 +7,7 @@ Format: draft-ietf-opsawg-pcap. Which files are taken and how their record heade
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pcap_analyzer.errors import CaptureError
 
@@ -21,8 +21,7 @@ MAX_RECORD, MAX_LONG_RECORD = 262144, 128 << 20
 TRIED_RECORDS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class PcapHeader:
+class PcapHeader(NamedTuple):
     """What the first bytes of a pcap file say.
 
     bytes: of the header, records begin behind it.  swapped_lengths: 0 as documented, 1 original length first, 2 where
@@ -99,7 +98,7 @@ def _fit_record_header(header: PcapHeader, magic: int, first: bytes, complete: b
         return header
     doubts = {length: _doubts(header, length, first, complete) for length in layouts}
     best = min(layouts, key=lambda length: doubts[length])
-    return replace(header, record_header=best, words=header.words + WORDS[best])
+    return header._replace(record_header=best, words=header.words + WORDS[best])
 
 
 def _doubts(header: PcapHeader, length: int, first: bytes, complete: bool) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 SECTION, INTERFACE, STATISTICS = 0x0A0D0D0A, 1, 5
 MAX_INTERFACES = 1000
@@ -25,7 +24,6 @@ INTERFACE_NAME, INTERFACE_DESCRIPTION = 2, 3
 STATISTICS_RECEIVED, STATISTICS_DROPPED = 4, 5
 
 
-@dataclass(slots=True)
 class InterfaceNotes:
     """What the file says about one interface in words and statistics; None where it does not."""
 
@@ -35,15 +33,15 @@ class InterfaceNotes:
     dropped: int | None = None
 
 
-@dataclass(slots=True)
 class Notes:
     """Collected over the whole file. interfaces: the first 1,000, counted over all sections."""
 
-    interfaces: list[InterfaceNotes] = field(default_factory=list)
-    comments: list[str] = field(default_factory=list)
-    big_endian: bool = False
-    section_first: int = 0
-    described: int = 0
+    def __init__(self) -> None:
+        self.interfaces: list[InterfaceNotes] = []
+        self.comments: list[str] = []
+        self.big_endian = False
+        self.section_first = 0
+        self.described = 0
 
     def read(self, kind: int, block: memoryview) -> None:
         """One block that is no packet, from its type on; at most MAX_BLOCK bytes of it."""

@@ -1,12 +1,12 @@
 """Report to bytes: one module a format, one line each in EXPORTERS; command line, routes and media types follow.
 
-Importing this costs nothing but msgspec: an exporter imports what it needs when it runs, since a command that writes
-only JSON should not wait for a template engine. `templates/` and `static/` are what the HTML is made of.
+Importing this costs little more than msgspec: no exporter needs a template engine. `templates/` and `static/` are what
+the HTML is made of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pcap_analyzer.export import html, json
@@ -20,10 +20,11 @@ class Exporter(NamedTuple):
 
     suffix: str
     media_type: str
-    export: Callable[[Report], bytes]
+    pieces: Callable[[Report], Sequence[bytes | memoryview]]
+    """The file in pieces, to be written one behind the other."""
 
 
 EXPORTERS: dict[str, Exporter] = {
-    "html": Exporter(".html", "text/html; charset=utf-8", html.render),
-    "json": Exporter(".json", "application/json", json.encode),
+    "html": Exporter(".html", "text/html; charset=utf-8", html.pieces),
+    "json": Exporter(".json", "application/json", lambda report: (json.encode(report),)),
 }

@@ -9,64 +9,53 @@ A server adds its own policy beside that one, with a nonce if it likes.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import importlib.util
+import os
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from pcap_analyzer.export import templates
+from pcap_analyzer.export.charts import chart_data, coarser, retransmissions, throughput
+from pcap_analyzer.export.scripts import STATIC, chart_script, policy, theme_script
 from pcap_analyzer.report.definitions import DEFINITIONS
 from pcap_analyzer.report.model import Report, Series
 
-STATIC = Path(__file__).parent / "static"
-TIMELINE_FLOWS = 30
-PACKETS_PER_STEP = 8  # with fewer, a graph of rates is a fence of spikes
-MIN_STEPS = 60
 # Cannot come out of a report: escaping turns "<" into an entity, and the data block writes it as \u003c.
 SCRIPTS_HERE = "<!--scripts-->"
 
 
 def render(report: Report, *, nonce: str | None = None) -> bytes:
     """The whole page. nonce: for a server whose Content-Security-Policy asks for one on every script."""
-    # Imported late: a command that writes only JSON does not wait for the template engine.
-    from pcap_analyzer.export.environment import environment  # noqa: PLC0415
+    return b"".join(pieces(report, nonce=nonce))
 
-    template = environment().get_template("report/page.html")
-    page = template.render(
-        _context(report),
-        styles=styles(),
-        policy=_policy(_theme_script(), _chart_script()),
-        theme_script=_theme_script().decode(),
-        nonce=nonce,
-        scripts_here=SCRIPTS_HERE,
-    )
+
+def pieces(report: Report, *, nonce: str | None = None) -> tuple[bytes | memoryview, ...]:
+    """The same in pieces, of which the largest, the script of the charts, need not be copied to be written."""
+    values = {
+        **_context(report),
+        "styles": styles(),
+        "policy": policy(),
+        "theme_script": str(theme_script().text, "utf-8"),
+        "nonce": nonce,
+        "scripts_here": SCRIPTS_HERE,
+    }
+    page = templates.render("report/page.html", values)
     head, tail = page.encode().split(SCRIPTS_HERE.encode())
     tag = f'<script nonce="{_attribute(nonce)}">'.encode() if nonce else b"<script>"
-    return b"".join((head, tag, _chart_script(), b"</script>", tail))
+    return head, tag, chart_script().text, b"</script>", tail
 
 
 def prepare() -> None:
-    """Read and compile what every page is made of, so that rendering the first one finds it there."""
-    from pcap_analyzer.export.environment import environment  # noqa: PLC0415
-
-    for name in environment().list_templates(filter_func=lambda name: name.startswith("report/")):
-        environment().get_template(name)
+    """Load what every page is made of, so that rendering the first one finds it there."""
+    templates.load()
     styles()
-    _policy(_theme_script(), _chart_script())
+    policy()
 
 
 def data_block(report: Report, series: Series) -> str:
     """What the charts are drawn from, as JSON that may stand inside <script type="application/json">."""
-    data = {
-        "intervals": series,
-        "protocols": report.protocols.rows,
-        "flows": report.flows.top[:TIMELINE_FLOWS],
-        "handshakes": {"network": report.tcp.handshake_network, "client": report.tcp.handshake_client},
-    }
-    text = msgspec.json.encode(data).decode()
+    text = msgspec.json.encode(chart_data(report, series)).decode()
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
@@ -75,43 +64,11 @@ def data_block(report: Report, series: Series) -> str:
 @cache
 def styles() -> str:
     """The style sheets, as one."""
-    return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in ("page.css", "report.css"))
-
-
-@cache
-def plotly_path() -> Path:
-    """Plotly's script inside its Python package, found without importing that (it takes seconds)."""
-    spec = importlib.util.find_spec("plotly")
-    if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError("the Python package plotly is not installed, so the report has no chart script")
-    return Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
-
-
-@cache
-def plotly_script() -> bytes:
-    """Plotly's script, fit to stand between script tags."""
-    # Inside a script element only these could end or reopen it; in JavaScript both occur in strings only.
-    return plotly_path().read_bytes().replace(b"</script", b"<\\/script").replace(b"<!--", b"<\\!--")
-
-
-@cache
-def _theme_script() -> bytes:
-    return (STATIC / "theme.js").read_bytes()
-
-
-@cache
-def _chart_script() -> bytes:
-    return plotly_script() + b"\n" + (STATIC / "report.js").read_bytes()
-
-
-@cache
-def _policy(*scripts: bytes) -> str:
-    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts)
-    # Plotly sets styles on elements and makes one style sheet: styles may be inline, scripts may not but for these.
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    texts = []
+    for name in ("page.css", "report.css"):
+        with open(os.path.join(STATIC, name), encoding="utf-8") as file:
+            texts.append(file.read())
+    return "\n".join(texts)
 
 
 def _attribute(text: str) -> str:
@@ -125,37 +82,6 @@ def _context(report: Report) -> dict[str, Any]:
         "definitions": DEFINITIONS,
         "data": data_block(report, series),
         "worst": report.quality.remarks[0].level if report.quality.remarks else "good",
-        "throughput": _throughput(series),
-    }
-
-
-def coarser(series: Series, packets: int) -> Series:
-    """The series with neighbouring buckets merged, so that a graph's step holds a few packets on average."""
-    steps = max(MIN_STEPS, packets // PACKETS_PER_STEP)
-    merge = max(1, -(-len(series.packets) // steps))
-
-    def merged(values: list[int]) -> list[int]:
-        return [sum(values[start : start + merge]) for start in range(0, len(values), merge)]
-
-    return Series(
-        start_ns=series.start_ns,
-        width_ns=series.width_ns * merge,
-        packets=merged(series.packets),
-        bytes=merged(series.bytes),
-        payload_bytes=merged(series.payload_bytes),
-        tcp_bytes=merged(series.tcp_bytes),
-        udp_bytes=merged(series.udp_bytes),
-        other_bytes=merged(series.other_bytes),
-    )
-
-
-def _throughput(series: Series) -> dict[str, int] | None:
-    """The busiest step of the graph; None where there are no steps to speak of."""
-    if len(series.bytes) < 2 or series.width_ns <= 0:
-        return None
-    busiest = max(range(len(series.bytes)), key=series.bytes.__getitem__)
-    return {
-        "peak_bytes": series.bytes[busiest],
-        "peak_at_ns": series.start_ns + busiest * series.width_ns,
-        "width_ns": series.width_ns,
+        "throughput": throughput(series),
+        "retransmissions": retransmissions(series),
     }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import msgspec
 
 from pcap_analyzer.report.model import Report
-
-_decoder = msgspec.json.Decoder(Report)
 
 
 def encode(report: Report) -> bytes:
@@ -16,4 +16,10 @@ def encode(report: Report) -> bytes:
 
 def decode(data: bytes) -> Report:
     """The report that `encode` wrote; unknown fields are ignored. Raises msgspec.ValidationError if it is none."""
-    return _decoder.decode(data)
+    return _decoder().decode(data)
+
+
+@cache
+def _decoder() -> msgspec.json.Decoder[Report]:
+    # Made when it is asked for: making it takes longer than encoding a report, which is all that `analyze` does.
+    return msgspec.json.Decoder(Report)

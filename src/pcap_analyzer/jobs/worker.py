@@ -52,7 +52,8 @@ def analyse_capture(order: Order, on_progress: Callable[[Progress], None]) -> Su
     report = replace(report, source=replace(report.source, name=task.filename))
     nonce = secrets.token_urlsafe(24)
     for kind, path in task.artifacts.items():
-        path.write_bytes(html.render(report, nonce=nonce) if kind == "html" else EXPORTERS[kind].export(report))
+        with path.open("wb") as file:
+            file.writelines(html.pieces(report, nonce=nonce) if kind == "html" else EXPORTERS[kind].pieces(report))
     return Succeeded(nonce)
 
 

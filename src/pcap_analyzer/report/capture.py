@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import asdict
+
 from pcap_analyzer.analysis.model import Analysis
 from pcap_analyzer.iana import link_type_name
 from pcap_analyzer.report.model import CaptureSummary, LinkType
@@ -26,8 +28,7 @@ def capture_section(analysis: Analysis) -> CaptureSummary:
         duration_ns=(capture.last_ns or 0) - (capture.first_ns or 0) if timed else None,
         sections=capture.sections,
         link_types=[
-            LinkType(number=row.number, name=link_type_name(row.number), packets=row.packets)
-            for row in capture.link_types[:MAX_LINK_TYPES]
+            LinkType(**asdict(row), name=link_type_name(row.number)) for row in capture.link_types[:MAX_LINK_TYPES]
         ],
         comments=[plain(comment, 1_000) for comment in capture.comments[:MAX_COMMENTS]],
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from msgspec.structs import asdict
+
 from pcap_analyzer.analysis.model import Analysis, Flow
 from pcap_analyzer.iana import protocol_name, service_name
 from pcap_analyzer.report.model import FlowRow, FlowsSummary
 from pcap_analyzer.report.text import plain
 
 MAX_ROWS = 100
+MAX_RETRANSMITTING = 20
 TCP, UDP = 6, 17
 
 
@@ -22,40 +25,22 @@ def flows_section(analysis: Analysis) -> FlowsSummary:
         sctp=totals.sctp,
         other=totals.other,
         top=[_row(flow) for flow in analysis.top_flows[:MAX_ROWS]],
+        retransmitting=[_row(flow) for flow in analysis.retransmitting[:MAX_RETRANSMITTING]],
     )
 
 
 def _row(flow: Flow) -> FlowRow:
+    cleaned = {
+        "client": plain(flow.client),
+        "server": plain(flow.server),
+        "tunnel": None if flow.tunnel is None else plain(flow.tunnel),
+        "conn_state": None if flow.conn_state is None else plain(flow.conn_state),
+        "history": plain(flow.history, 60),
+    }
     return FlowRow(
-        flow_id=flow.flow_id,
-        stream=flow.stream,
-        ip_version=flow.ip_version,
-        protocol=flow.protocol,
+        **asdict(flow) | cleaned,
         protocol_name=protocol_name(flow.protocol),
-        client=plain(flow.client),
-        client_port=flow.client_port,
-        server=plain(flow.server),
-        server_port=flow.server_port,
         service=None if flow.server_port is None else service_name(flow.protocol, flow.server_port),
-        vlan_id=flow.vlan_id,
-        tunnel=None if flow.tunnel is None else plain(flow.tunnel),
-        first_ns=flow.first_ns,
-        last_ns=flow.last_ns,
-        client_packets=flow.client_packets,
-        client_bytes=flow.client_bytes,
-        client_payload_bytes=flow.client_payload_bytes,
-        server_packets=flow.server_packets,
-        server_bytes=flow.server_bytes,
-        server_payload_bytes=flow.server_payload_bytes,
-        syn_retries=flow.syn_retries,
-        handshake_network_ns=flow.handshake_network_ns,
-        handshake_client_ns=flow.handshake_client_ns,
-        initial_rtt_ns=flow.initial_rtt_ns,
-        conn_state=None if flow.conn_state is None else plain(flow.conn_state),
-        history=plain(flow.history, 60),
-        ended=flow.ended,
-        client_flags=flow.client_flags,
-        server_flags=flow.server_flags,
         display_filter=_display_filter(flow),
     )
 

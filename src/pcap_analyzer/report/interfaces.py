@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import asdict
+
 from pcap_analyzer.analysis.model import Analysis, Interface
 from pcap_analyzer.iana import link_type_name
 from pcap_analyzer.report.model import InterfaceRow, Interfaces
@@ -18,16 +20,9 @@ def interfaces_section(analysis: Analysis) -> Interfaces:
 
 
 def _row(interface: Interface) -> InterfaceRow:
-    return InterfaceRow(
-        id=interface.id,
-        section=interface.section,
-        name=None if interface.name is None else plain(interface.name),
-        description=None if interface.description is None else plain(interface.description),
-        link_type=interface.link_type,
-        link_type_name=link_type_name(interface.link_type),
-        snap_length=interface.snap_length,
-        resolution=plain(interface.resolution, 40),
-        packets=interface.packets,
-        received=interface.received,
-        dropped=interface.dropped,
-    )
+    cleaned = {
+        "name": None if interface.name is None else plain(interface.name),
+        "description": None if interface.description is None else plain(interface.description),
+        "resolution": plain(interface.resolution, 40),
+    }
+    return InterfaceRow(**asdict(interface) | cleaned, link_type_name=link_type_name(interface.link_type))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pcap_analyzer.analysis.model import Analysis
-from pcap_analyzer.report.model import Series
+from msgspec.structs import asdict
+
+from pcap_analyzer.analysis.model import Analysis, TcpIntervals
+from pcap_analyzer.analysis.silences import silences
+from pcap_analyzer.report.model import Series, TcpSeries
 
 
 def intervals_section(analysis: Analysis) -> Series:
@@ -18,4 +21,10 @@ def intervals_section(analysis: Analysis) -> Series:
         tcp_bytes=intervals.tcp_bytes.tolist(),
         udp_bytes=intervals.udp_bytes.tolist(),
         other_bytes=intervals.other_bytes.tolist(),
+        tcp=None if intervals.tcp is None else _tcp(intervals.tcp),
+        silences=silences(intervals),
     )
+
+
+def _tcp(marks: TcpIntervals) -> TcpSeries:
+    return TcpSeries(**{name: column.tolist() for name, column in asdict(marks).items()})

@@ -11,6 +11,20 @@ from typing import Literal
 
 import msgspec
 
+from pcap_analyzer.analysis.model import (
+    Conversation,
+    Endpoints,
+    Flow,
+    Handshakes,
+    Interface,
+    LinkTypeCount,
+    ProtocolRow,
+    Quality,
+    Service,
+    Silence,
+    Windows,
+)
+
 SCHEMA_VERSION = 1
 
 Level = Literal["problem", "caution", "note"]
@@ -27,10 +41,10 @@ class Source(msgspec.Struct, frozen=True):
     program: str
 
 
-class LinkType(msgspec.Struct, frozen=True):
-    number: int
+class LinkType(LinkTypeCount, frozen=True, kw_only=True):
+    """Packets of one link type, and what it is called."""
+
     name: str
-    packets: int
 
 
 class CaptureSummary(msgspec.Struct, frozen=True):
@@ -49,16 +63,6 @@ class CaptureSummary(msgspec.Struct, frozen=True):
     comments: list[str]
 
 
-class DamageAt(msgspec.Struct, frozen=True):
-    offset: int
-    reason: str
-
-
-class Unsupported(msgspec.Struct, frozen=True):
-    name: str
-    packets: int
-
-
 class Remark(msgspec.Struct, frozen=True):
     """One plain sentence on what the capture can and cannot show."""
 
@@ -70,41 +74,19 @@ class Remark(msgspec.Struct, frozen=True):
     """Wireshark display filter that shows the packets; null: no filter does."""
 
 
-class QualitySummary(msgspec.Struct, frozen=True):
-    """How far the capture can be trusted."""
+class QualitySummary(Quality, frozen=True, kw_only=True):
+    """How far the capture can be trusted: the counts, and what they mean for the reader."""
 
     remarks: list[Remark]
     """Worst first; empty: nothing limits what the capture shows."""
-    damage: DamageAt | None
-    cut_packets: int
-    truncated: int
-    malformed: int
-    unsupported: int
-    dropped: int | None
-    backward_time: int
-    without_time: int
-    fragments: int
-    skipped_bytes: int
-    snap_length: int | None
-    one_sided_flows: int
-    two_sided_flows: int
     marks_exact: bool
     evicted_flows: int
-    unsupported_parts: list[Unsupported]
 
 
-class InterfaceRow(msgspec.Struct, frozen=True):
-    id: int
-    section: int
-    name: str | None
-    description: str | None
-    link_type: int
+class InterfaceRow(Interface, frozen=True, kw_only=True):
+    """One capture interface."""
+
     link_type_name: str
-    snap_length: int
-    resolution: str
-    packets: int
-    received: int | None
-    dropped: int | None
 
 
 class Interfaces(msgspec.Struct, frozen=True):
@@ -112,21 +94,28 @@ class Interfaces(msgspec.Struct, frozen=True):
     rows: list[InterfaceRow]
 
 
-class Protocol(msgspec.Struct, frozen=True):
-    path: list[str]
-    packets: int
-    bytes: int
-
-
 class Protocols(msgspec.Struct, frozen=True):
     """The hierarchy, parents before children; a parent's numbers contain its children's."""
 
-    rows: list[Protocol]
+    rows: list[ProtocolRow]
     cut_rows: int
     """Rows left out because they are the smallest."""
     cut_packets: int
     """Packets of those, each counted once."""
     cut_bytes: int
+
+
+class TcpSeries(msgspec.Struct, frozen=True):
+    """TCP segments with a mark per bucket; retransmissions contain the fast and the spurious."""
+
+    retransmissions: list[int]
+    fast: list[int]
+    spurious: list[int]
+    out_of_order: list[int]
+    lost_segments: list[int]
+    duplicate_acks: list[int]
+    zero_windows: list[int]
+    seen_twice: list[int]
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -140,72 +129,26 @@ class Series(msgspec.Struct, frozen=True):
     tcp_bytes: list[int]
     udp_bytes: list[int]
     other_bytes: list[int]
+    tcp: TcpSeries | None
+    """Null: not measured."""
+    silences: list[Silence]
+    """Stretches of days without packets that are nearly all of the time; graphs leave them out."""
 
 
-class EndpointRow(msgspec.Struct, frozen=True):
-    address: str
-    flows: int
-    packets_sent: int
-    packets_received: int
-    bytes_sent: int
-    bytes_received: int
+class ServiceRow(Service, frozen=True, kw_only=True):
+    """All flows to one server port."""
 
-
-class EndpointsSummary(msgspec.Struct, frozen=True):
-    total: int
-    rows: list[EndpointRow]
-
-
-class ConversationRow(msgspec.Struct, frozen=True):
-    a: str
-    b: str
-    flows: int
-    packets_ab: int
-    packets_ba: int
-    bytes_ab: int
-    bytes_ba: int
-
-
-class ServiceRow(msgspec.Struct, frozen=True):
-    protocol: int
     protocol_name: str
-    port: int
     name: str | None
-    flows: int
-    packets: int
-    bytes: int
+    """The usual name for the port; null: it has none."""
 
 
-class FlowRow(msgspec.Struct, frozen=True):
-    flow_id: int
-    stream: int | None
-    ip_version: int
-    protocol: int
+class FlowRow(Flow, frozen=True, kw_only=True):
+    """One flow, and how to find it."""
+
     protocol_name: str
-    client: str
-    client_port: int | None
-    server: str
-    server_port: int | None
     service: str | None
-    vlan_id: int | None
-    tunnel: str | None
-    first_ns: int | None
-    last_ns: int | None
-    client_packets: int
-    client_bytes: int
-    client_payload_bytes: int
-    server_packets: int
-    server_bytes: int
-    server_payload_bytes: int
-    syn_retries: int
-    handshake_network_ns: int | None
-    handshake_client_ns: int | None
-    initial_rtt_ns: int | None
-    conn_state: str | None
-    history: str
-    ended: str | None
-    client_flags: dict[str, int]
-    server_flags: dict[str, int]
+    """The usual name of the server port; null: it has none."""
     display_filter: str
     """Wireshark display filter that shows this flow."""
 
@@ -219,6 +162,8 @@ class FlowsSummary(msgspec.Struct, frozen=True):
     other: int
     top: list[FlowRow]
     """Most bytes first."""
+    retransmitting: list[FlowRow]
+    """TCP flows with most retransmissions first, at most 20; empty: none, or not measured."""
 
 
 class ConnState(msgspec.Struct, frozen=True):
@@ -231,12 +176,6 @@ class Ending(msgspec.Struct, frozen=True):
     ended: str
     flows: int
     meaning: str
-
-
-class HandshakeCounts(msgspec.Struct, frozen=True):
-    complete: int
-    incomplete: int
-    unseen: int
 
 
 class Distribution(msgspec.Struct, frozen=True):
@@ -254,9 +193,81 @@ class Distribution(msgspec.Struct, frozen=True):
     bar_counts: list[int]
 
 
+class MarkRow(msgspec.Struct, frozen=True):
+    """One mark: how many segments of each side have it."""
+
+    mark: str
+    """Name of the bit in the column `tcp_marks`."""
+    title: str
+    meaning: str
+    client: int
+    """Segments sent by clients."""
+    server: int
+    display_filter: str | None
+    """Wireshark display filter that shows them; null: Wireshark has no such mark."""
+
+
+class CauseRow(msgspec.Struct, frozen=True):
+    """Why segments were repeated."""
+
+    cause: str
+    title: str
+    meaning: str
+    segments: int
+
+
+class LimitRow(msgspec.Struct, frozen=True):
+    """What transfers waited for."""
+
+    limit: str
+    title: str
+    meaning: str
+    duration_ns: int
+    """Over all flows and directions."""
+
+
+class TcpAnalysis(msgspec.Struct, frozen=True):
+    """TCP segment by segment, both sides together unless a name says which."""
+
+    segments: int
+    """Those that could be judged: no fragments, no broken headers."""
+    payload_bytes: int
+    """Each segment's payload as often as it was seen."""
+    unique_bytes: int
+    """Each byte of a direction's sequence once."""
+    seen_twice_segments: int
+    seen_twice_bytes: int
+    missed_bytes: int
+    """Gaps in the sequence that nothing ever filled."""
+    retransmissions: int
+    """Marked by Wireshark's rules; fast and spurious ones among them."""
+    marks: list[MarkRow]
+    """All marks in the order of their bits, also those that did not occur."""
+    causes: list[CauseRow]
+    """All causes in a fixed order; empty: nothing was repeated."""
+    client_rtt: Distribution
+    """From the capture point to the client and back; count 0 and nulls: not measured."""
+    server_rtt: Distribution
+    zero_window_count: int
+    zero_window_ns: int
+    client_windows: Windows | None
+    """Receive windows that clients offered, bytes; null: not measured."""
+    server_windows: Windows | None
+    limits: list[LimitRow]
+    """Receiver, congestion, application; empty: not measured."""
+    flows_bounded: int
+    marks_exact: bool
+    """False: `evicted_flows` flows were written out while still alive and judged anew when they returned."""
+    evicted_flows: int
+    notes: list[str]
+    """What to know before these numbers are laid beside others."""
+
+
 class TcpSummary(msgspec.Struct, frozen=True):
+    """TCP connections, and what their segments show."""
+
     flows: int
-    handshakes: HandshakeCounts
+    handshakes: Handshakes
     conn_states: list[ConnState]
     """Most flows first; only states that occurred."""
     endings: list[Ending]
@@ -266,6 +277,8 @@ class TcpSummary(msgspec.Struct, frozen=True):
     handshake_network: Distribution
     handshake_client: Distribution
     initial_rtt: Distribution
+    analysis: TcpAnalysis | None
+    """Null: segments were not judged, or there are none."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -287,8 +300,8 @@ class Report(msgspec.Struct, frozen=True):
     """Ordered by harm."""
     intervals: Series
     protocols: Protocols
-    endpoints: EndpointsSummary
-    conversations: list[ConversationRow]
+    endpoints: Endpoints
+    conversations: list[Conversation]
     services: list[ServiceRow]
     flows: FlowsSummary
     tcp: TcpSummary

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcap_analyzer.analysis.model import Analysis, ProtocolRow
-from pcap_analyzer.report.model import Protocol, Protocols
+from pcap_analyzer.report.model import Protocols
 from pcap_analyzer.report.text import plain
 
 MAX_ROWS = 150
@@ -17,7 +19,7 @@ def protocols_section(analysis: Analysis) -> Protocols:
     cut = [row for row in analysis.protocols if row.path not in kept and (len(row.path) == 1 or row.path[:-1] in kept)]
     return Protocols(
         rows=[
-            Protocol(path=[plain(name, MAX_NAME) for name in row.path], packets=row.packets, bytes=row.bytes)
+            replace(row, path=tuple(plain(name, MAX_NAME) for name in row.path))
             for row in analysis.protocols
             if row.path in kept
         ],

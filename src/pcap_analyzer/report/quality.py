@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import asdict, replace
+
 from pcap_analyzer.analysis.model import Analysis
-from pcap_analyzer.report.model import DamageAt, QualitySummary, Remark, Unsupported
+from pcap_analyzer.analysis.silences import DAY_NS, silences
+from pcap_analyzer.report.model import QualitySummary, Remark
 from pcap_analyzer.report.text import plain
-from pcap_analyzer.report.words import count, plural, share, size
+from pcap_analyzer.report.words import count, duration, moment, plural, share, size
 
 MAX_PARTS = 30
 NAMED_PARTS = 5
@@ -21,27 +24,17 @@ def quality_section(analysis: Analysis) -> QualitySummary:
     """Counts as they are, and the remarks that they give rise to."""
     quality, damage = analysis.quality, analysis.quality.damage
     remarks = [remark for check in CHECKS if (remark := check(analysis)) is not None]
+    cleaned = {
+        "damage": None if damage is None else replace(damage, reason=plain(damage.reason)),
+        "unsupported_parts": [
+            replace(part, name=plain(part.name, 100)) for part in quality.unsupported_parts[:MAX_PARTS]
+        ],
+    }
     return QualitySummary(
+        **asdict(quality) | cleaned,
         remarks=sorted(remarks, key=lambda remark: ORDER[remark.level]),
-        damage=None if damage is None else DamageAt(offset=damage.offset, reason=plain(damage.reason)),
-        cut_packets=quality.cut_packets,
-        truncated=quality.truncated,
-        malformed=quality.malformed,
-        unsupported=quality.unsupported,
-        dropped=quality.dropped,
-        backward_time=quality.backward_time,
-        without_time=quality.without_time,
-        fragments=quality.fragments,
-        skipped_bytes=quality.skipped_bytes,
-        snap_length=quality.snap_length,
-        one_sided_flows=quality.one_sided_flows,
-        two_sided_flows=quality.two_sided_flows,
         marks_exact=analysis.marks_exact,
         evicted_flows=analysis.evicted_flows,
-        unsupported_parts=[
-            Unsupported(name=plain(part.name, 100), packets=part.packets)
-            for part in quality.unsupported_parts[:MAX_PARTS]
-        ],
     )
 
 
@@ -142,6 +135,23 @@ def _without_time(analysis: Analysis) -> Remark | None:
     return Remark(code="without-time", level="caution", text=text)
 
 
+def _silent(analysis: Analysis) -> Remark | None:
+    found = silences(analysis.intervals)
+    if not found:
+        return None
+    longest = max(found, key=lambda silence: silence.end_ns - silence.start_ns)
+    spans = [silence.end_ns - silence.start_ns for silence in found]
+    days = duration(max(spans) // DAY_NS * DAY_NS)
+    whole = analysis.intervals.width_ns * len(analysis.intervals.packets)
+    more = f", and {plural(len(found) - 1, 'other silence')} of days" if len(found) > 1 else ""
+    text = (
+        f"{share(sum(spans), whole)} of the time is silent: no packet for {days} from "
+        f"{moment(longest.start_ns)[:10]} on{more}. A clock was set while capturing, or several captures were joined; "
+        "duration and mean rates count the silence, graphs leave it out."
+    )
+    return Remark(code="silent", level="caution", text=text)
+
+
 def _one_sided(analysis: Analysis) -> Remark | None:
     one, two = analysis.quality.one_sided_flows, analysis.quality.two_sided_flows
     if not one:
@@ -195,6 +205,7 @@ CHECKS: list[Callable[[Analysis], Remark | None]] = [
     _unsupported,
     _backward,
     _without_time,
+    _silent,
     _evicted,
     _cut,
     _one_sided,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import asdict
+
 from pcap_analyzer.analysis.model import Analysis
 from pcap_analyzer.iana import protocol_name, service_name
 from pcap_analyzer.report.model import ServiceRow
@@ -13,13 +15,9 @@ def services_section(analysis: Analysis) -> list[ServiceRow]:
     """The top server ports by bytes."""
     return [
         ServiceRow(
-            protocol=row.protocol,
+            **asdict(row),
             protocol_name=protocol_name(row.protocol),
-            port=row.port,
             name=service_name(row.protocol, row.port),
-            flows=row.flows,
-            packets=row.packets,
-            bytes=row.bytes,
         )
         for row in analysis.services[:MAX_ROWS]
     ]

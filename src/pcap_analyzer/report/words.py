@@ -96,9 +96,10 @@ def _three_digits(number: float) -> str:
 
 
 def _long_duration(seconds: int) -> str:
-    days, rest = divmod(seconds, 86_400)
+    years, rest = divmod(seconds, 365 * 86_400)
+    days, rest = divmod(rest, 86_400)
     hours, rest = divmod(rest, 3_600)
     minutes, left = divmod(rest, 60)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (left, "s")]
+    parts = [(years, "y"), (days, "d"), (hours, "h"), (minutes, "min"), (left, "s")]
     first = next(index for index, (number, _) in enumerate(parts) if number)
     return " ".join(f"{number}{SPACE}{unit}" for number, unit in parts[first : first + 2] if number)

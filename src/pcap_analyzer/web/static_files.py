@@ -8,10 +8,10 @@ from litestar.static_files import create_static_files_router
 from litestar.types import PathType
 from litestar.types.file_types import FileInfo
 
-from pcap_analyzer.export import html
+from pcap_analyzer.export.scripts import STATIC
 
 # The report's own styles too: its colours and type are those of every page.
-FOLDERS: list[PathType] = [Path(__file__).parent / "static", html.STATIC]
+FOLDERS: list[PathType] = [Path(__file__).parent / "static", STATIC]
 
 
 class _Files(BaseLocalFileSystem):

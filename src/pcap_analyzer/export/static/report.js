@@ -40,8 +40,34 @@
     };
   }
 
+  // Days without packets are left out of the axis; a dashed line stands where, and the dates of the longer stretches.
+  function breaks(startNs, endNs, silences) {
+    if (!silences.length) return {};
+    const starts = [startNs, ...silences.map(({ end_ns: end }) => end)];
+    const lengths = [...silences.map(({ start_ns: start }) => start), endNs].map((end, stretch) => end - starts[stretch]);
+    const shown = lengths.reduce((sum, length) => sum + length, 0);
+    return {
+      rangebreaks: silences.map(({ start_ns: start, end_ns: end }) => ({ bounds: [start / 1e6, end / 1e6] })),
+      tickmode: "array", tickvals: starts.filter((_, stretch) => lengths[stretch] >= shown / 8).map((start) => start / 1e6),
+      tickformat: "%Y-%m-%d<br>%H:%M", ticklabelposition: "outside right", tickangle: 0,
+    };
+  }
+  const cuts = (silences) => silences.map(({ end_ns: end }) => ({
+    type: "line", x0: end / 1e6, x1: end / 1e6, y0: 0, y1: 1, yref: "paper", line: { color: colour("rest"), width: 1, dash: "dot" },
+  }));
+  const DAY = 86400e9;
+  function silencesBetween(spans) {
+    const found = [];
+    let end = Infinity;
+    [...spans].sort((a, b) => a[0] - b[0]).forEach(([from, to]) => {
+      if (from - end >= DAY) found.push({ start_ns: end, end_ns: from });
+      end = end === Infinity ? to : Math.max(end, to);
+    });
+    return found;
+  }
+
   function throughput() {
-    const { start_ns: start, width_ns: width, tcp_bytes: tcp, udp_bytes: udp, other_bytes: other, packets } = data.intervals;
+    const { start_ns: start, width_ns: width, tcp_bytes: tcp, udp_bytes: udp, other_bytes: other, packets, silences } = data.intervals;
     const scale = timeScale(start, width * packets.length);
     // One point more than buckets, so that the last step has its full width.
     const x = Array.from({ length: packets.length + 1 }, (_, bucket) => scale.at(start + bucket * width));
@@ -62,7 +88,7 @@
     });
     return [traces, layout(narrow() ? 340 : 420, {
       showlegend: true, hovermode: "x unified",
-      xaxis: axis(Object.assign({ anchor: "y2" }, scale.axis)),
+      xaxis: axis(Object.assign({ anchor: "y2" }, scale.axis, breaks(start, start + width * packets.length, silences))), shapes: cuts(silences),
       yaxis: axis({ domain: [0.36, 1], title: narrow() ? undefined : { text: "bit/s" }, tickformat: "~s", rangemode: "tozero" }),
       yaxis2: axis({ domain: [0, 0.28], title: narrow() ? undefined : { text: "packets/s" }, tickformat: "~s", rangemode: "tozero", nticks: 4 }),
     })];
@@ -125,6 +151,9 @@
     const start = Math.min(...timed.map((flow) => flow.first_ns));
     const span = Math.max(...timed.map((flow) => flow.last_ns)) - start;
     const scale = timeScale(start, span);
+    let silences = silencesBetween(timed.map((flow) => [flow.first_ns, flow.last_ns]));
+    let shown = span - silences.reduce((sum, { start_ns: from, end_ns: to }) => sum + to - from, 0);
+    if (shown > span / 10) [silences, shown] = [[], span];
     const socket = (address, port) => (port === null ? address : address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`);
     const name = (flow) => `${socket(flow.client, flow.client_port)} → ${socket(flow.server, flow.server_port)}`;
     const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
@@ -133,7 +162,7 @@
       return {
         type: "bar", orientation: "h", name: title, y: rows.map(([, row]) => row), base: rows.map(([flow]) => scale.at(flow.first_ns)),
         // A flow of one packet still has to be seen.
-        x: rows.map(([flow]) => scale.length(Math.max(flow.last_ns - flow.first_ns, span / 300))),
+        x: rows.map(([flow]) => scale.length(Math.max(flow.last_ns - flow.first_ns, shown / 300))),
         marker: { color: colour(shade) }, width: 0.62,
         customdata: rows.map(([flow]) => [label(name(flow)), flow.client_bytes + flow.server_bytes, (flow.last_ns - flow.first_ns) / 1e9, label(flow.conn_state || flow.protocol_name)]),
         hovertemplate: "%{customdata[0]}<br>%{customdata[3]}, %{customdata[1]:.3s}B in %{customdata[2]:.3~s}s<extra></extra>",
@@ -143,27 +172,58 @@
     const ticks = { tickmode: "array", tickvals: timed.map((_, row) => row), ticktext: timed.map(who), tickfont: { size: 11 } };
     return [traces, layout(90 + 17 * timed.length, {
       showlegend: true, barmode: "overlay", hovermode: "closest", bargap: 0.3, margin: { l: narrow() ? 8 : 64, r: 12, t: 12, b: 40 },
-      xaxis: axis(Object.assign({ range: [scale.at(start), scale.at(start + span * 1.01)] }, scale.axis)), yaxis: axis(Object.assign({ range: [-0.7, timed.length - 0.3], showgrid: false, zeroline: false, fixedrange: true }, ticks)),
+      xaxis: axis(Object.assign({ range: [scale.at(start), scale.at(start + span + shown * 0.01)] }, scale.axis, breaks(start, start + span, silences))), shapes: cuts(silences), yaxis: axis(Object.assign({ range: [-0.7, timed.length - 0.3], showgrid: false, zeroline: false, fixedrange: true }, ticks)),
     })];
   }
 
-  function handshakes() {
-    const curve = ([title, part, shade]) => {
-      const { bar_edges_ns: edges, bar_counts: counts } = data.handshakes[part];
-      if (!counts.length) return null;
-      const positive = edges.map((edge) => Math.max(edge, 500) / 1e9);
-      return {
-        type: "scatter", mode: "lines", name: title, x: positive, y: counts.concat(0), fill: "tozeroy", line: { shape: "hv", width: 1.2, color: colour(shade) },
-        fillcolor: fade(colour(shade), 0.3), hovertemplate: "from %{x:.3~s}s: %{y:,} flows",
-      };
-    };
-    const traces = [["SYN → SYN/ACK", "network", "tcp"], ["SYN/ACK → ACK", "client", "c3"]].map(curve).filter(Boolean);
-    return traces.length ? [traces, layout(250, {
-      showlegend: true, xaxis: axis({ type: "log", tickformat: "~s", ticksuffix: "s", dtick: 1 }), yaxis: axis({ title: { text: "flows" }, rangemode: "tozero" }),
-    })] : null;
+  // Durations side by side: shares of each one's own number, a dashed line at its median.
+  function durations(height, parts) {
+    const drawn = parts.filter(([, part]) => part && part.bar_counts.length);
+    if (!drawn.length) return null;
+    const seconds = (ns) => Math.max(ns, 500) / 1e9;
+    const traces = drawn.map(([title, { bar_edges_ns: edges, bar_counts: counts, count }, shade]) => ({
+      type: "scatter", mode: "lines", name: title, x: edges.map(seconds), y: counts.concat(0).map((number) => number / count), customdata: counts.concat(0),
+      fill: "tozeroy", line: { shape: "hv", width: 1.2, color: colour(shade) }, fillcolor: fade(colour(shade), 0.3),
+      hovertemplate: "from %{x:.3~s}s: %{y:.1%} (%{customdata:,})",
+    }));
+    const medians = drawn.map(([, { p50_ns: median }, shade]) => ({
+      type: "line", x0: seconds(median), x1: seconds(median), y0: 0, y1: 1, yref: "paper", line: { color: colour(shade), width: 1.5, dash: "dash" },
+    }));
+    return [traces, layout(height, {
+      showlegend: true, shapes: medians, xaxis: axis({ type: "log", tickformat: "~s", ticksuffix: "s", dtick: 1 }),
+      yaxis: axis({ tickformat: ".0%", rangemode: "tozero", nticks: 5 }),
+    })];
+  }
+  const handshakes = () => durations(250, [["SYN → SYN/ACK", data.handshakes.network, "tcp"], ["SYN/ACK → ACK", data.handshakes.client, "c3"]]);
+  const rtt = () => data.rtt && durations(270, [["to servers", data.rtt.server, "tcp"], ["to clients", data.rtt.client, "c3"]]);
+
+  const KINDS = [["retransmission", "others", "problem"], ["fast", "fast", "c3"], ["spurious", "spurious", "c4"], ["out of order", "out_of_order", "udp"]];
+  const SIGNS = [["duplicate ACKs", "duplicate_acks", "rest"], ["behind a gap", "lost_segments", "tcp"], ["zero windows", "zero_windows", "ink"]];
+  function retransmissions() {
+    const found = data.retransmissions;
+    if (!found) return null;
+    const { start_ns: start, width_ns: width, silences } = found;
+    const length = found.others.length;
+    const scale = timeScale(start, width * length);
+    const x = Array.from({ length }, (_, step) => scale.at(start + step * width));
+    const some = ([, column]) => found[column].some((number) => number > 0);
+    const bars = KINDS.filter(some).map(([name, column, shade]) => ({
+      type: "bar", name, x, y: found[column], offset: 0, width: scale.length(width), marker: { color: colour(shade), line: { width: 0 } }, hovertemplate: "%{y:,}",
+    }));
+    const lines = SIGNS.filter(some).map(([name, column, shade]) => ({
+      type: "scatter", mode: "lines", name, x: x.concat(scale.at(start + length * width)), y: found[column].concat(found[column][length - 1]), yaxis: "y2",
+      line: { width: 1.4, shape: "hv", color: colour(shade) }, hovertemplate: "%{y:,}",
+    }));
+    const both = bars.length && lines.length;
+    return [bars.concat(lines), layout(both ? 400 : 260, {
+      showlegend: true, barmode: "stack", hovermode: "x unified",
+      xaxis: axis(Object.assign({ anchor: lines.length ? "y2" : "y" }, scale.axis, breaks(start, start + width * length, silences))), shapes: cuts(silences),
+      yaxis: axis({ domain: both ? [0.45, 1] : lines.length ? [0, 0] : [0, 1], visible: bars.length > 0, title: narrow() ? undefined : { text: "segments" }, tickformat: "~s", rangemode: "tozero" }),
+      yaxis2: axis({ domain: both ? [0, 0.36] : [0, 1], title: narrow() ? undefined : { text: "segments" }, tickformat: "~s", rangemode: "tozero", nticks: 4 }),
+    })];
   }
 
-  const CHARTS = { throughput, protocols, flows, handshakes };
+  const CHARTS = { throughput, protocols, flows, handshakes, rtt, retransmissions };
   function draw() {
     document.querySelectorAll("[data-chart]").forEach((figure) => {
       const drawing = CHARTS[figure.dataset.chart]();
@@ -265,6 +325,6 @@
   });
   // Paper is white.
   let before;
-  window.addEventListener("beforeprint", () => { before = root.dataset.theme; root.dataset.theme = "light"; draw(); });
+  window.addEventListener("beforeprint", () => { before = root.dataset.theme; root.dataset.theme = "light"; draw(); document.querySelectorAll("details").forEach((part) => { part.open = true; }); });
   window.addEventListener("afterprint", () => { if (before) root.dataset.theme = before; else delete root.dataset.theme; draw(); });
 })();

@@ -1,0 +1,8 @@
+"""`python -m pcap_analyzer.export`: make ready what every report needs, where it cannot be kept later."""
+
+import sys
+
+from pcap_analyzer.export import html
+
+sys.dont_write_bytecode = False
+html.prepare()

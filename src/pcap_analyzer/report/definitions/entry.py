@@ -1,0 +1,16 @@
+"""One entry of the definitions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Definition(NamedTuple):
+    """One entry; `field` is a Wireshark display filter field, `url` a document. Either may be empty."""
+
+    id: str
+    term: str
+    text: str
+    field: str = ""
+    source: str = ""
+    url: str = ""
