@@ -61,8 +61,11 @@ def analyze_capture(
 ) -> Analysis:
     """Analyse a capture: a path, "-" for standard input, or a binary stream.
 
-        prepared = _beside(meanwhile)  # not earlier: importing would hold up the start of the scan
-        for _ in reader.turns():
+    progress: called about twenty times a second, at least once.  cancelled: asked as often; True raises Cancelled.
+    threads: None for as many as there are processors, at most 8.  batch_size: packets handled at a time.  flow_limit:
+    flows held in memory.  None of them changes the result.  meanwhile: called once, on another thread while the scan
+    runs, for what the caller wants to have ready at its end.  Raises CaptureError when there is nothing that can be
+    read as a capture.
     """
     source = open_source(path, limits=limits or Limits(), cancelled=cancelled)
     return analyze_source(
@@ -91,13 +94,8 @@ def analyze_source(
     rows = _wanted(batch_size, MAX_ROWS, "batch_size", min(MAX_ROWS, ROWS_PER_THREAD * threads))
     began = time.perf_counter()
     with _reader(source, threads, rows, flow_limit) as reader:
-
-        for _ in reader.turns():
-=======
         prepared = _beside(meanwhile)  # not earlier: importing would hold up the start of the scan
-        for window in reader.windows():
-            reader.scanner.run()
->>>>>>> main
+        for _ in reader.turns():
             if progress is not None:
                 progress(
                     Progress(reader.scanner.rows, source.bytes_read, source.size_bytes, time.perf_counter() - began)
