@@ -12,7 +12,7 @@ cdef extern from * nogil:
     static inline uint16_t pcap_load16(const uint8_t *p) { uint16_t v; memcpy(&v, p, 2); return v; }
     static inline uint32_t pcap_load32(const uint8_t *p) { uint32_t v; memcpy(&v, p, 4); return v; }
     static inline uint64_t pcap_load64(const uint8_t *p) { uint64_t v; memcpy(&v, p, 8); return v; }
-    /* The empty statement keeps gcc from taking a function that only fetches for one without effect, and dropping it. */
+    /* The empty statement: a function that only fetches has no effect in gcc's eyes, and its calls were dropped. */
     #define pcap_prefetch_read(at) do { __builtin_prefetch(at); __asm__ __volatile__(""); } while (0)
     #define pcap_prefetch_write(at) do { __builtin_prefetch(at, 1); __asm__ __volatile__(""); } while (0)
     #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
