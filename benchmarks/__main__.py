@@ -39,7 +39,7 @@ ATTACKS = (
     ("wild_times", "pcap"),
     ("interfaces", "pcapng"),
 )
-STAGES = ("walk", "decode", "flow", "number", "tcp", "statistics", "write")
+STAGES = ("read", "walk", "decode", "flow", "number", "tcp", "statistics", "write")
 DEFAULT_JSON = Path(__file__).with_name("results") / "latest.json"
 
 Row = dict[str, Any]

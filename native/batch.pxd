@@ -1,9 +1,11 @@
-"""One batch of rows through the stages: decode, track flows by shard, give the numbers.
+"""One batch of rows through the stages: decode by piece, track flows by shard, give the numbers.
 
-The stages are separated by barriers; within a stage each thread works on its own memory only.
+Which thread takes which piece or shard is open; a piece and a shard are always one thread's at a time, and what they
+give is put together in file order.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport realloc
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memset
 
 from counters cimport count_one, counters_t
 from decode cimport decode_frame
@@ -14,6 +16,7 @@ from flow cimport (
     KIND_UDP,
     count_packet,
     find_flow,
+    flow_at,
     flow_key_t,
     flow_t,
     fill_key,
@@ -36,132 +39,162 @@ from packet cimport (
     HAS_PORTS,
     HAS_TIME,
     NO_EXTRA,
+    NO_INTERFACE,
+    aligned_alloc,
     conversation_t,
     decoder_t,
     extra_t,
     packet_t,
 )
 from socks cimport is_socks, opens_stream
-from walk cimport MAX_CHAINS, interface_t, reader_t, record_t, segment_t
-from wire cimport prefetch_read
+from walk cimport reader_t, record_t
+from window cimport next_record, place_of, place_t, window_t
+from wire cimport prefetch_read, prefetch_write
 
 cdef extern from * nogil:
     """
     #define pcap_add_relaxed(at, value) __atomic_fetch_add(at, value, __ATOMIC_RELAXED)
-    #define pcap_prefetch_write(at) __builtin_prefetch(at, 1)
     """
     void add_relaxed "pcap_add_relaxed"(uint64_t* at, uint64_t value) noexcept
-    void prefetch_write "pcap_prefetch_write"(const void* at) noexcept
 
 cdef enum:
     MAX_THREADS = 16
-    MAX_SEGMENTS = MAX_CHAINS * 2 + 2
+    MAX_SHARDS = 32
+    PIECE_ROWS = 256                 # decoded by one thread without a pause
+    FIRST_ITEMS = 256
     AHEAD_FRAME = 16                 # measured: 12 to 24 are alike
-    AHEAD_SLOT = 16
+    AHEAD_PACKET = 16
     AHEAD_FLOW = 8
     ITEM_OWN = 15                    # the packet's own flow; smaller codes are conversations in its extra
     ITEM_STREAM = 14                 # a malformed packet's stream, for the number alone
     ITEM_BITS = 4
+    ITEM_MASK = 0xFFFFFF             # row and code: their order is that of the file
+    ITEM_FORWARD = 0x1000000         # the sender is side a, to fetch the right half of a flow
+
+ctypedef struct list_t:              # rows of one shard in one piece, in file order
+    uint64_t* items                  # hash << 32 | ITEM_FORWARD | row << ITEM_BITS | code
+    uint32_t count
+    uint32_t capacity
+
+ctypedef struct piece_t:             # of a batch: PIECE_ROWS rows
+    int64_t first_time               # of the packets that have one
+    int64_t last_time
+    uint8_t timed
+    uint32_t extra_end               # side records of the piece are [first row, extra_end)
 
 ctypedef struct batch_t:
+    const window_t* window           # where the rows' bytes and records are
+    uint64_t first                   # record of the window that row 0 is
     uint32_t rows
-    uint32_t capacity
+    uint32_t shards
     packet_t* packets                # (capacity,)
     uint64_t* frame_number           # (capacity,)
     flow_t** flow                    # (capacity,) the flow a row is counted in, or NULL
     flow_t** stream                  # (capacity,) the entry whose stream number a row shows, or NULL
     uint8_t* forward                 # (capacity,) 1: the sender is side a of the flow's key
-
-ctypedef struct list_t:              # rows of one shard found by one decoding thread, in file order
-    uint32_t* items                  # row << ITEM_BITS | code
-    uint32_t count
-    uint32_t capacity
+    extra_t* extras                  # (capacity,)
+    piece_t* pieces                  # (capacity / PIECE_ROWS, rounded up,)
+    list_t* lists                    # (pieces, shards)
 
 ctypedef struct worker_t:
     decoder_t decoder
-    list_t lists[MAX_THREADS]
-    table_t table
     counters_t counters
+    const uint64_t* seed             # of flow hashes
+    list_t* lists                    # (shards,) of the piece that it decodes
+    uint64_t* items                  # of the shard that it tracks
+    uint32_t item_capacity
     uint8_t failed
-    uint32_t merged                  # of table.fresh, while numbers are given
-
-ctypedef struct place_t:            # a place in the window's records
-    uint32_t segment
-    uint32_t index
-
-ctypedef struct window_t:
-    const uint8_t* base
-    uint64_t size
-    uint64_t file_offset
-    segment_t segments[MAX_SEGMENTS]
-    uint32_t segment_count
-    uint64_t records
-    uint64_t done                    # records handled
-    int64_t time_before              # of the last record with a time before this window
-    uint8_t timed_before
 
 
-cdef inline place_t place_of(const window_t* window, uint64_t record) noexcept nogil:
-    cdef place_t place
-    place.segment = 0
-    while place.segment < window.segment_count and record >= window.segments[place.segment].count:
-        record -= window.segments[place.segment].count
-        place.segment += 1
-    place.index = <uint32_t>record
-    return place
+# ---------------------------------------------------------------- memory
+
+cdef inline uint32_t pieces_of(uint32_t rows) noexcept nogil:
+    return (rows + PIECE_ROWS - 1) // PIECE_ROWS
 
 
-cdef inline const record_t* next_record(const window_t* window, place_t* place) noexcept nogil:
-    """The record at the place, which moves on; the caller stays within window.records."""
-    cdef const segment_t* segment = &window.segments[place.segment]
-    while place.index >= segment.count:
-        place.segment += 1
-        place.index = 0
-        segment = &window.segments[place.segment]
-    place.index += 1
-    return &segment.records[place.index - 1]
+cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards) noexcept nogil:
+    """Room for `rows` rows; shards: a multiple of eight.
+
+    The batch is zeroed before. False when memory is short: batch_free gives back what is there.
+    """
+    cdef size_t whole = pieces_of(rows) * PIECE_ROWS     # so that a piece never shares a cache line with the next
+    batch.shards = shards
+    batch.packets = <packet_t*>aligned_alloc(128, rows * sizeof(packet_t))
+    batch.frame_number = <uint64_t*>aligned_alloc(128, whole * sizeof(uint64_t))
+    batch.flow = <flow_t**>aligned_alloc(128, whole * sizeof(flow_t*))
+    batch.stream = <flow_t**>aligned_alloc(128, whole * sizeof(flow_t*))
+    batch.forward = <uint8_t*>aligned_alloc(128, whole)
+    batch.extras = <extra_t*>malloc(rows * sizeof(extra_t))
+    batch.pieces = <piece_t*>calloc(pieces_of(rows), sizeof(piece_t))
+    batch.lists = <list_t*>aligned_alloc(128, pieces_of(rows) * shards * sizeof(list_t))
+    if batch.lists != NULL:
+        memset(batch.lists, 0, pieces_of(rows) * shards * sizeof(list_t))
+    return (
+        batch.packets != NULL and batch.frame_number != NULL and batch.flow != NULL and batch.stream != NULL
+        and batch.forward != NULL and batch.extras != NULL and batch.pieces != NULL and batch.lists != NULL
+    )
+
+
+cdef inline void batch_free(batch_t* batch, uint32_t rows) noexcept nogil:
+    cdef uint32_t index
+    if batch.lists != NULL:
+        for index in range(pieces_of(rows) * batch.shards):
+            free(batch.lists[index].items)
+    free(batch.packets)
+    free(batch.frame_number)
+    free(batch.flow)
+    free(batch.stream)
+    free(batch.forward)
+    free(batch.extras)
+    free(batch.pieces)
+    free(batch.lists)
 
 
 # ---------------------------------------------------------------- decode
-
-cdef inline void push_item(worker_t* worker, uint32_t shard, uint32_t row, uint32_t code) noexcept nogil:
-    cdef list_t* items = &worker.lists[shard]
-    cdef uint32_t* grown
-    cdef uint32_t capacity
-    if items.count == items.capacity:
-        capacity = items.capacity * 2 if items.capacity else 4096
-        grown = <uint32_t*>realloc(items.items, capacity * sizeof(uint32_t))
-        if grown == NULL:
-            worker.failed = 1
-            return
-        items.items = grown
-        items.capacity = capacity
-    items.items[items.count] = row << ITEM_BITS | code
-    items.count += 1
-
 
 cdef inline uint32_t shard_of(uint32_t hash, uint32_t shards) noexcept nogil:
     return ((hash >> 16) * shards) >> 16
 
 
+cdef inline void push_item(
+    worker_t* worker, batch_t* batch, uint32_t hash, uint32_t row, uint32_t code
+) noexcept nogil:
+    cdef list_t* items = &worker.lists[shard_of(hash, batch.shards)]
+    cdef uint64_t* grown
+    cdef uint32_t capacity
+    if items.count == items.capacity:
+        capacity = items.capacity * 2 if items.capacity else FIRST_ITEMS
+        grown = <uint64_t*>realloc(items.items, capacity * sizeof(uint64_t))
+        if grown == NULL:
+            worker.failed = 1
+            return
+        items.items = grown
+        items.capacity = capacity
+    items.items[items.count] = <uint64_t>hash << 32 | row << ITEM_BITS | code
+    items.count += 1
+
+
 cdef inline bint conversation_key(flow_key_t* key, const conversation_t* conversation) noexcept nogil:
     """The key of a header that is not the packet's own; True when its sender is side a."""
-    cdef bint forward
-    key.kind = KIND_TCP if conversation.protocol == 6 else KIND_UDP
-    key.protocol = 6 if conversation.protocol == 6 else 17
-    key.ip_version = conversation.ip_version
-    forward = is_forward(conversation.src, conversation.dst, conversation.src_port, conversation.dst_port)
-    fill_key(key, conversation.src, conversation.dst, conversation.src_port, conversation.dst_port, forward)
+    cdef bint tcp = conversation.protocol == 6
+    cdef uint32_t ports = <uint32_t>conversation.src_port << 16 | conversation.dst_port
+    cdef bint forward = is_forward(
+        conversation.src, conversation.dst, conversation.src_port, conversation.dst_port
+    )
+    fill_key(
+        key, conversation.src, conversation.dst, ports, forward, KIND_TCP if tcp else KIND_UDP, 6 if tcp else 17,
+        conversation.ip_version
+    )
     return forward
 
 
 cdef inline void push_conversation(
-    worker_t* worker, uint32_t row, uint32_t code, uint32_t shards, conversation_t* conversation
+    worker_t* worker, batch_t* batch, uint32_t row, uint32_t code, conversation_t* conversation
 ) noexcept nogil:
     cdef flow_key_t key
     conversation_key(&key, conversation)
-    conversation.hash = hash_key(&key, worker.table.seed)
-    push_item(worker, shard_of(conversation.hash, shards), row, code)
+    conversation.hash = hash_key(&key, worker.seed)
+    push_item(worker, batch, conversation.hash, row, code)
 
 
 cdef inline uint8_t malformed_stream(const decoder_t* decoder, const packet_t* packet) noexcept nogil:
@@ -190,7 +223,7 @@ cdef inline bint sets_base(const packet_t* packet) noexcept nogil:
 
 
 cdef inline void push_packet(
-    worker_t* worker, batch_t* batch, packet_t* packet, uint32_t row, uint32_t shards
+    worker_t* worker, batch_t* batch, packet_t* packet, uint32_t row
 ) noexcept nogil:
     """List a packet for the shard of its flow; a malformed one also for that of its stream."""
     cdef flow_key_t key
@@ -200,54 +233,76 @@ cdef inline void push_packet(
         stream = malformed_stream(&worker.decoder, packet)
         if stream:
             packet_key(&key, packet, stream, is_packet_forward(packet, stream))
-            push_item(worker, shard_of(hash_key(&key, worker.table.seed), shards), row, ITEM_STREAM)
+            push_item(worker, batch, hash_key(&key, worker.seed), row, ITEM_STREAM)
     forward = is_packet_forward(packet, kind)
     packet_key(&key, packet, kind, forward)
     batch.forward[row] = forward
-    packet.hash = hash_key(&key, worker.table.seed)
-    push_item(worker, shard_of(packet.hash, shards), row, ITEM_OWN)
+    packet.hash = hash_key(&key, worker.seed)
+    push_item(worker, batch, packet.hash, row, ITEM_OWN | (ITEM_FORWARD if forward else 0))
 
 
 cdef inline void push_row(
-    worker_t* worker, batch_t* batch, packet_t* packet, uint32_t row, uint32_t shards
+    worker_t* worker, batch_t* batch, packet_t* packet, uint32_t row
 ) noexcept nogil:
     """A row's conversations and its own flow, in the order in which Wireshark would number them."""
     cdef extra_t* extra
     cdef uint32_t index
     if packet.extra == NO_EXTRA:
         if packet.present & HAS_IP:
-            push_packet(worker, batch, packet, row, shards)
+            push_packet(worker, batch, packet, row)
         return
     extra = &worker.decoder.extras[packet.extra]
     for index in range(extra.conversations):
-        push_conversation(worker, row, index, shards, &extra.conversation[index])
+        push_conversation(worker, batch, row, index, &extra.conversation[index])
     if packet.present & HAS_IP:
-        push_packet(worker, batch, packet, row, shards)
+        push_packet(worker, batch, packet, row)
 
 
-cdef inline void decode_rows(
-    worker_t* worker, batch_t* batch, const window_t* window, reader_t* reader, uint32_t begin, uint32_t end,
-    uint32_t shards
+cdef inline void begin_piece(worker_t* worker, batch_t* batch, uint32_t piece) noexcept nogil:
+    cdef uint32_t shard
+    worker.lists = &batch.lists[piece * batch.shards]
+    for shard in range(batch.shards):
+        worker.lists[shard].count = 0
+    worker.decoder.extras = batch.extras
+    worker.decoder.extra_count = piece * PIECE_ROWS
+
+
+cdef inline void take_record(
+    packet_t* packet, const record_t* record, const window_t* window
 ) noexcept nogil:
-    """Rows [begin, end) of the batch: decoded, counted, listed by shard."""
-    cdef place_t cursor = place_of(window, window.done + begin)
-    cdef place_t ahead
-    cdef uint32_t row, index, run_interface = 0xFFFFFFFFu
+    packet.timestamp = record.timestamp
+    packet.offset = window.file_offset + record.offset
+    packet.captured_length = record.captured_length
+    packet.original_length = record.original_length
+    packet.interface_id = record.interface_id
+    packet.link_type = record.link_type
+    packet.present = record.flags
+
+
+cdef inline void note_time(counters_t* counters, piece_t* piece, int64_t now) noexcept nogil:
+    """Order of time within the piece; join_times looks at the places between them."""
+    if piece.timed:
+        counters.backward_time += now < piece.last_time
+    else:
+        piece.first_time = now
+        piece.timed = 1
+    piece.last_time = now
+
+
+cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader, uint32_t piece) noexcept nogil:
+    """A piece of the batch: its rows are decoded, counted, listed by shard."""
+    cdef const window_t* window = batch.window
+    cdef uint32_t begin = piece * PIECE_ROWS
+    cdef uint32_t end = begin + PIECE_ROWS if begin + PIECE_ROWS < batch.rows else batch.rows
+    cdef place_t cursor = place_of(window, batch.first + begin)
+    cdef place_t ahead = cursor
+    cdef uint32_t row, run_interface = 0xFFFFFFFFu
     cdef uint64_t run = 0
     cdef const record_t* record
     cdef packet_t* packet
-    cdef int64_t before = window.time_before
-    cdef bint timed_before = window.timed_before
-    for index in range(shards):
-        worker.lists[index].count = 0
-    worker.decoder.extra_count = 0
-    for row in range(begin if begin < end else 0, 0, -1):    # the nearest record before that has a time
-        ahead = place_of(window, window.done + row - 1)
-        record = next_record(window, &ahead)
-        if record.flags & HAS_TIME:
-            before, timed_before = record.timestamp, True
-            break
-    ahead = cursor
+    # Not in the batch yet: another thread writes beside it there.
+    cdef piece_t told = piece_t(first_time=0, last_time=0, timed=0, extra_end=0)
+    begin_piece(worker, batch, piece)
     for _ in range(end - begin if end - begin < AHEAD_FRAME else AHEAD_FRAME):
         record = next_record(window, &ahead)
         prefetch_read(window.base + record.offset)
@@ -259,29 +314,24 @@ cdef inline void decode_rows(
             prefetch_read(window.base + record.offset + 64)
         record = next_record(window, &cursor)
         packet = &batch.packets[row]
-        packet.timestamp = record.timestamp
-        packet.offset = window.file_offset + record.offset
-        packet.captured_length = record.captured_length
-        packet.original_length = record.original_length
-        packet.interface_id = record.interface_id
-        packet.link_type = record.link_type
-        packet.present = record.flags
+        take_record(packet, record, window)
         batch.frame_number[row] = window.segments[cursor.segment].first_number + record.number + 1
         batch.flow[row] = NULL
         batch.stream[row] = NULL
         decode_frame(&worker.decoder, window.base + record.offset, packet)
         count_one(&worker.counters, packet)
         if record.flags & HAS_TIME:
-            worker.counters.backward_time += timed_before and record.timestamp < before
-            before, timed_before = record.timestamp, True
+            note_time(&worker.counters, &told, record.timestamp)
         if record.interface_id != run_interface:
-            if run and run_interface != 0xFFFFFFFFu:
+            if run and run_interface != NO_INTERFACE:
                 add_relaxed(&reader.interfaces[run_interface].packets, run)
             run_interface, run = record.interface_id, 0
         run += 1
-        push_row(worker, batch, packet, row, shards)
-    if run and run_interface != 0xFFFFFFFFu:
+        push_row(worker, batch, packet, row)
+    if run and run_interface != NO_INTERFACE:
         add_relaxed(&reader.interfaces[run_interface].packets, run)
+    told.extra_end = worker.decoder.extra_count
+    batch.pieces[piece] = told
 
 
 # ---------------------------------------------------------------- track
@@ -382,51 +432,77 @@ cdef inline void track_packet(table_t* table, batch_t* batch, const window_t* wi
 
 
 cdef inline void look_ahead(
-    const table_t* table, const batch_t* batch, const uint32_t* items, uint32_t at, uint32_t count
+    const table_t* table, const batch_t* batch, const uint64_t* items, uint32_t at, uint32_t count
 ) noexcept nogil:
-    """Fetch the slot of a row further on, and the flow of a nearer one."""
-    cdef uint32_t item, hash, index
+    """Fetch the packet and the slot of an item further on, and the flow of a nearer one."""
+    cdef uint32_t hash, index
     cdef uint64_t slot
-    cdef const uint8_t* flow
-    if at + AHEAD_SLOT < count:
-        item = items[at + AHEAD_SLOT]
-        prefetch_read(&table.slots[batch.packets[item >> ITEM_BITS].hash & table.mask])
+    cdef const uint8_t* line
+    cdef const flow_t* flow
+    if at + AHEAD_PACKET < count:
+        line = <const uint8_t*>&batch.packets[(items[at + AHEAD_PACKET] & ITEM_MASK) >> ITEM_BITS]
+        prefetch_read(line)
+        prefetch_read(line + 64)
+        prefetch_read(&table.slots[(items[at + AHEAD_PACKET] >> 32) & table.mask])
     if at + AHEAD_FLOW < count:
-        item = items[at + AHEAD_FLOW]
-        hash = batch.packets[item >> ITEM_BITS].hash
+        hash = <uint32_t>(items[at + AHEAD_FLOW] >> 32)
         slot = table.slots[hash & table.mask]
         index = <uint32_t>slot - 1
         if slot and <uint32_t>(slot >> 32) == hash and index < table.allocated:
-            flow = <const uint8_t*>&table.chunks[index // 1024][index % 1024]
+            flow = flow_at(table, index)
             prefetch_write(flow)
-            prefetch_write(flow + 64)
-            prefetch_write(flow + 128)
-            prefetch_write(flow + 256)
+            prefetch_write(<const uint8_t*>flow + 64)
+            line = <const uint8_t*>&flow.direction[0 if items[at + AHEAD_FLOW] & ITEM_FORWARD else 1]
+            prefetch_write(line)
+            prefetch_write(line + 64)
 
 
-cdef inline void track_list(
-    table_t* table, batch_t* batch, const window_t* window, const decoder_t* decoder, const list_t* rows
-) noexcept nogil:
-    """The rows of one shard that one thread decoded, in file order."""
-    cdef uint32_t at, item, code
-    for at in range(rows.count):
-        look_ahead(table, batch, rows.items, at, rows.count)
-        item = rows.items[at]
+cdef inline uint32_t gather_items(worker_t* worker, const batch_t* batch, uint32_t shard) noexcept nogil:
+    """The shard's items of all pieces, in file order, into worker.items. Returns how many."""
+    cdef uint32_t piece, count = 0, pieces = pieces_of(batch.rows)
+    cdef const list_t* items
+    cdef uint64_t* grown
+    for piece in range(pieces):
+        count += batch.lists[piece * batch.shards + shard].count
+    if count > worker.item_capacity:
+        grown = <uint64_t*>realloc(worker.items, 2 * count * sizeof(uint64_t))
+        if grown == NULL:
+            worker.failed = 1
+            return 0
+        worker.items = grown
+        worker.item_capacity = 2 * count
+    count = 0
+    for piece in range(pieces):
+        items = &batch.lists[piece * batch.shards + shard]
+        if items.count:
+            memcpy(&worker.items[count], items.items, items.count * sizeof(uint64_t))
+            count += items.count
+    return count
+
+
+cdef inline void track_shard(table_t* table, worker_t* worker, batch_t* batch, uint32_t shard) noexcept nogil:
+    """The flows of one shard, in file order."""
+    cdef uint32_t at, item, code, count = gather_items(worker, batch, shard)
+    cdef decoder_t decoder
+    decoder.extras = batch.extras
+    for at in range(count):
+        look_ahead(table, batch, worker.items, at, count)
+        item = <uint32_t>worker.items[at] & ITEM_MASK
         code = item & ((1 << ITEM_BITS) - 1)
         if code == ITEM_OWN:
-            track_packet(table, batch, window, item)
+            track_packet(table, batch, batch.window, item)
         elif code == ITEM_STREAM:
-            track_stream_only(table, batch, decoder, item)
+            track_stream_only(table, batch, &decoder, item)
         else:
             track_conversation(
-                table, batch, item, &decoder.extras[batch.packets[item >> ITEM_BITS].extra].conversation[code]
+                table, batch, item, &batch.extras[batch.packets[item >> ITEM_BITS].extra].conversation[code]
             )
 
 
 # ---------------------------------------------------------------- numbers
 
 cdef inline void number_fresh(
-    worker_t* workers, uint32_t count, uint32_t* next_flow, uint32_t* next_stream
+    table_t* tables, uint32_t count, uint32_t* next_flow, uint32_t* next_stream
 ) noexcept nogil:
     """Give flow_id and stream to what the shards found new in this batch, in file order.
 
@@ -434,22 +510,23 @@ cdef inline void number_fresh(
     packet's own flow comes last; it takes no stream number where headers quoted behind it do, in an ICMP error.)
     """
     cdef uint32_t shard, best
+    cdef uint32_t[MAX_SHARDS] merged
     cdef fresh_t* fresh
     cdef fresh_t* candidate
     for shard in range(count):
-        workers[shard].merged = 0
+        merged[shard] = 0
     while True:
         fresh = NULL
         best = 0
         for shard in range(count):
-            if workers[shard].merged < workers[shard].table.fresh_count:
-                candidate = &workers[shard].table.fresh[workers[shard].merged]
+            if merged[shard] < tables[shard].fresh_count:
+                candidate = &tables[shard].fresh[merged[shard]]
                 if fresh == NULL or candidate.order < fresh.order:
                     fresh = candidate
                     best = shard
         if fresh == NULL:
             break
-        workers[best].merged += 1
+        merged[best] += 1
         if fresh.flow == NULL:
             next_stream[<int>KIND_TCP] += 1
             continue
@@ -460,4 +537,4 @@ cdef inline void number_fresh(
             fresh.flow.flow_id = next_flow[0]
             next_flow[0] += 1
     for shard in range(count):
-        workers[shard].table.fresh_count = 0
+        tables[shard].fresh_count = 0

@@ -1,6 +1,6 @@
 """One frame to one `packet_t`: the loop that goes from layer to layer.
 
-Ethernet, IPv4 and TCP, nearly all of every capture, go straight through; everything else takes the loop. A frame never
+What is nearly all of every capture goes straight through (straight.pxd); everything else takes the loop. A frame never
 fails: decode_status says how far reading came and decode_layer where it ended.
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
@@ -29,6 +29,7 @@ from pseudo cimport (
     is_ppp, read_enc, read_ipnet, read_netlink, read_nflog, read_null, read_pflog, read_pktap, read_ppi, read_raw,
     read_sll, read_user_dlt,
 )
+from straight cimport decode_straight
 from transport cimport read_icmp, read_icmpv6, read_sctp, read_tcp, read_udp
 from tunnel cimport (
     gtp_name, read_erspan, read_etherip, read_geneve, read_gre, read_gtp, read_l2tp, read_nsh, read_teredo, read_vxlan,
@@ -195,6 +196,8 @@ cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t
     """
     cdef cursor_t cursor
     cdef decode_status_t status = DECODE_OK
+    if decode_straight(decoder, frame, packet):
+        return
     reset(packet)
     cursor.view.data = frame
     cursor.view.size = packet.captured_length
@@ -215,9 +218,7 @@ cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t
     if cursor.next == NAME_NONE:
         status = unknown(&cursor, KIND_LINK_TYPE, packet.link_type, LAYER_LINK)
     else:
-        status = read_straight(&cursor, packet)
-        if status == DECODE_OK and cursor.next != NAME_NONE:
-            status = read_layers(&cursor, packet)
+        status = read_layers(&cursor, packet)
     if status == DECODE_OK and cursor.flawed:
         status = DECODE_MALFORMED
     packet.path = cursor.path
@@ -225,21 +226,3 @@ cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t
     packet.decode_layer = cursor.layer if status != DECODE_OK else LAYER_NONE
     if cursor.quote.size != 0:
         read_quotes(&cursor, packet)
-
-
-cdef inline decode_status_t read_straight(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """Ethernet, IPv4, TCP without a detour; stops before the first layer that is something else."""
-    cdef decode_status_t status = DECODE_OK
-    if cursor.next == NAME_ETH:
-        cursor.next = NAME_NONE
-        show(cursor, NAME_ETH)
-        status = read_ethernet(cursor, packet)
-    if status == DECODE_OK and cursor.next == NAME_IP:
-        cursor.next = NAME_NONE
-        show(cursor, NAME_IP)
-        status = read_ipv4(cursor, packet)
-    if status == DECODE_OK and cursor.next == NAME_TCP:
-        cursor.next = NAME_NONE
-        show(cursor, NAME_TCP)
-        status = read_tcp(cursor, packet)
-    return status

@@ -11,7 +11,7 @@ A flow is 384 bytes, of which a packet touches 256: the head and its own directi
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from packet cimport (
     DECODE_MALFORMED,
@@ -52,7 +52,25 @@ cdef extern from * nogil:
         uint64_t mask = -(uint64_t)(first != 0);
         return (a & mask) | (b & ~mask);
     }
+    /* The last eight bytes of a key in one store: they are read again in one load. */
+    static inline uint64_t pcap_pack_tail(
+        uint64_t a_port, uint64_t b_port, uint64_t kind, uint64_t protocol, uint64_t ip_version) {
+    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        return a_port << 48 | b_port << 32 | kind << 24 | protocol << 16 | ip_version << 8;
+    #else
+        return a_port | b_port << 16 | kind << 32 | protocol << 40 | ip_version << 48;
+    #endif
+    }
+    /* Flags are random: eight sums at once cost less than one branch that is guessed wrong. */
+    static inline void pcap_count_flags(uint32_t *counts, uint32_t flags) {
+        for (int bit = 0; bit < 8; bit++)
+            counts[bit] += (flags & (1u << bit)) != 0;
+    }
     """
+    void count_flags "pcap_count_flags"(uint32_t* counts, uint32_t flags) noexcept
+    uint64_t pack_tail "pcap_pack_tail"(
+        uint64_t a_port, uint64_t b_port, uint64_t kind, uint64_t protocol, uint64_t ip_version
+    ) noexcept
     bint is_forward "pcap_is_forward"(
         const uint8_t* src, const uint8_t* dst, unsigned src_port, unsigned dst_port
     ) noexcept
@@ -88,6 +106,7 @@ cdef enum flow_state_t:              # bits of flow_t.state
     FLOW_CLOSED = 128                # a FIN or RST was seen
     FLOW_SERVER_FIRST = 256          # the first packet came from the server side
     FLOW_LIVE = 512                  # this place of the pool is in use
+    FLOW_OPENING = 1024              # a SYN/ACK waits for its ACK
 
 cdef enum letter_t:                  # Zeek's history letters, in each direction
     LETTER_SYN = 1
@@ -194,17 +213,20 @@ ctypedef struct table_t:
 # ---------------------------------------------------------------- keys
 
 cdef inline void fill_key(
-    flow_key_t* key, const uint8_t* src, const uint8_t* dst, uint16_t src_port, uint16_t dst_port, bint forward
+    flow_key_t* key, const uint8_t* src, const uint8_t* dst, uint32_t ports, bint forward,
+    uint8_t kind, uint8_t protocol, uint8_t ip_version
 ) noexcept nogil:
-    """The canonical key of both directions. forward: what is_forward says of them."""
-    cdef uint64_t s0 = load64(src), s1 = load64(src + 8), d0 = load64(dst), d1 = load64(dst + 8)
+    """The canonical key of both directions. ports: source << 16 | destination.  forward: what is_forward says."""
+    cdef uint64_t s0 = load64(src), s1 = load64(src + 8), d0 = load64(dst), d1 = load64(dst + 8), tail
+    cdef uint64_t src_port = ports >> 16, dst_port = ports & 0xFFFF
     key.a[0] = choose(forward, s0, d0)
     key.a[1] = choose(forward, s1, d1)
     key.b[0] = choose(forward, d0, s0)
     key.b[1] = choose(forward, d1, s1)
-    key.a_port = <uint16_t>choose(forward, src_port, dst_port)
-    key.b_port = <uint16_t>choose(forward, dst_port, src_port)
-    key.zero = 0
+    tail = pack_tail(
+        choose(forward, src_port, dst_port), choose(forward, dst_port, src_port), kind, protocol, ip_version
+    )
+    memcpy(&key.a_port, &tail, 8)
 
 
 cdef inline uint32_t hash_key(const flow_key_t* key, const uint64_t* seed) noexcept nogil:
@@ -239,14 +261,10 @@ cdef inline bint is_packet_forward(const packet_t* packet, uint8_t kind) noexcep
 
 cdef inline void packet_key(flow_key_t* key, const packet_t* packet, uint8_t kind, bint forward) noexcept nogil:
     """The key under which a packet is counted."""
-    cdef uint32_t ports = key_ports(packet, kind)
-    key.kind = kind
+    cdef uint8_t protocol = packet.protocol if kind != KIND_ADDRESSES else 0
     if kind == KIND_UDP:
-        key.protocol = 17                        # UDP-Lite shares UDP's streams in Wireshark
-    else:
-        key.protocol = packet.protocol if kind != KIND_ADDRESSES else 0
-    key.ip_version = packet.ip_version
-    fill_key(key, packet.src, packet.dst, <uint16_t>(ports >> 16), <uint16_t>ports, forward)
+        protocol = 17                            # UDP-Lite shares UDP's streams in Wireshark
+    fill_key(key, packet.src, packet.dst, key_ports(packet, kind), forward, kind, protocol, packet.ip_version)
 
 
 cdef inline uint8_t stream_kind(const packet_t* packet) noexcept nogil:
@@ -529,6 +547,7 @@ cdef inline void count_handshake(flow_t* flow, const packet_t* packet, bint clie
         if flags & TCP_ACK:
             if not client and not handshake.syn_ack:
                 handshake.syn_ack = packet.timestamp
+                flow.state |= FLOW_OPENING
         elif client and not handshake.ack:
             if handshake.syn and flow.syn_retries < 0xFFFF:
                 flow.syn_retries += 1
@@ -538,16 +557,23 @@ cdef inline void count_handshake(flow_t* flow, const packet_t* packet, bint clie
                 handshake.last_syn = packet.timestamp
     elif flags & TCP_ACK and client and handshake.syn_ack and not handshake.ack:
         handshake.ack = packet.timestamp
+        flow.state &= ~<uint32_t>FLOW_OPENING
+
+
+cdef inline void count_window(direction_t* direction, uint16_t window) noexcept nogil:
+    cdef bint first = not (direction.window_max | direction.window_min | direction.zero_windows)
+    cdef uint16_t least = window if first else direction.window_min
+    direction.window_min = window if window < least else least
+    direction.window_max = window if window > direction.window_max else direction.window_max
+    direction.window_last = window
+    direction.zero_windows += window == 0
 
 
 cdef inline void count_tcp(flow_t* flow, direction_t* direction, const packet_t* packet, bint client) noexcept nogil:
+    """What TCP adds. Written without branches where packets differ at random."""
     cdef uint16_t flags = packet.tcp_flags
-    cdef int index
-    if flags == TCP_ACK:                         # most packets
-        direction.flag_count[4] += 1
-    else:
-        for index in range(8):
-            direction.flag_count[index] += (flags >> index) & 1
+    cdef uint16_t letter
+    count_flags(direction.flag_count, flags)
     if flags & TCP_SYN:
         if flags & TCP_ACK:
             note_letter(flow, direction, LETTER_SYN_ACK, c"H", client)
@@ -559,27 +585,18 @@ cdef inline void count_tcp(flow_t* flow, direction_t* direction, const packet_t*
             direction.scale = packet.tcp_scale
         direction.options |= packet.tcp_options
     elif not flags & TCP_RST:                    # a reset's window means nothing
-        if direction.window_max == 0 and direction.window_min == 0 and direction.zero_windows == 0:
-            direction.window_min = direction.window_max = packet.tcp_window
-        elif packet.tcp_window < direction.window_min:
-            direction.window_min = packet.tcp_window
-        elif packet.tcp_window > direction.window_max:
-            direction.window_max = packet.tcp_window
-        direction.window_last = packet.tcp_window
-        if packet.tcp_window == 0:
-            direction.zero_windows += 1
-    if flow.history_length < HISTORY:
-        if packet.payload_length:
-            note_letter(flow, direction, LETTER_DATA, c"D", client)
-        elif flags & (TCP_ACK | TCP_SYN | TCP_FIN | TCP_RST) == TCP_ACK:
-            note_letter(flow, direction, LETTER_ACK, c"A", client)
+        count_window(direction, packet.tcp_window)
+    letter = LETTER_ACK if flags & (TCP_ACK | TCP_SYN | TCP_FIN | TCP_RST) == TCP_ACK else 0
+    letter = LETTER_DATA if packet.payload_length else letter
+    if letter & ~<uint32_t>direction.letters and flow.history_length < HISTORY:
+        note_letter(flow, direction, letter, c"D" if letter == LETTER_DATA else c"A", client)
     if flags & (TCP_FIN | TCP_RST):
         flow.state |= FLOW_CLOSED
         if flags & TCP_FIN:
             note_letter(flow, direction, LETTER_FIN, c"F", client)
         if flags & TCP_RST:
             note_letter(flow, direction, LETTER_RST, c"R", client)
-    if not handshake_of(flow).ack:
+    if flags & TCP_SYN or flow.state & FLOW_OPENING:     # else its cache line stays untouched
         count_handshake(flow, packet, client)
 
 
@@ -600,7 +617,7 @@ cdef inline void count_packet(flow_t* flow, const packet_t* packet, uint64_t fra
     cdef direction_t* direction = &flow.direction[0 if forward else 1]
     cdef bint client = forward == (not flow.state & FLOW_CLIENT_B)
     cdef int64_t now = packet.timestamp
-    cdef uint32_t length = packet.original_length
+    cdef uint32_t length = packet.original_length, least
     flow.last_frame = frame_number
     if packet.present & HAS_TIME:
         if not flow.state & FLOW_TIMED:
@@ -610,14 +627,12 @@ cdef inline void count_packet(flow_t* flow, const packet_t* packet, uint64_t fra
             flow.last_seen = now
         elif now < flow.first_seen:
             flow.first_seen = now
-        if packet.payload_length:
-            if direction.payload_bytes == 0:
-                direction.first_payload = now
-            direction.last_payload = now
-    if direction.packets == 0 or length < direction.shortest:
-        direction.shortest = length
-    if length > direction.longest:
-        direction.longest = length
+        if direction.payload_bytes == 0:
+            direction.first_payload = now        # until there is payload, of which this is then the first
+        direction.last_payload = now if packet.payload_length else direction.last_payload
+    least = length if direction.packets == 0 else direction.shortest
+    direction.shortest = length if length < least else least
+    direction.longest = length if length > direction.longest else direction.longest
     direction.packets += 1
     direction.bytes += length
     direction.payload_bytes += packet.payload_length

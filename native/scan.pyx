@@ -1,16 +1,19 @@
 """The one pass over a capture: window → records → packets → flows and counters, on several threads.
 
-A window of the file is walked by many chains (walk.pxd), then handled in batches that stay in cache. In each batch
-every thread decodes its share of the rows and sorts them by the shard of their flow; then every thread tracks the
-flows of its shard, in file order; then one thread gives the numbers that depend on the order of the whole file. What
-is counted is summed, what is numbered is numbered by position: the result is the same for any number of threads and
-any size of batch or window.
+A window of the file is read and walked in pieces (window.pxd), then handled in batches that stay in cache: pieces of a
+batch are decoded, sorted by the shard of their flow, and tracked shard by shard in file order. What is counted is
+summed, what is numbered is numbered by position: the result is the same for any number of threads and any size of
+batch or window. How the threads share this: stages.pxd.
+
+A plain file is read here, with pread, into memory that is used again and again; all else comes from Python in windows.
+Measured against mapping on a warm file of 2.7 GB, CPU a packet of 700 bytes: mapping costs as much where the page
+cache holds large folios and a third more where it holds small ones, and a file that shrinks kills who maps it.
 
 Packets are rows of 128 bytes inside and become columns only where columns are asked for: written once and read once
 by the flow stage, a row costs one write stream instead of thirty.
 
-Threads are the scanner's own and wait without the GIL; Python is needed once a window. Nothing here needs numpy, so
-a scan can begin while numpy is being imported.
+Threads are the scanner's own and wait without the GIL; Python is needed twenty times a second. Nothing here needs
+numpy, so a scan can begin while numpy is being imported.
 """
 from cpython.buffer cimport PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.memoryview cimport PyMemoryView_FromMemory
@@ -20,7 +23,7 @@ from libc.stdlib cimport calloc, free, malloc
 from posix.mman cimport MADV_DONTNEED, MAP_FAILED, MAP_PRIVATE, PROT_READ, madvise, mmap, munmap
 
 from barrier cimport barrier_init, barrier_wait
-from batch cimport MAX_THREADS, batch_t, worker_t
+from batch cimport MAX_SHARDS, MAX_THREADS, PIECE_ROWS, batch_free, batch_init, batch_t, pieces_of, worker_t
 from conversation cimport fill_row, flow_row_t
 from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counters_t, merge_counters
 from flow cimport (
@@ -33,26 +36,27 @@ from flow cimport (
     flow_t,
     table_free,
     table_init,
+    table_t,
 )
-from packet cimport NO_EXTRA, aligned_alloc, extra_t, packet_t
+from packet cimport NO_EXTRA, extra_t, packet_t
 from paths cimport path_names, paths_free, paths_new
 from spill cimport EVICT_FRAMES, collect, first_at_or_after, live_by_id, part_t
 from stages cimport (
     FAILED_DISK,
     FAILED_MEMORY,
-    TASK_BATCH,
-    TASK_QUIT,
-    TASK_WALK,
-    TASK_WINDOW,
+    ORDER_BATCH,
+    ORDER_ON,
+    ORDER_QUIT,
+    STAGES,
+    WINDOWS,
     begin_t,
-    join_chains,
-    place_chains,
+    go_on,
+    is_over,
     pthread_create,
     pthread_join,
-    run_task,
     scan_t,
-    stage_ends,
     thread_main,
+    walk_window,
 )
 from summary cimport (
     DURATIONS,
@@ -64,19 +68,12 @@ from summary cimport (
     summary_t,
 )
 from sums cimport sums_top
-from walk cimport (
-    DAMAGE_CUT,
-    MAX_EVENTS,
-    PCAP,
-    PCAPNG,
-    SERIAL_RECORDS,
-    STOP_MORE,
-    event_t,
-    reader_t,
-    record_t,
-)
+from walk cimport MAX_EVENTS, PCAP, PCAPNG, event_t, reader_t
+from window cimport begin_given, has_records, window_free, window_t
 
 cdef enum:
+    SHARDS = 8
+    WINDOW_BYTES = 524288            # a thread; measured: more leaves the cache before it is decoded
     ROWS_AT_ONCE = 1024
     PAGES_BACK = 65536               # flows between two times that pages of written flows are given back
     MAX_ENDPOINTS = 1000
@@ -84,12 +81,15 @@ cdef enum:
     MAX_SERVICES = 100
 
 
+STAGE_NAMES = ("read", "walk", "decode", "flow", "number")
+
+
 cdef class Scanner:
-    """Walks, decodes and tracks a capture window by window; see pcap_analyzer.pipeline for how it is driven.
+    """Walks, decodes and tracks a capture; see pcap_analyzer.capture.reader for how it is driven.
 
     threads: 1 to 16.  batch_rows: rows a batch.  flow_limit: live flows before the least recently seen are written to
-    `spill_descriptor`, an open file for writing and reading.  window: bytes of the largest window that will be walked
-    at speed; larger ones are walked too.  Raises MemoryError, and OSError when the spill file cannot be written.
+    `spill_descriptor`, an open file for writing and reading.  Raises MemoryError, and OSError when the spill file
+    cannot be written.
     """
     cdef scan_t* scan
     cdef Py_buffer buffer
@@ -97,9 +97,8 @@ cdef class Scanner:
 
     def __cinit__(
         self, *, uint32_t threads=1, uint32_t batch_rows=65536, uint64_t flow_limit=1000000, int spill_descriptor=-1,
-        bytes seed not None, size_t window=33554432,
+        bytes seed not None,
     ):
-        cdef uint64_t keys[4]
         cdef uint32_t index
         if not 1 <= threads <= MAX_THREADS:
             raise ValueError(f"threads is {threads}, expected 1 to {MAX_THREADS}")
@@ -107,44 +106,39 @@ cdef class Scanner:
             raise ValueError(f"batch_rows is {batch_rows}, expected 1 to {EVICT_FRAMES}")
         if len(seed) != 32:
             raise ValueError(f"seed has {len(seed)} bytes, expected 32")
-        for index in range(4):
-            keys[index] = int.from_bytes(seed[index * 8:index * 8 + 8], "little")
         self.scan = <scan_t*>calloc(1, sizeof(scan_t))
         if self.scan == NULL:
             raise MemoryError
+        for index in range(4):
+            self.scan.seed[index] = int.from_bytes(seed[index * 8:index * 8 + 8], "little")
         self.scan.threads = threads
+        # More shards than threads, so that one that is halted holds up little.
+        self.scan.shards = SHARDS * min((threads + 3) // 4, MAX_SHARDS // SHARDS)
         self.scan.batch_rows = batch_rows
         self.scan.flow_limit = flow_limit
         self.scan.spill.descriptor = spill_descriptor
-        self.scan.records_capacity = window // 40 + SERIAL_RECORDS
-        self.allocate(keys)
+        self.scan.file.descriptor = -1
+        self.allocate()
         self.start_threads()
 
-    cdef allocate(self, const uint64_t* keys):
+    cdef allocate(self):
         cdef scan_t* scan = self.scan
         cdef uint32_t index
-        cdef batch_t* batch = &scan.batch
-        cdef size_t rows = scan.batch_rows
         scan.paths = paths_new()
-        scan.records = <record_t*>malloc(scan.records_capacity * sizeof(record_t))
-        scan.serial_records = <record_t*>malloc(SERIAL_RECORDS * sizeof(record_t))
         scan.reader.events = <event_t*>malloc(MAX_EVENTS * sizeof(event_t))
         scan.workers = <worker_t*>calloc(scan.threads, sizeof(worker_t))
-        batch.packets = <packet_t*>aligned_alloc(128, rows * sizeof(packet_t))
-        batch.frame_number = <uint64_t*>malloc(rows * sizeof(uint64_t))
-        batch.flow = <flow_t**>malloc(rows * sizeof(flow_t*))
-        batch.stream = <flow_t**>malloc(rows * sizeof(flow_t*))
-        batch.forward = <uint8_t*>malloc(rows)
-        if not (
-            scan.paths and scan.records and scan.serial_records and scan.reader.events and scan.workers
-            and batch.packets and batch.frame_number and batch.flow and batch.stream and batch.forward
-        ):
+        scan.tables = <table_t*>calloc(scan.shards, sizeof(table_t))
+        if not (scan.paths and scan.reader.events and scan.workers and scan.tables):
             raise MemoryError
+        for index in range(2):
+            if not batch_init(&scan.batches[index], scan.batch_rows, scan.shards):
+                raise MemoryError
         for index in range(scan.threads):
             scan.workers[index].decoder.paths = scan.paths
-            scan.workers[index].decoder.extras = <extra_t*>malloc((rows // scan.threads + 2) * sizeof(extra_t))
+            scan.workers[index].seed = scan.seed
             counters_init(&scan.workers[index].counters)
-            if scan.workers[index].decoder.extras == NULL or not table_init(&scan.workers[index].table, keys):
+        for index in range(scan.shards):
+            if not table_init(&scan.tables[index], scan.seed):
                 raise MemoryError
 
     cdef start_threads(self):
@@ -173,29 +167,26 @@ cdef class Scanner:
             return
         self.let_go()
         if scan.running > 1:
-            scan.task = TASK_QUIT
+            scan.order = ORDER_QUIT
             with nogil:
                 barrier_wait(&scan.barrier)
                 for index in range(1, scan.running):
                     pthread_join(scan.handles[index], NULL)
         if scan.workers != NULL:
             for index in range(scan.threads):
-                free(scan.workers[index].decoder.extras)
-                table_free(&scan.workers[index].table)
-                for shard in range(MAX_THREADS):
-                    free(scan.workers[index].lists[shard].items)
-        if scan.paths != NULL:
-            paths_free(scan.paths)
+                free(scan.workers[index].items)
+        if scan.tables != NULL:
+            for index in range(scan.shards):
+                table_free(&scan.tables[index])
+        for index in range(2):
+            batch_free(&scan.batches[index], scan.batch_rows)
+        for index in range(WINDOWS):
+            window_free(&scan.windows[index])
+        paths_free(scan.paths)
         free(scan.workers)
-        free(scan.records)
-        free(scan.serial_records)
+        free(scan.tables)
         free(scan.reader.events)
         free(scan.reader.interfaces)
-        free(scan.batch.packets)
-        free(scan.batch.frame_number)
-        free(scan.batch.flow)
-        free(scan.batch.stream)
-        free(scan.batch.forward)
         free(scan.spill.parts)
         free(scan)
 
@@ -203,8 +194,8 @@ cdef class Scanner:
         if self.holding:
             PyBuffer_Release(&self.buffer)
             self.holding = False
-            self.scan.window.base = NULL
-            self.scan.window.size = self.scan.window.records = self.scan.window.done = 0
+            self.scan.windows[0].base = NULL
+            self.scan.windows[0].size = self.scan.windows[0].count = self.scan.windows[0].done = 0
 
     cdef check(self):
         if self.scan.failed == FAILED_MEMORY:
@@ -239,44 +230,79 @@ cdef class Scanner:
         what is left over is then a record that was cut, noted as damage.
         """
         cdef scan_t* scan = self.scan
-        cdef uint64_t used
+        cdef window_t* window = &scan.windows[0]
         self.let_go()
         PyObject_GetBuffer(data, &self.buffer, PyBUF_SIMPLE)
         self.holding = True
         if <uint64_t>self.buffer.len > 0x7FFFFFFFu:
             raise ValueError(f"a window has {self.buffer.len} bytes, expected less than 2 GiB")
-        scan.window.base = <const uint8_t*>self.buffer.buf
-        scan.window.size = self.buffer.len
-        scan.window.file_offset = file_offset
-        scan.window.segment_count = 0
-        scan.window.records = scan.window.done = 0
         scan.reader.event_count = 0
+        begin_given(window, &scan.reader, <const uint8_t*>self.buffer.buf, self.buffer.len, file_offset, final)
+        if not window.size:
+            return 0
+        if not has_records(window):
+            raise MemoryError
         with nogil:
-            if scan.window.size:
-                place_chains(scan)
-                run_task(scan, TASK_WALK)
-                used = join_chains(scan)
-            else:
-                used = 0
-            stage_ends(scan, 0, 0)
-        if final and used < scan.window.size and not scan.reader.damage and scan.walk_ended == STOP_MORE:
-            scan.reader.damage = DAMAGE_CUT
-            scan.reader.damage_at = file_offset + used
-            scan.reader.damage_value = scan.window.size - used
-        return used
+            walk_window(scan, window)
+        return window.used
+
+    def read_file(self, int descriptor, uint64_t begin, uint64_t end, uint64_t window_bytes=0):
+        """Read from a file from now on, bytes [begin, end), instead of being given windows.
+
+        descriptor: open for reading until the scan is over, and never moved.  window_bytes: read at a time, 4,096 at
+        least; 0 for what is best.  `run` and `step` then go on to the end of the file; `over` says when they have come
+        there.
+        """
+        window_bytes = window_bytes or WINDOW_BYTES * self.scan.threads
+        if not begin <= end <= 0x7FFFFFFFFFFFFFFF or not 4096 <= window_bytes <= 0x10000000:
+            raise ValueError(f"bytes {begin} to {end}, {window_bytes} at a time")
+        self.scan.file.descriptor = descriptor
+        self.scan.file.position = begin
+        self.scan.file.end = end
+        self.scan.file.window_bytes = window_bytes
+        self.scan.windows[0].file_offset = begin
 
     def run(self):
-        """Handle every packet of the window."""
+        """Handle every packet of the window; of a file, those of the next 50 ms or up to blocks that are `events`."""
         with nogil:
-            run_task(self.scan, TASK_WINDOW)
+            go_on(self.scan, ORDER_ON)
         self.check()
 
     def step(self):
-        """Handle one batch and return its number of rows; 0: the window is done."""
+        """Handle one batch and return its number of rows; 0: the window is done, or there are `events`."""
         with nogil:
-            run_task(self.scan, TASK_BATCH)
+            go_on(self.scan, ORDER_BATCH)
         self.check()
-        return self.scan.batch.rows
+        return self.scan.tracked.rows if self.scan.tracked != NULL else 0
+
+    @property
+    def over(self):
+        """Whether a file was read, walked and handled up to its end, or up to damage."""
+        return is_over(self.scan)
+
+    @property
+    def place(self):
+        """Of a file that is read: where the walk stands, where the file ends, how far it was read, errno."""
+        cdef window_t* window = &self.scan.windows[self.scan.turn]
+        if self.scan.joined != NULL:
+            window = self.scan.joined
+        return (
+            window.file_offset + window.used, self.scan.file.end, min(self.scan.file.position, self.scan.file.end),
+            self.scan.file.error,
+        )
+
+    def block(self, uint64_t offset, uint64_t length):
+        """A copy of bytes of the window that was walked last, for `events` of a file. Raises ValueError outside it."""
+        cdef window_t* window = &self.scan.windows[self.scan.turn]
+        if self.scan.joined != NULL:
+            window = self.scan.joined
+        if offset > window.size or length > window.size - offset:
+            raise ValueError(f"{length} bytes at {offset} of a window of {window.size}")
+        return (<const char*>window.base)[offset:offset + length]
+
+    def forget_events(self):
+        """What `events` said has been read."""
+        self.scan.reader.event_count = 0
 
     def release(self):
         """Forget the window's buffer."""
@@ -291,8 +317,13 @@ cdef class Scanner:
 
     @property
     def stage_ns(self):
-        """Wall nanoseconds by stage so far."""
-        return dict(zip(("walk", "decode", "flow", "number"), [self.scan.stage_ns[index] for index in range(4)]))
+        """Nanoseconds by stage so far, of all threads together."""
+        cdef uint32_t worker, stage
+        spent = dict.fromkeys(STAGE_NAMES, 0)
+        for stage in range(STAGES):
+            for worker in range(self.scan.threads):
+                spent[STAGE_NAMES[stage]] += self.scan.clocks[worker].spent_ns[stage]
+        return spent
 
     @property
     def damage(self):
@@ -358,25 +389,25 @@ cdef class Scanner:
 
     def batch_packets(self):
         """The rows of the last step as bytes, packet_t each; valid until the next step."""
-        return PyMemoryView_FromMemory(
-            <char*>self.scan.batch.packets, self.scan.batch.rows * sizeof(packet_t), PyBUF_READ
-        )
+        cdef batch_t* batch = self.scan.tracked
+        if batch == NULL:
+            return memoryview(b"")
+        return PyMemoryView_FromMemory(<char*>batch.packets, batch.rows * sizeof(packet_t), PyBUF_READ)
 
     def batch_extras(self):
         """The side records of the last step, extra_t each, as a copy; the rows' `extra` then point into it."""
-        cdef uint32_t worker, row, base = 0, rows = self.scan.batch.rows
-        cdef worker_t* source
+        cdef uint32_t piece, row, first, end, base = 0
+        cdef batch_t* batch = self.scan.tracked
         parts = []
-        for worker in range(self.scan.threads):
-            source = &self.scan.workers[worker]
-            for row in range(
-                <uint32_t>(<uint64_t>rows * worker // self.scan.threads),
-                <uint32_t>(<uint64_t>rows * (worker + 1) // self.scan.threads),
-            ):
-                if self.scan.batch.packets[row].extra != NO_EXTRA:
-                    self.scan.batch.packets[row].extra += base
-            parts.append((<char*>source.decoder.extras)[:source.decoder.extra_count * sizeof(extra_t)])
-            base += source.decoder.extra_count
+        for piece in range(pieces_of(batch.rows) if batch != NULL else 0):
+            first, end = piece * PIECE_ROWS, batch.pieces[piece].extra_end
+            if first == end:
+                continue
+            for row in range(first, min(first + PIECE_ROWS, batch.rows)):
+                if batch.packets[row].extra != NO_EXTRA:
+                    batch.packets[row].extra += base - first
+            parts.append((<char*>(batch.extras + first))[:(end - first) * sizeof(extra_t)])
+            base += end - first
         return b"".join(parts)
 
     def batch_numbers(
@@ -387,8 +418,8 @@ cdef class Scanner:
         uint8_t[::1] from_client not None,    # OUT (rows,) 0 or 1, 0 without a flow
     ):
         """The numbers of the rows of the last step. Raises ValueError where an array is too short."""
-        cdef uint32_t row, rows = self.scan.batch.rows
-        cdef batch_t* batch = &self.scan.batch
+        cdef batch_t* batch = self.scan.tracked
+        cdef uint32_t row, rows = batch.rows if batch != NULL else 0
         if min(len(frame_number), len(flow_id), len(stream), len(from_client)) < rows:
             raise ValueError(f"the batch has {rows} rows, more than the arrays")
         with nogil:
@@ -460,7 +491,7 @@ cdef class FlowReader:
         cdef scan_t* scan = scanner.scan
         cdef void* mapped
         self.scanner = scanner
-        self.by_id = live_by_id(scan.workers, scan.threads, scan.next_flow)
+        self.by_id = live_by_id(scan.tables, scan.shards, scan.next_flow)
         if self.by_id == NULL:
             raise MemoryError
         self.spilled_size = scan.spill.rows * sizeof(flow_t)
@@ -571,9 +602,9 @@ cdef class FlowReader:
                 fill_row(&row, &self.spilled[number])
                 add_addresses(summary, &row, 0)
                 number += 1
-        for shard in range(scan.threads):
-            for index in range(scan.workers[shard].table.allocated):
-                flow = flow_at(&scan.workers[shard].table, index)
+        for shard in range(scan.shards):
+            for index in range(scan.tables[shard].allocated):
+                flow = flow_at(&scan.tables[shard], index)
                 if flow.state & FLOW_LIVE and flow.flow_id == NO_NUMBER and flow.key.kind == KIND_ADDRESSES:
                     fill_row(&row, flow)
                     add_addresses(summary, &row, 0)

@@ -9,7 +9,6 @@ from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memset
 from posix.unistd cimport lseek, write
 
-from batch cimport worker_t
 from flow cimport FLOW_LIVE, FLOW_SUPERSEDED, KIND_ADDRESSES, NO_NUMBER, bury, flow_at, flow_t, merge_flow, table_t
 
 cdef enum:
@@ -67,7 +66,7 @@ cdef inline bint write_part(spill_t* spill, flow_t** flows, uint32_t count) noex
     return True
 
 
-cdef inline uint64_t recency_bound(worker_t* workers, uint32_t shards, uint64_t now, uint64_t surplus) noexcept nogil:
+cdef inline uint64_t recency_bound(table_t* tables, uint32_t shards, uint64_t now, uint64_t surplus) noexcept nogil:
     """The frame number such that about `surplus` flows were last seen at or before it; 0 when memory is short."""
     cdef uint64_t step = now // RECENCY_STEPS + 1, seen = 0
     cdef uint32_t shard, index
@@ -76,8 +75,8 @@ cdef inline uint64_t recency_bound(worker_t* workers, uint32_t shards, uint64_t 
     if histogram == NULL:
         return 0
     for shard in range(shards):
-        for index in range(workers[shard].table.allocated):
-            flow = flow_at(&workers[shard].table, index)
+        for index in range(tables[shard].allocated):
+            flow = flow_at(&tables[shard], index)
             if flow.state & FLOW_LIVE:
                 histogram[flow.last_frame // step] += 1
     for index in range(RECENCY_STEPS + 1):
@@ -88,7 +87,7 @@ cdef inline uint64_t recency_bound(worker_t* workers, uint32_t shards, uint64_t 
     return (<uint64_t>index + 1) * step - 1
 
 
-cdef inline bint evict(worker_t* workers, uint32_t shards, uint64_t limit, uint64_t now, spill_t* spill) noexcept nogil:
+cdef inline bint evict(table_t* tables, uint32_t shards, uint64_t limit, uint64_t now, spill_t* spill) noexcept nogil:
     """Write out the least recently seen flows until seven eighths of `limit` are left. False: no memory or no disk."""
     cdef uint64_t live = 0, bound
     cdef uint32_t shard, index, count
@@ -96,17 +95,17 @@ cdef inline bint evict(worker_t* workers, uint32_t shards, uint64_t limit, uint6
     cdef flow_t* flow
     cdef flow_t** leaving
     for shard in range(shards):
-        live += workers[shard].table.live
+        live += tables[shard].live
     if live <= limit:
         return True
-    bound = recency_bound(workers, shards, now, live - limit + limit // 8)
+    bound = recency_bound(tables, shards, now, live - limit + limit // 8)
     leaving = <flow_t**>malloc(live * sizeof(flow_t*))
     if bound == 0 or leaving == NULL:
         free(leaving)
         return False
     count = 0
     for shard in range(shards):
-        table = &workers[shard].table
+        table = &tables[shard]
         for index in range(table.allocated):
             flow = flow_at(table, index)
             if flow.state & FLOW_LIVE and flow.last_frame <= bound:
@@ -118,7 +117,7 @@ cdef inline bint evict(worker_t* workers, uint32_t shards, uint64_t limit, uint6
         return False
     free(leaving)
     for shard in range(shards):
-        table = &workers[shard].table
+        table = &tables[shard]
         for index in range(table.allocated):
             flow = flow_at(table, index)
             if flow.state & FLOW_LIVE and flow.last_frame <= bound:
@@ -131,7 +130,7 @@ cdef inline bint evict(worker_t* workers, uint32_t shards, uint64_t limit, uint6
 
 # ---------------------------------------------------------------- the flows at the end
 
-cdef inline flow_t** live_by_id(worker_t* workers, uint32_t shards, uint32_t flows) noexcept nogil:
+cdef inline flow_t** live_by_id(table_t* tables, uint32_t shards, uint32_t flows) noexcept nogil:
     """(flows,) the live part of every flow, NULL where only written parts exist."""
     cdef flow_t** by_id = <flow_t**>calloc(flows + 1, sizeof(flow_t*))
     cdef uint32_t shard, index
@@ -139,8 +138,8 @@ cdef inline flow_t** live_by_id(worker_t* workers, uint32_t shards, uint32_t flo
     if by_id == NULL:
         return NULL
     for shard in range(shards):
-        for index in range(workers[shard].table.allocated):
-            flow = flow_at(&workers[shard].table, index)
+        for index in range(tables[shard].allocated):
+            flow = flow_at(&tables[shard], index)
             if flow.state & FLOW_LIVE and flow.flow_id < flows:
                 by_id[flow.flow_id] = flow
     return by_id

@@ -1,47 +1,45 @@
-"""One window of a capture through its stages, on several threads that belong to the scan.
+"""The scan as a pipeline: while one batch is tracked, the next is decoded and the window behind it is read and walked.
 
-Worker 0 is the caller. The others wait at a barrier for the next task; between the stages of a task all meet there.
-What is serial (joining chains, giving numbers, writing flows out) worker 0 does while the others wait.
+A phase is a set of tasks that need nothing of each other: the shards of one batch, the pieces of the next, the pieces
+of the next window. Threads take tasks by a counter, heavy ones first, so one that the system halts holds up one
+task, not its share. Between two phases one thread, the last to arrive, does what is serial: joins chains, gives
+numbers, writes flows out, and says what the next phase is. So there is one meeting a batch.
+
+Worker 0 is the caller. The others wait at the barrier until there is something to do.
 """
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
-from libc.string cimport memset
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
-from barrier cimport barrier_t, barrier_wait
+from barrier cimport barrier_arrive, barrier_await, barrier_open, barrier_t, barrier_wait
 from batch cimport (
-    MAX_SEGMENTS,
     MAX_THREADS,
     batch_t,
-    decode_rows,
-    next_record,
+    decode_piece,
     number_fresh,
-    place_of,
-    place_t,
-    track_list,
-    window_t,
+    piece_t,
+    pieces_of,
+    track_shard,
     worker_t,
 )
+from flow cimport table_t
 from packet cimport HAS_TIME
 from paths cimport paths_t
 from spill cimport EVICT_FRAMES, evict, spill_t
-from walk cimport (
-    MAX_CHAINS,
-    MIN_STRETCH,
-    PCAP,
-    SERIAL_RECORDS,
-    STOP_DAMAGE,
-    STOP_FULL,
-    STOP_MORE,
-    chain_t,
-    guess_pcap,
-    guess_pcapng,
-    load32,
-    reader_t,
-    record_t,
-    segment_t,
-    walk_chains,
-    walk_sure,
+from walk cimport reader_t, record_t
+from window cimport (
+    HEADROOM,
+    begin_read,
+    file_t,
+    join_chains,
+    next_record,
+    notice_missing,
+    place_of,
+    place_t,
+    read_piece,
+    walk_piece,
+    window_free,
+    window_t,
 )
 
 cdef extern from "<pthread.h>" nogil:
@@ -50,11 +48,17 @@ cdef extern from "<pthread.h>" nogil:
     int pthread_create(pthread_t* thread, const void* attributes, void* (*start)(void*) noexcept nogil, void* argument)
     int pthread_join(pthread_t thread, void** result)
 
-cdef enum task_t:
-    TASK_QUIT = 0
-    TASK_WALK = 1
-    TASK_BATCH = 2                   # one batch
-    TASK_WINDOW = 3                  # batches until the window is done
+cdef extern from * nogil:
+    """
+    #define pcap_take_next(at) __atomic_fetch_add(at, 1, __ATOMIC_RELAXED)
+    """
+    uint32_t take_next "pcap_take_next"(uint32_t* at) noexcept
+
+cdef enum order_t:
+    ORDER_QUIT = 0
+    ORDER_WALK = 1                   # the window that was given
+    ORDER_BATCH = 2                  # one batch, from decoding to numbers
+    ORDER_ON = 3                     # until the window is done, or a file's time is over
 
 cdef enum failure_t:
     FAILED_NOT = 0
@@ -62,39 +66,66 @@ cdef enum failure_t:
     FAILED_DISK = 2
 
 cdef enum:
-    CHAINS_A_THREAD = 16
-    STAGES = 4                       # walk, decode, flow, number
+    WINDOWS = 3                      # of the batch that is tracked, of the one that is decoded, and the one being read
+    TURN_NS = 50000000               # between two times that a caller hears of progress
+
+cdef enum stage_t:
+    STAGE_READ = 0
+    STAGE_WALK = 1
+    STAGE_DECODE = 2
+    STAGE_FLOW = 3
+    STAGE_NUMBER = 4
+    STAGES = 5
+
+ctypedef struct clock_t:             # a thread's own, a cache line apart from the next
+    uint64_t spent_ns[STAGES]
+    uint64_t pad[3]
 
 ctypedef struct scan_t:
     uint32_t threads
-    int task
+    uint32_t shards
+    uint32_t batch_rows
     barrier_t barrier
     pthread_t handles[MAX_THREADS]
     uint32_t running                 # threads that meet at the barrier, the caller among them
     reader_t reader
-    window_t window
-    uint8_t final
-    chain_t chains[MAX_CHAINS + MAX_SEGMENTS]
-    uint32_t chain_count             # guessed ones, the first is sure
-    record_t* records                # the chains' room
-    size_t records_capacity
-    record_t* serial_records         # for the sure walk where guesses failed
-    uint32_t serial_used
-    batch_t batch
-    uint32_t batch_rows
+    file_t file
+    window_t windows[WINDOWS]
+    uint32_t turn                    # windows[turn] is the one that batches are made of
+    batch_t batches[2]
+    uint32_t batch_turn
     worker_t* workers
+    clock_t clocks[MAX_THREADS]
+    table_t* tables                  # (shards,)
+    uint64_t seed[4]
     paths_t* paths
     spill_t spill
     uint64_t flow_limit
     uint32_t next_flow
     uint32_t next_stream[8]
     uint64_t frames                  # numbered so far, other blocks included
+    uint64_t taken                   # packets of all batches so far
     uint64_t rows                    # packets handled
-    uint8_t walk_ended               # stop_t: why the window's walk ended
     uint8_t started                  # the first packet with a time was seen
+    uint8_t timed_before             # a packet with a time was decoded: this was the last
+    int64_t time_before
     uint8_t failed
-    uint64_t stage_ns[STAGES]
-    uint64_t stage_began
+    int order
+    uint8_t resting                  # nothing more to do for this order
+    uint64_t turn_ends               # ns
+    # the phase
+    window_t* reading
+    batch_t* decoding
+    batch_t* tracking
+    uint32_t tasks_tracking          # tasks up to here are shards,
+    uint32_t tasks_decoding          # up to here pieces of the batch,
+    uint32_t tasks                   # up to here pieces of the window
+    uint32_t next_task
+    # between phases
+    window_t* joined                 # walked, no batches yet
+    batch_t* decoded                 # not tracked yet
+    batch_t* tracked                 # the last one: what `step` shows
+    uint8_t ended                    # no window follows
 
 
 ctypedef struct begin_t:             # argument of a thread
@@ -108,224 +139,213 @@ cdef inline uint64_t now_ns() noexcept nogil:
     return <uint64_t>now.tv_sec * 1000000000 + <uint64_t>now.tv_nsec
 
 
-cdef inline void meet(scan_t* scan) noexcept nogil:
-    if scan.threads > 1:
-        barrier_wait(&scan.barrier)
+# ---------------------------------------------------------------- tasks
+
+cdef inline uint64_t clocked(scan_t* scan, uint32_t worker, int stage, uint64_t since) noexcept nogil:
+    cdef uint64_t now = now_ns()
+    scan.clocks[worker].spent_ns[stage] += now - since
+    return now
 
 
-cdef inline void stage_ends(scan_t* scan, uint32_t worker, int stage) noexcept nogil:
-    cdef uint64_t now
-    if worker == 0:
-        now = now_ns()
-        scan.stage_ns[stage] += now - scan.stage_began
-        scan.stage_began = now
-
-
-# ---------------------------------------------------------------- walk
-
-cdef inline void place_chain(scan_t* scan, uint32_t index, uint64_t begin) noexcept nogil:
-    cdef chain_t* chain = &scan.chains[index]
-    memset(chain, 0, sizeof(chain_t))
-    chain.begin = chain.position = begin
-
-
-cdef inline void place_chains(scan_t* scan) noexcept nogil:
-    """Guess where records begin: one chain at the sure start, the others spread over the window."""
-    cdef uint64_t size = scan.window.size, at, stretch, found
-    cdef uint32_t wanted = scan.threads * CHAINS_A_THREAD, index, second
-    cdef size_t room
-    wanted = MAX_CHAINS if wanted > MAX_CHAINS else wanted
-    if size // MIN_STRETCH < wanted:
-        wanted = <uint32_t>(size // MIN_STRETCH)
-    if wanted < 1 or size < 64:
-        wanted = 1
-    stretch = size // wanted
-    place_chain(scan, 0, 0)
-    scan.chain_count = 1
-    second = load32(&scan.reader, scan.window.base) if size >= 16 else 0
-    for index in range(1, wanted):
-        at = (index * stretch) & ~<uint64_t>3
-        if at <= scan.chains[scan.chain_count - 1].begin:
-            continue
-        if scan.reader.format == PCAP:
-            found = guess_pcap(&scan.reader, scan.window.base, at, size, second)
+cdef inline void do_tasks(scan_t* scan, uint32_t worker) noexcept nogil:
+    """Take tasks of the phase until none is left."""
+    cdef uint32_t task = take_next(&scan.next_task)
+    cdef uint64_t now = now_ns()
+    while task < scan.tasks:
+        if task < scan.tasks_tracking:
+            track_shard(&scan.tables[task], &scan.workers[worker], scan.tracking, task)
+            now = clocked(scan, worker, STAGE_FLOW, now)
+        elif task < scan.tasks_decoding:
+            decode_piece(&scan.workers[worker], scan.decoding, &scan.reader, task - scan.tasks_tracking)
+            now = clocked(scan, worker, STAGE_DECODE, now)
         else:
-            found = guess_pcapng(&scan.reader, scan.window.base, at, size)
-        if found >= size:
-            break
-        place_chain(scan, scan.chain_count, found)
-        scan.chain_count += 1
-    room = scan.records_capacity // scan.chain_count
-    for index in range(scan.chain_count):
-        scan.chains[index].stop = scan.chains[index + 1].begin if index + 1 < scan.chain_count else size
-        scan.chains[index].records = scan.records + index * room
-        scan.chains[index].capacity = <uint32_t>room
+            task -= scan.tasks_decoding
+            if scan.file.descriptor < 0 or read_piece(scan.reading, &scan.file, task):
+                now = clocked(scan, worker, STAGE_READ, now)
+                walk_piece(scan.reading, &scan.reader, task)
+            now = clocked(scan, worker, STAGE_WALK, now)
+        task = take_next(&scan.next_task)
 
 
-cdef inline bint keep_segment(scan_t* scan, chain_t* chain) noexcept nogil:
-    """The chain's records count: they follow those kept so far."""
-    cdef segment_t* segment
-    scan.reader.numbered_blocks += chain.numbered_blocks
-    scan.reader.dropped += chain.dropped
-    scan.reader.says_dropped |= chain.says_dropped
-    if chain.count:
-        segment = &scan.window.segments[scan.window.segment_count]
-        segment.records = chain.records
-        segment.count = chain.count
-        segment.first_number = scan.frames
-        scan.window.segment_count += 1
-        scan.window.records += chain.count
-    scan.frames += chain.number
-    return scan.window.segment_count + 2 < MAX_SEGMENTS
+# ---------------------------------------------------------------- what a phase did
+
+cdef inline void end_reading(scan_t* scan) noexcept nogil:
+    if scan.file.descriptor >= 0:
+        notice_missing(scan.reading, &scan.file)
+    join_chains(scan.reading, &scan.reader, &scan.frames)
+    scan.joined = scan.reading
+    scan.reading = NULL
+    if scan.joined.final or scan.reader.damage:
+        scan.ended = 1
 
 
-cdef inline uint64_t join_chains(scan_t* scan) noexcept nogil:
-    """Keep the chains that meet; walk surely where they do not. Returns the bytes used of the window."""
-    cdef uint32_t next_chain = 1
-    cdef uint32_t sections = scan.reader.sections
-    cdef chain_t* chain = &scan.chains[0]
-    cdef chain_t* sure = &scan.chains[MAX_CHAINS]
-    cdef bint room, waiting
-    cdef uint64_t position
-    scan.serial_used = 0
-    while True:
-        room = keep_segment(scan, chain)
-        position = chain.position
-        scan.walk_ended = chain.state
-        if chain.state == STOP_DAMAGE and chain.sure:
-            scan.reader.damage = chain.damage
-            scan.reader.damage_value = chain.damage_value
-            scan.reader.damage_at = scan.window.file_offset + position
-            return position
-        if chain.state == STOP_MORE or position >= scan.window.size:
-            return position
-        if not room or scan.serial_used >= SERIAL_RECORDS:
-            scan.walk_ended = STOP_FULL
-            return position
-        while next_chain < scan.chain_count and scan.chains[next_chain].begin < position:
-            next_chain += 1
-        waiting = next_chain < scan.chain_count and scan.reader.sections == sections
-        if waiting and scan.chains[next_chain].begin == position:
-            chain = &scan.chains[next_chain]
-            next_chain += 1
-            continue
-        memset(sure, 0, sizeof(chain_t))
-        sure.sure = 1
-        sure.begin = sure.position = position
-        sure.stop = scan.window.size
-        if waiting:
-            sure.stop = scan.chains[next_chain].begin
-        sure.records = scan.serial_records + scan.serial_used
-        sure.capacity = SERIAL_RECORDS - scan.serial_used
-        walk_sure(&scan.reader, scan.window.base, scan.window.size, sure)
-        scan.serial_used += sure.count
-        chain = sure
+cdef inline void join_times(scan_t* scan, batch_t* batch) noexcept nogil:
+    """Time that goes backwards from one piece to the next."""
+    cdef uint32_t piece
+    cdef const piece_t* one
+    for piece in range(pieces_of(batch.rows)):
+        one = &batch.pieces[piece]
+        if one.timed:
+            if scan.timed_before and one.first_time < scan.time_before:
+                scan.workers[0].counters.backward_time += 1
+            scan.time_before = one.last_time
+            scan.timed_before = 1
 
 
-cdef inline void walk_share(scan_t* scan, uint32_t worker) noexcept nogil:
-    """Walk this thread's chains in lock-step."""
-    cdef uint32_t begin = scan.chain_count * worker // scan.threads
-    cdef uint32_t end = scan.chain_count * (worker + 1) // scan.threads
-    if begin < end:
-        walk_chains(&scan.reader, scan.window.base, scan.window.size, &scan.chains[begin], <int>(end - begin))
-
-
-# ---------------------------------------------------------------- batches
-
-cdef inline void prepare_batch(scan_t* scan) noexcept nogil:
-    """How many rows come next: a batch ends with the window, and where flows may be written out."""
-    cdef uint64_t left = scan.window.records - scan.window.done
-    cdef uint64_t bound = EVICT_FRAMES - scan.rows % EVICT_FRAMES
-    left = left if left < scan.batch_rows else scan.batch_rows
-    scan.batch.rows = <uint32_t>(left if left < bound else bound)
-    if scan.failed:
-        scan.batch.rows = 0
-
-
-cdef inline void start_intervals(scan_t* scan) noexcept nogil:
-    """The time series begins with the first packet that has a time."""
-    cdef place_t cursor = place_of(&scan.window, scan.window.done)
-    cdef const record_t* record
-    cdef uint32_t index
-    for _ in range(scan.batch.rows):
-        record = next_record(&scan.window, &cursor)
-        if record.flags & HAS_TIME:
-            for index in range(scan.threads):
-                scan.workers[index].counters.intervals.start = record.timestamp
-            scan.started = True
-            return
-
-
-cdef inline void end_batch(scan_t* scan) noexcept nogil:
-    """Numbers, the last time seen, and whether flows must leave."""
-    cdef uint32_t shard, row
-    for shard in range(scan.threads):
-        if scan.workers[shard].failed or scan.workers[shard].table.failed:
-            scan.failed = FAILED_MEMORY
-            return
-    number_fresh(scan.workers, scan.threads, &scan.next_flow, scan.next_stream)
-    row = scan.batch.rows
-    while row:
-        row -= 1
-        if scan.batch.packets[row].present & HAS_TIME:
-            scan.window.time_before = scan.batch.packets[row].timestamp
-            scan.window.timed_before = 1
-            break
-    scan.window.done += scan.batch.rows
-    scan.rows += scan.batch.rows
-
-
-cdef inline void evict_where_due(scan_t* scan) noexcept nogil:
-    if scan.rows % EVICT_FRAMES == 0 and scan.rows and not scan.failed:
-        if not evict(scan.workers, scan.threads, scan.flow_limit, scan.frames, &scan.spill):
+cdef inline void end_tracking(scan_t* scan) noexcept nogil:
+    """Numbers, and whether flows must leave."""
+    cdef batch_t* batch = scan.tracking
+    number_fresh(scan.tables, scan.shards, &scan.next_flow, scan.next_stream)
+    scan.rows += batch.rows
+    scan.tracked = batch
+    scan.tracking = NULL
+    if scan.rows % EVICT_FRAMES == 0:
+        if not evict(
+            scan.tables, scan.shards, scan.flow_limit, batch.frame_number[batch.rows - 1], &scan.spill
+        ):
             scan.failed = FAILED_DISK
 
 
-cdef inline void do_batch(scan_t* scan, uint32_t worker) noexcept nogil:
-    """One thread's part in one batch."""
-    cdef uint32_t rows = scan.batch.rows, decoder
-    decode_rows(
-        &scan.workers[worker], &scan.batch, &scan.window, &scan.reader,
-        <uint32_t>(<uint64_t>rows * worker // scan.threads), <uint32_t>(<uint64_t>rows * (worker + 1) // scan.threads),
-        scan.threads,
-    )
-    meet(scan)
-    stage_ends(scan, worker, 1)
-    for decoder in range(scan.threads):
-        track_list(
-            &scan.workers[worker].table, &scan.batch, &scan.window, &scan.workers[decoder].decoder,
-            &scan.workers[decoder].lists[worker],
-        )
-    meet(scan)
-    stage_ends(scan, worker, 2)
+cdef inline void end_phase(scan_t* scan) noexcept nogil:
+    cdef uint32_t index
+    cdef uint64_t began = now_ns()
+    for index in range(scan.threads):
+        if scan.workers[index].failed:
+            scan.failed = FAILED_MEMORY
+    for index in range(scan.shards):
+        if scan.tables[index].failed:
+            scan.failed = FAILED_MEMORY
+    if scan.failed:
+        return
+    if scan.tracking != NULL:
+        end_tracking(scan)
+    if scan.decoding != NULL:
+        join_times(scan, scan.decoding)
+        scan.decoded = scan.decoding
+        scan.decoding = NULL
+    began = clocked(scan, 0, STAGE_NUMBER, began)
+    if scan.reading != NULL:
+        end_reading(scan)
+        clocked(scan, 0, STAGE_WALK, began)
 
 
-cdef inline void do_batches(scan_t* scan, uint32_t worker, bint only_one) noexcept nogil:
+# ---------------------------------------------------------------- what the next phase does
+
+cdef inline void start_intervals(scan_t* scan, const batch_t* batch) noexcept nogil:
+    """The time series begins with the first packet that has a time."""
+    cdef place_t cursor = place_of(batch.window, batch.first)
+    cdef const record_t* record
+    cdef uint32_t index
+    for _ in range(batch.rows):
+        record = next_record(batch.window, &cursor)
+        if record.flags & HAS_TIME:
+            for index in range(scan.threads):
+                scan.workers[index].counters.intervals.start = record.timestamp
+            scan.started = 1
+            return
+
+
+cdef inline void plan_batch(scan_t* scan) noexcept nogil:
+    """The next rows: a batch ends with the window, and where flows may be written out."""
+    cdef window_t* window = &scan.windows[scan.turn]
+    cdef batch_t* batch
+    cdef uint64_t left, bound = EVICT_FRAMES - scan.taken % EVICT_FRAMES
+    if window.done == window.count and scan.joined != NULL:
+        window = scan.joined
+        scan.joined = NULL
+        scan.turn = <uint32_t>(window - scan.windows)
+    left = window.count - window.done
+    if left == 0:
+        return
+    batch = &scan.batches[scan.batch_turn]
+    scan.batch_turn = 1 - scan.batch_turn
+    left = left if left < scan.batch_rows else scan.batch_rows
+    batch.rows = <uint32_t>(left if left < bound else bound)
+    batch.window = window
+    batch.first = window.done
+    window.done += batch.rows
+    scan.taken += batch.rows
+    scan.decoding = batch
+    if not scan.started:
+        start_intervals(scan, batch)
+
+
+cdef inline void plan_reading(scan_t* scan) noexcept nogil:
+    """The window behind the one that batches are made of, into the memory of the one before that."""
+    cdef window_t* window = &scan.windows[scan.turn]
+    cdef uint32_t following = (scan.turn + 1) % WINDOWS
+    if scan.file.descriptor < 0 or scan.ended or scan.joined != NULL or scan.reader.event_count:
+        return
+    if window.size - window.used > HEADROOM:
+        # A giant record: first what is under way is ended, so that memory is held for two windows only.
+        if scan.decoding != NULL or scan.tracking != NULL or window.done < window.count:
+            return
+        window_free(&scan.windows[following])
+        window_free(&scan.windows[(following + 1) % WINDOWS])
+    if not begin_read(&scan.windows[following], window, &scan.reader, &scan.file):
+        scan.failed = FAILED_MEMORY
+        return
+    scan.reading = &scan.windows[following]
+
+
+cdef inline bint is_pause_due(scan_t* scan) noexcept nogil:
+    """Whether the caller should be told before going on: of a batch, of blocks that are for it, of the time."""
+    if scan.order == ORDER_WALK:
+        return True
+    if scan.order == ORDER_BATCH and scan.tracked != NULL:
+        return True
+    if scan.file.descriptor < 0 or scan.decoded != NULL and scan.order == ORDER_BATCH:
+        return False
+    return scan.reader.event_count != 0 or now_ns() >= scan.turn_ends
+
+
+cdef inline void plan_phase(scan_t* scan) noexcept nogil:
+    """What is ready goes into the next phase; `resting` where there is nothing, or the caller is waited for."""
+    scan.next_task = 0
+    scan.tasks_tracking = scan.tasks_decoding = scan.tasks = 0
+    if scan.failed or is_pause_due(scan):
+        scan.resting = 1
+        return
+    if scan.decoded != NULL:
+        scan.tracking = scan.decoded
+        scan.decoded = NULL
+        scan.tasks_tracking = scan.shards
+    if scan.order != ORDER_BATCH or scan.tracking == NULL:
+        plan_batch(scan)
+    plan_reading(scan)
+    count_tasks(scan)
+    scan.resting = scan.tasks == 0 or scan.failed
+
+
+cdef inline void count_tasks(scan_t* scan) noexcept nogil:
+    scan.next_task = 0
+    scan.tasks_tracking = scan.shards if scan.tracking != NULL else 0
+    scan.tasks_decoding = scan.tasks_tracking
+    if scan.decoding != NULL:
+        scan.tasks_decoding += pieces_of(scan.decoding.rows)
+    scan.tasks = scan.tasks_decoding
+    if scan.reading != NULL:
+        scan.tasks += scan.reading.pieces
+
+
+# ---------------------------------------------------------------- threads
+
+cdef inline void do_phases(scan_t* scan, uint32_t worker) noexcept nogil:
+    """One thread's part in the phases of an order; the first is planned."""
+    cdef uint32_t generation
     while True:
-        if worker == 0:
-            evict_where_due(scan)
-            prepare_batch(scan)
-            if not scan.started:
-                start_intervals(scan)
-        meet(scan)
-        if scan.batch.rows == 0:
+        do_tasks(scan, worker)
+        if scan.threads == 1:
+            end_phase(scan)
+            plan_phase(scan)
+        elif barrier_arrive(&scan.barrier, &generation):
+            end_phase(scan)
+            plan_phase(scan)
+            barrier_open(&scan.barrier, generation)
+        else:
+            barrier_await(&scan.barrier, generation)
+        if scan.resting:
             return
-        do_batch(scan, worker)
-        if worker == 0:
-            end_batch(scan)
-            stage_ends(scan, worker, 3)
-        if only_one:
-            return
-
-
-cdef inline void do_task(scan_t* scan, uint32_t worker) noexcept nogil:
-    if scan.task == TASK_WALK:
-        walk_share(scan, worker)
-    elif scan.task == TASK_BATCH:
-        do_batches(scan, worker, True)
-    elif scan.task == TASK_WINDOW:
-        do_batches(scan, worker, False)
-    meet(scan)
 
 
 cdef inline void* thread_main(void* argument) noexcept nogil:
@@ -333,15 +353,42 @@ cdef inline void* thread_main(void* argument) noexcept nogil:
     cdef uint32_t worker = (<begin_t*>argument).index
     free(argument)
     while True:
-        meet(scan)
-        if scan.task == TASK_QUIT:
+        barrier_wait(&scan.barrier)
+        if scan.order == ORDER_QUIT:
             return NULL
-        do_task(scan, worker)
+        do_phases(scan, worker)
 
 
-cdef inline void run_task(scan_t* scan, int task) noexcept nogil:
-    """Set all threads on a task; this one takes its share as worker 0."""
-    scan.task = task
-    scan.stage_began = now_ns()
-    meet(scan)
-    do_task(scan, 0)
+cdef inline void run_phases(scan_t* scan) noexcept nogil:
+    """Set all threads on the phase that is planned; this one takes part as worker 0."""
+    if scan.threads > 1:
+        barrier_wait(&scan.barrier)
+    do_phases(scan, 0)
+
+
+cdef inline bint is_over(const scan_t* scan) noexcept nogil:
+    """Whether every packet up to the end of the file was handled."""
+    cdef const window_t* window = &scan.windows[scan.turn]
+    return (
+        scan.ended and scan.joined == NULL and scan.decoded == NULL and window.done == window.count
+    )
+
+
+cdef inline void walk_window(scan_t* scan, window_t* window) noexcept nogil:
+    """Walk a window that was given."""
+    scan.order = ORDER_WALK
+    scan.reading = window
+    scan.ended = 0
+    count_tasks(scan)
+    scan.resting = 0
+    run_phases(scan)
+
+
+cdef inline void go_on(scan_t* scan, int order) noexcept nogil:
+    """Handle one batch, or as many as there are until the time is over."""
+    scan.order = order
+    scan.tracked = NULL
+    scan.turn_ends = now_ns() + TURN_NS
+    plan_phase(scan)
+    if not scan.resting:
+        run_phases(scan)

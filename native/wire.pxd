@@ -12,18 +12,23 @@ cdef extern from * nogil:
     static inline uint16_t pcap_load16(const uint8_t *p) { uint16_t v; memcpy(&v, p, 2); return v; }
     static inline uint32_t pcap_load32(const uint8_t *p) { uint32_t v; memcpy(&v, p, 4); return v; }
     static inline uint64_t pcap_load64(const uint8_t *p) { uint64_t v; memcpy(&v, p, 8); return v; }
+    /* The empty statement: a function that only fetches has no effect in gcc's eyes, and its calls were dropped. */
+    #define pcap_prefetch_read(at) do { __builtin_prefetch(at); __asm__ __volatile__(""); } while (0)
+    #define pcap_prefetch_write(at) do { __builtin_prefetch(at, 1); __asm__ __volatile__(""); } while (0)
     #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     #define pcap_be16(p) pcap_load16(p)
     #define pcap_be32(p) pcap_load32(p)
     #define pcap_be64(p) pcap_load64(p)
     #define pcap_le16(p) __builtin_bswap16(pcap_load16(p))
     #define pcap_le32(p) __builtin_bswap32(pcap_load32(p))
+    #define pcap_mapped_half(p) ((UINT64_C(0xFFFF) << 32) | pcap_load32(p))
     #else
     #define pcap_be16(p) __builtin_bswap16(pcap_load16(p))
     #define pcap_be32(p) __builtin_bswap32(pcap_load32(p))
     #define pcap_be64(p) __builtin_bswap64(pcap_load64(p))
     #define pcap_le16(p) pcap_load16(p)
     #define pcap_le32(p) pcap_load32(p)
+    #define pcap_mapped_half(p) (((uint64_t)pcap_load32(p) << 32) | UINT64_C(0xFFFF0000))
     #endif
     """
     uint16_t be16 "pcap_be16"(const uint8_t* at) noexcept
@@ -32,7 +37,9 @@ cdef extern from * nogil:
     uint16_t le16 "pcap_le16"(const uint8_t* at) noexcept
     uint32_t le32 "pcap_le32"(const uint8_t* at) noexcept
     uint64_t load64 "pcap_load64"(const uint8_t* at) noexcept
-    void prefetch_read "__builtin_prefetch"(const void* at) noexcept
+    uint64_t mapped_half "pcap_mapped_half"(const uint8_t* at) noexcept  # 0, 0, ff, ff and four bytes, as they lie
+    void prefetch_read "pcap_prefetch_read"(const void* at) noexcept
+    void prefetch_write "pcap_prefetch_write"(const void* at) noexcept
 
 ctypedef struct view_t:
     const uint8_t* data   # the next byte

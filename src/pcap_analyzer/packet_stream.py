@@ -34,11 +34,10 @@ def packet_schema(columns: tuple[str, ...] | None) -> pa.Schema:
 def packet_batches(reader: CaptureReader, columns: tuple[str, ...] | None) -> Iterator[pa.RecordBatch]:
     """Every packet of the capture, in file order."""
     paths: list[tuple[str, ...]] = []
-    for _window in reader.windows():
-        while rows := reader.scanner.step():
-            steps = reader.scanner.path_steps()
-            paths.extend(path_text(one) for one in steps[len(paths) :])
-            yield packet_batch(_decoded(reader, rows, paths), columns)
+    for rows in reader.batches():
+        steps = reader.scanner.path_steps()
+        paths.extend(path_text(one) for one in steps[len(paths) :])
+        yield packet_batch(_decoded(reader, rows, paths), columns)
 
 
 def _decoded(reader: CaptureReader, rows: int, paths: list[tuple[str, ...]]) -> DecodedBatch:

@@ -9,16 +9,16 @@ import threading
 
 import pytest
 
-from pcap_analyzer.capture.source import MappedSource, open_source
-from pcap_analyzer.capture.source.mapped import is_remote
+from pcap_analyzer.capture.source import PlainSource, open_source
+from pcap_analyzer.capture.source.plain import is_remote
 from pcap_analyzer.errors import CaptureError
 from tests.capture.windows import drain, noise
 
 
-def test_a_plain_file_is_mapped(tmp_path):
+def test_a_plain_file_is_left_to_the_scanner(tmp_path):
     (tmp_path / "x.gz").write_bytes(noise(5000))
     source = open_source(tmp_path / "x.gz")
-    assert isinstance(source, MappedSource)
+    assert isinstance(source, PlainSource)
     assert (source.name, source.size_bytes, source.compression) == ("x.gz", 5000, None)
     assert drain(source) == noise(5000)
 
@@ -99,7 +99,7 @@ def test_a_file_system_of_another_machine_is_told(monkeypatch, tmp_path):
         "24 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n31 24 0:44 / /mnt rw,relatime shared:3 - nfs4 host:/x rw\n"
         "32 24 0:45 / /home rw - fuse.sshfs host: rw\n"
     )
-    monkeypatch.setattr("pcap_analyzer.capture.source.mapped.MOUNTS", str(tmp_path / "mounts"))
+    monkeypatch.setattr("pcap_analyzer.capture.source.plain.MOUNTS", str(tmp_path / "mounts"))
     assert [is_remote(os.makedev(*number)) for number in ((254, 0), (0, 44), (0, 45), (9, 9))] == [
         False,
         True,

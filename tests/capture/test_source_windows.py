@@ -2,13 +2,12 @@
 
 import io
 import os
-import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcap_analyzer.capture.source import MappedSource
+from pcap_analyzer.capture.source import PlainSource
 from tests.capture.windows import Trickle, closing, drain, noise, small_stream
 
 
@@ -17,12 +16,12 @@ from tests.capture.windows import Trickle, closing, drain, noise, small_stream
     window_bytes=st.sampled_from([1, 7, 4096, 5000]),
     consume=st.lists(st.integers(0, 6000), min_size=1, max_size=8).filter(any),
 )
-def test_mapped_windows_are_the_file(tmp_path_factory, length, window_bytes, consume):
-    path = tmp_path_factory.getbasetemp() / "mapped"
+def test_windows_of_a_plain_file_are_the_file(tmp_path_factory, length, window_bytes, consume):
+    path = tmp_path_factory.getbasetemp() / "plain"
     data = os.urandom(length)
     path.write_bytes(data)
     amounts = cycle(consume)
-    source = MappedSource(io.FileIO(path), "test", window_bytes=window_bytes)
+    source = PlainSource(io.FileIO(path), "test", window_bytes=window_bytes)
     assert drain(source, lambda window: min(next(amounts), len(window))) == data
 
 
@@ -45,19 +44,12 @@ def cycle(amounts):
         yield from amounts
 
 
-def test_mapped_windows_of_full_size_begin_at_huge_pages_and_miss_nothing(tmp_path):
-    data = random.Random(1).randbytes(21 << 20)
-    (tmp_path / "file").write_bytes(data)
-    source = MappedSource(io.FileIO(tmp_path / "file"), "test", window_bytes=8 << 20)
-    assert drain(source, lambda window: len(window) - 333) == data
-
-
-@pytest.mark.parametrize("kind", ["mapped", "stream"])
+@pytest.mark.parametrize("kind", ["plain", "stream"])
 def test_a_window_of_which_nothing_is_consumed_is_followed_by_a_larger_one(tmp_path, kind):
     data = noise(30_000)
     (tmp_path / "file").write_bytes(data)
     file = io.FileIO(tmp_path / "file")
-    source = MappedSource(file, "test", window_bytes=100) if kind == "mapped" else small_stream(file)
+    source = PlainSource(file, "test", window_bytes=100) if kind == "plain" else small_stream(file)
     with closing(source), file:
         window = source.window(0)
         while not window.final:
@@ -67,13 +59,13 @@ def test_a_window_of_which_nothing_is_consumed_is_followed_by_a_larger_one(tmp_p
         assert (window.data, window.offset) == (data, 0)
 
 
-@pytest.mark.parametrize("kind", ["mapped", "stream"])
+@pytest.mark.parametrize("kind", ["plain", "stream"])
 def test_a_record_that_never_ends_is_damage_and_the_end(tmp_path, kind, monkeypatch):
-    for module in ("mapped", "stream"):
+    for module in ("plain", "stream"):
         monkeypatch.setattr(f"pcap_analyzer.capture.source.{module}.MAX_WINDOW_BYTES", 1000)
     (tmp_path / "file").write_bytes(noise(30_000))
     file = io.FileIO(tmp_path / "file")
-    source = MappedSource(file, "test", window_bytes=100) if kind == "mapped" else small_stream(file)
+    source = PlainSource(file, "test", window_bytes=100) if kind == "plain" else small_stream(file)
     with closing(source), file:
         consumed = 10
         window = source.window(0)
@@ -84,12 +76,12 @@ def test_a_record_that_never_ends_is_damage_and_the_end(tmp_path, kind, monkeypa
         assert "the record at byte 10 would be larger" in source.damage
 
 
-@pytest.mark.parametrize("kind", ["mapped", "stream"])
+@pytest.mark.parametrize("kind", ["plain", "stream"])
 def test_a_window_still_held_does_not_hinder_the_next(tmp_path, kind):
     data = noise(9000)
     (tmp_path / "file").write_bytes(data)
     file = io.FileIO(tmp_path / "file")
-    source = MappedSource(file, "test", window_bytes=100) if kind == "mapped" else small_stream(file)
+    source = PlainSource(file, "test", window_bytes=100) if kind == "plain" else small_stream(file)
     with file:
         held, collected, window = [], b"", source.window(0)
         while not window.final:
@@ -110,7 +102,7 @@ def test_more_consumed_than_given_is_refused():
 def test_a_file_that_shrinks_between_windows_ends_there(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(noise(20_000))
-    with closing(MappedSource(io.FileIO(path), "test", window_bytes=4096)) as source:
+    with closing(PlainSource(io.FileIO(path), "test", window_bytes=4096)) as source:
         source.window(0)
         os.truncate(path, 5000)
         window = source.window(4096)

@@ -29,7 +29,7 @@ def one(data: bytes) -> None:
 
 def told(data: bytes, kind: Format, *, window: int, threads: int, batch_rows: int) -> tuple[Any, ...]:
     """What the scanner says in the end; windows have `window` bytes, and one that was too small is doubled."""
-    scanner = Scanner(threads=threads, batch_rows=batch_rows, seed=bytes(32), window=4096)
+    scanner = Scanner(threads=threads, batch_rows=batch_rows, seed=bytes(32))
     at, size, notes = begin(scanner, data, kind), window, Notes()
     while True:
         final = at + size >= len(data)

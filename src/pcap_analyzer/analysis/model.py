@@ -59,7 +59,7 @@ class SourceInfo(msgspec.Struct, frozen=True):
     """Wall time of the scan."""
     threads: int
     stage_ns: dict[str, int] = msgspec.field(default_factory=dict)
-    """Wall nanoseconds of the scan by stage (walk, decode, flow, number); empty: not measured."""
+    """Nanoseconds by stage (read, walk, decode, flow, number), of all threads together; empty: not measured."""
 
 
 class LinkTypeCount(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
-"""A capture file from its first byte to its last: windows of the source through the native scanner, and what the file
-says of itself.
+"""A capture file from its first byte to its last through the native scanner, and what the file says of itself.
+
+A plain file the scanner reads by itself; of all else it is given windows.
 
 Opening is where errors are raised; reading on ends normally wherever the file cannot be walked further, and `damage`
 says why.
@@ -16,7 +17,7 @@ from pcap_analyzer.capture.damage import Damage, damage_of
 from pcap_analyzer.capture.magic import LOOK_BYTES, Format, describe, detect
 from pcap_analyzer.capture.pcap import PcapHeader, read_pcap_header
 from pcap_analyzer.capture.pcapng import MAX_BLOCK, Notes
-from pcap_analyzer.capture.source import Source, Window
+from pcap_analyzer.capture.source import PlainSource, Source
 from pcap_analyzer.errors import CaptureError
 
 ENTROPY_BYTES = 32
@@ -39,6 +40,7 @@ class CaptureReader:
         self.header: PcapHeader | None = None
         self.bytes_walked = 0
         self.skipped_bytes = 0
+        self._plain = source if isinstance(source, PlainSource) else None
         self._window = source.window(0)
         self.scanner = Scanner(
             threads=threads,
@@ -62,6 +64,8 @@ class CaptureReader:
             return kind
         if kind is Format.PCAPNG:
             self.scanner.begin_pcapng()
+            if self._plain is not None:
+                self._read_plain(self._plain, 0)
             self._walk_first_section()
             return kind
         raise CaptureError(
@@ -85,23 +89,80 @@ class CaptureReader:
         )
         self.header = header
         self.bytes_walked = header.bytes
-        self._window = self.source.window(header.bytes)
+        if self._plain is not None:
+            self._read_plain(self._plain, header.bytes)
+        else:
+            self._window = self.source.window(header.bytes)
+
+    def _read_plain(self, source: PlainSource, begin: int) -> None:
+        """Let the scanner read the file from byte `begin` on by itself."""
+        self.scanner.read_file(source.descriptor, begin, source.end)
 
     def _walk_first_section(self) -> None:
         """A pcapng file whose first section cannot be read is no capture of ours."""
-        self._used = self._walk()
+        if self._plain is None:
+            self._used = self._walk()
+        else:
+            self._turn(step=True)  # ends at the section header, before any packet
         if self.scanner.damage and not self.scanner.totals["sections"]:
             damage = damage_of(*self.scanner.damage)
             raise CaptureError(f"{self.source.name} cannot be read: {damage.reason}", offset=damage.offset)
 
     _used: int | None = None
 
-    def windows(self) -> Iterator[Window]:
+    def turns(self) -> Iterator[None]:
+        """Handle every packet, and come back from time to time. Ends where the file does."""
+        if self._plain is not None:
+            while not self.scanner.over:
+                self._turn(step=False)
+                yield
+            self._note_end()
+            return
+        for _ in self._windows():
+            self.scanner.run()
+            yield
+
+    def batches(self) -> Iterator[int]:
+        """Handle the packets batch by batch; the rows of each, which the scanner shows until the next."""
+        if self._plain is not None:
+            while not self.scanner.over:
+                if rows := self._turn(step=True):
+                    yield rows
+            self._note_end()
+            return
+        for _ in self._windows():
+            while rows := self.scanner.step():
+                yield rows
+
+    def _turn(self, *, step: bool) -> int:
+        """Let the scanner go on in a plain file. Returns the rows of a step."""
+        assert self._plain is not None
+        rows = 0
+        if step:
+            rows = self.scanner.step()
+        else:
+            self.scanner.run()
+        for kind, _section, offset, length in self.scanner.events():
+            self.notes.read(kind, memoryview(self.scanner.block(offset, min(length, MAX_BLOCK))))
+        self.scanner.forget_events()
+        walked, end, read, error = self.scanner.place
+        self._plain.note_read(read, end=end)
+        self.bytes_walked = walked
+        if error:
+            raise self._plain.unreadable(OSError(error, os.strerror(error)), end)
+        return rows
+
+    def _note_end(self) -> None:
+        walked, end, _read, _error = self.scanner.place
+        self.bytes_walked = walked
+        self.skipped_bytes = end - walked
+
+    def _windows(self) -> Iterator[None]:
         """Walk window after window; at each the scanner's batches are ready to be handled. Ends where the file does."""
         while True:
             used = self._walk() if self._used is None else self._used
             self._used = None
-            yield self._window
+            yield
             self.scanner.release()
             final, left = self._window.final, len(self._window.data) - used
             self.bytes_walked += used

@@ -105,7 +105,7 @@ def _own_standard_output() -> Tell:
 
 def _limit(order: Order) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Not RLIMIT_AS: a capture of any size is mapped.
+    # Not RLIMIT_AS: code and libraries are mapped, too, and cost nothing.
     resource.setrlimit(resource.RLIMIT_DATA, (order.memory_bytes, order.memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (order.cpu_seconds, order.cpu_seconds + _GRACE_CPU_SECONDS))
     os.nice(_NICENESS)

@@ -1,8 +1,8 @@
-"""Where the bytes of a capture come from: a mapped file, a pipe, a compressed stream, an upload that is still arriving.
+"""Where the bytes of a capture come from: a local file, a pipe, a compressed stream, an upload that is still arriving.
 
-All of them look alike to the engine (window.Source). A plain local file is mapped where that is cheap (mapped.py).
-Everything else is a reader, read ahead by a thread (stream.py): any binary stream or a growing file (readers.py),
-alone or inside a decompressor (compressed.py). What a file is, its first bytes say (capture/magic.py), never its
+All of them look alike to the engine (window.Source), but a plain local file it reads by itself (plain.py). Everything
+else is a reader, read ahead by a thread (stream.py): any binary stream or a growing file (readers.py), alone or inside
+a decompressor (compressed.py). What a file is, its first bytes say (capture/magic.py), never its
 name.
 
 Nothing here imports numpy or a compression library before it is needed: the scan starts before them.
@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 
 from pcap_analyzer.capture.magic import LOOK_BYTES, Format, describe, detect
 from pcap_analyzer.capture.source.compressed import Decompressed
-from pcap_analyzer.capture.source.mapped import WINDOW_BYTES, MappedSource, is_remote, maps_cheaply
+from pcap_analyzer.capture.source.plain import PlainSource, is_remote
 from pcap_analyzer.capture.source.readers import GrowingReader, Peeked, Reader, StreamReader
 from pcap_analyzer.capture.source.stream import StreamSource
 from pcap_analyzer.capture.source.window import MAX_WINDOW_BYTES, Source, Window, unreadable
@@ -26,7 +26,7 @@ from pcap_analyzer.errors import CaptureError
 __all__ = [
     "MAX_WINDOW_BYTES",
     "Limits",
-    "MappedSource",
+    "PlainSource",
     "Source",
     "StreamSource",
     "Window",
@@ -52,12 +52,11 @@ def open_source(
     *,
     limits: Limits = NO_LIMITS,
     cancelled: Callable[[], bool] | None = None,
-    window_bytes: int = WINDOW_BYTES,
 ) -> Source:
     """The bytes of a capture: a path, "-" for standard input, or a binary stream, which stays the caller's to close.
 
     Raises CaptureError where there is nothing to read, and where the first bytes are neither pcap nor pcapng, plain or
-    compressed once.  cancelled: asked while a window waits for a slow stream.  window_bytes: of a file that is mapped.
+    compressed once.  cancelled: asked while a window waits for a slow stream.
     """
     if isinstance(capture, TextIOBase):
         raise TypeError("a capture is bytes: open it in binary mode")
@@ -73,8 +72,8 @@ def open_source(
         size_bytes = _size(file)
         if size_bytes is not None and not is_remote(os.fstat(file.fileno()).st_dev):
             first = os.pread(file.fileno(), LOOK_BYTES, 0)
-            if not _known(first, name).is_compression and maps_cheaply(file):
-                return MappedSource(file, name, window_bytes=window_bytes)
+            if not _known(first, name).is_compression:
+                return PlainSource(file, name)
     except OSError as error:
         file.close()
         raise unreadable(name, error) from error

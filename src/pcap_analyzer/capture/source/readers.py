@@ -70,7 +70,7 @@ class StreamReader:
 
 
 class GrowingReader:
-    """A file that is still being written: never mapped, as it may be cut back, never read beyond what is committed."""
+    """A file that is still being written: never read beyond what is committed."""
 
     damage: str | None = None
 
