@@ -29,6 +29,11 @@ class Header:
     flags: int = 0
     seq: int = 0
     ack: int = 0
+    length: int | None = None  # of a TCP segment's payload, on the wire
+    window: int = 0
+    scale: int | None = None  # of the window scale option
+    sack: list[tuple[int, int]] = field(default_factory=list)
+    cookie: bool = False  # a fast open option holds one
     analysed: bool = False  # tshark looks at its sequence numbers
     quoted: bool = False  # in an ICMP error
     own: bool = False  # the packet's own transport header

@@ -42,15 +42,16 @@ def tcp(decoder: Decoder) -> None:
         raise End(MALFORMED, TRANSPORT)
     packet.tcp_seq, packet.tcp_ack = one.seq, one.ack
     packet.tcp_flags, packet.tcp_window = one.flags, u16(data, 14)
-    _tcp_options(packet, data[20:size])
+    one.window = packet.tcp_window
+    _tcp_options(packet, one, data[20:size])
     if size > wire:
         raise End(MALFORMED, TRANSPORT)
-    packet.payload_length = wire - size
+    packet.payload_length = one.length = wire - size
     view.take(20, TRANSPORT)
     view.take(size - 20, TRANSPORT)
 
 
-def _tcp_options(packet: Packet, data: bytes) -> None:
+def _tcp_options(packet: Packet, one: Header, data: bytes) -> None:
     """Options up to the first of impossible length; one of a length that is not its own is passed over."""
     while data and data[0] != 0:
         if data[0] == 1:
@@ -65,11 +66,15 @@ def _tcp_options(packet: Packet, data: bytes) -> None:
             if kind == 2:
                 packet.tcp_mss = u16(value)
             elif kind == 3:
-                packet.tcp_scale = min(value[0], 14)
+                packet.tcp_scale = one.scale = min(value[0], 14)
             elif kind == 8:
                 packet.tcp_timestamps = u32(value), u32(value, 4)
         elif kind == 34 or (kind == 5 and len(value) >= 8):
             packet.tcp_option_kinds.add(kind)
+        if kind == 5:  # of two options the second counts
+            one.sack = [(u32(value, at), u32(value, at + 4)) for at in range(0, len(value) - 7, 8)]
+        # A cookie may stand in an experimental option (RFC 7413, appendix A).
+        one.cookie |= (kind == 34 and value != b"") or (kind in (253, 254) and value[:2] == b"\xf9\x89" != value)
         data = data[data[1] :]
 
 
