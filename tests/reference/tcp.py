@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.reference.tcp_segments import (
     ACK,
+    FAST_OPEN_MARKS,
     LONG,
     MAX_SACK,
     NO_MARK,
@@ -55,7 +56,7 @@ class Conversation:
         _measure_flight(own, peer, segment, verdict)
         own.sack = segment.sack[:MAX_SACK]
         _settle_scale(own, peer, segment)
-        if verdict.marks or verdict.examined:
+        if verdict.marks & ~FAST_OPEN_MARKS or verdict.examined:
             verdict.initial_rtt = self.initial_rtt or None
         return verdict
 
@@ -151,7 +152,7 @@ def _window_marks(own: Side, peer: Side, segment: Segment) -> Mark:
         return marks
     if segment.window == 0:
         marks |= Mark.zero_window
-    if segment.length and peer.scale != UNKNOWN_SCALE and peer.window is not None:
+    if segment.length and peer.scale != UNKNOWN_SCALE:
         shift = 0 if peer.unscaled or peer.scale == NO_SCALE else peer.scale
         # Equality, though the user's guide says "exceeds".
         if segment.end == (peer.last_ack + (peer.window << shift)) % WORD:

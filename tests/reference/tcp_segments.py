@@ -41,6 +41,7 @@ class Mark(IntFlag):
 
 
 NO_MARK = Mark(0)
+FAST_OPEN_MARKS = Mark.tfo_syn | Mark.tfo_ack | Mark.tfo_ignored
 PUBLIC_MARKS = Mark(Mark.seen_twice.value - 1)  # those of Wireshark that are in the packet table
 
 
@@ -118,7 +119,7 @@ class Side:
     contiguous: int = 0  # the end before the first hole
     last_ack: int = 0
     ack_time: int = 0
-    window: int | None = None  # as on the wire
+    window: int = WORD - 1  # as on the wire; of an end that was not seen yet no window is larger
     scale: int = UNKNOWN_SCALE
     unscaled: bool = False  # the last segment was a SYN: its window is not scaled
     duplicates: int = 0  # duplicate ACKs

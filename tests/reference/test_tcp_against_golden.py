@@ -75,10 +75,11 @@ class Agreement:
             self.examples.setdefault((name, what), f"packet {row['num']}: tshark {row['flags']} twin {verdict}")
 
     def table(self) -> str:
-        lines = [f"{'':24} {'tshark':>7} {'missed':>7} {'extra':>7}"]
-        for what in sorted({*self.there, *self.extra, *VALUES}):
-            lines.append(f"{what:24} {self.there[what]:7} {self.missed[what]:7} {self.extra[what]:7}")
-        return "\n".join([*lines, *(f"{name}: {count} {what}" for (name, what), count in self.differing.items())])
+        head = f"{'':24} {'tshark':>7} {'missed':>7} {'extra':>7}"
+        whats = sorted({*self.there, *self.extra, *VALUES})
+        lines = [f"{what:24} {self.there[what]:7} {self.missed[what]:7} {self.extra[what]:7}" for what in whats]
+        lines += [f"{name}: {count} {what}" for (name, what), count in sorted(self.differing.items())]
+        return "\n".join([head, *lines])
 
 
 @pytest.fixture(scope="module")
