@@ -63,7 +63,8 @@ class Conversation:
     def _begin(self, own: Side, peer: Side, segment: Segment, verdict: Verdict) -> Mark:
         """What SYNs say, and what they reset."""
         marks = NO_MARK
-        own.unscaled = segment.flags & SYN != 0
+        if segment.flags & (SYN | ACK):
+            own.unscaled = segment.flags & SYN != 0
         if segment.flags & SYN and segment.scale is None and own.scale == UNKNOWN_SCALE:
             own.scale = peer.scale = NO_SCALE
         if segment.opens:

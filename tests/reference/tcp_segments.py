@@ -17,7 +17,7 @@ WORD, LONG = 1 << 32, 1 << 64
 
 
 class Mark(IntFlag):
-    """In the order of the packet table, then those that have no column of ours."""
+    """In the order of the bits in the packet table."""
 
     retransmission = auto()
     fast_retransmission = auto()
@@ -42,7 +42,6 @@ class Mark(IntFlag):
 
 NO_MARK = Mark(0)
 FAST_OPEN_MARKS = Mark.tfo_syn | Mark.tfo_ack | Mark.tfo_ignored
-PUBLIC_MARKS = Mark(Mark.seen_twice.value - 1)  # those of Wireshark that are in the packet table
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ class Side:
     ack_time: int = 0
     window: int = WORD - 1  # as on the wire; of an end that was not seen yet no window is larger
     scale: int = UNKNOWN_SCALE
-    unscaled: bool = False  # the last segment was a SYN: its window is not scaled
+    unscaled: bool = False  # a SYN, whose window is not scaled, and since then no ACK
     duplicates: int = 0  # duplicate ACKs
     silent: bool = False  # instead of a number of duplicate ACKs: it acknowledged what was not captured
     last_marks: Mark = NO_MARK

@@ -1,0 +1,91 @@
+"""The native TCP analysis says of every packet what the slow twin says, on conversations that are made up."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from pcap_analyzer.pipeline import open_capture
+from pcap_analyzer.schema import PACKETS
+from tests.reference import reader
+from tests.reference.frame import Packet
+from tests.reference.packets import decode
+from tests.reference.streams import Flows
+from tests.reference.tcp_capture import Analysis
+from tests.reference.tcp_segments import NO_MARK, Mark
+from tests.reference.tcp_strategies import Talk, capture, conversations
+
+Row = dict[str, Any]
+COLUMNS = ("frame_number", "stream", "from_client", "tcp_marks", "ack_rtt", "bytes_in_flight", "tcp_window")
+
+pytestmark = pytest.mark.skipif("tcp_marks" not in PACKETS.columns, reason="the packet table has no TCP marks yet")
+
+
+def engine_rows(data: bytes) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "capture"
+        path.write_bytes(data)
+        table = open_capture(path, threads=1).packets(COLUMNS).read_all()
+    at = COLUMNS.index("ack_rtt")
+    rows: list[Row] = table.set_column(at, "ack_rtt", table["ack_rtt"].cast("int64")).to_pylist()
+    for row in rows:
+        row["tcp_marks"] = names(Mark(row["tcp_marks"] or 0))
+    return rows
+
+
+def names(marks: Mark) -> list[str]:
+    """Wireshark's marks among these."""
+    return [mark.name or "" for mark in Mark if mark in marks and mark is not Mark.seen_twice]
+
+
+def twin_rows(data: bytes) -> list[Row]:
+    analysis, flows = Analysis(), Flows()
+    return [
+        twin_row(analysis, flows, number, record.timestamp, decode(record.frame, record.original, record.link_type))
+        for number, record in enumerate(reader.read(data).records, 1)
+    ]
+
+
+def twin_row(analysis: Analysis, flows: Flows, number: int, time: int | None, packet: Packet) -> Row:
+    """What is said of the packet's own header; the others of a tunnel change their streams."""
+    said = [verdict for header, _, verdict in analysis.add(number, time, packet) if header.own]
+    verdict = said[0] if said else None
+    flow = flows.row(packet)
+    return {
+        "frame_number": number,
+        "stream": flow.stream,
+        "from_client": flow.from_client,
+        "tcp_marks": names(NO_MARK if verdict is None else verdict.marks),
+        "ack_rtt": None if verdict is None else verdict.ack_rtt,
+        "bytes_in_flight": None if verdict is None else verdict.bytes_in_flight,
+        "tcp_window": None if verdict is None else verdict.window,
+    }
+
+
+def differences(data: bytes) -> list[str]:
+    wrong = []
+    for engine, twin in zip(engine_rows(data), twin_rows(data), strict=True):
+        wrong += [
+            f"packet {twin['frame_number']}: {key} {engine[key]}, twin {twin[key]}"
+            for key in twin
+            if engine[key] != twin[key]
+        ]
+    return wrong
+
+
+@settings(max_examples=200)
+@given(conversations())
+def test_a_conversation_is_judged_as_the_twin_judges_it(data: bytes) -> None:
+    assert differences(data) == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_many_conversations_are_judged_as_the_twin_judges_them(seed: int) -> None:
+    random = Random(seed)
+    wrong = differences(capture([Talk(random).make() for _ in range(1000)]))
+    assert not wrong, "\n".join([f"{len(wrong)} values differ", *wrong[:20]])
