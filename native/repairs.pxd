@@ -1,0 +1,359 @@
+"""What came again, or late: why a sender repeated a segment, what filled a hole, and what proves a repetition idle.
+
+None of this is reached by a segment in order. Causes are told from timing and from the other side's packets alone;
+they equal the kernel's own counters on recordings made at the sender's end. RFC 2883 (DSACK), 3522 (Eifel), 8985 (tail
+loss and RACK). tests/reference/tcp_measures_repeats.py is the same in plain Python.
+"""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport malloc
+
+from coverage cimport hole_t
+from packet cimport OPTION_TIMESTAMPS, packet_t
+from sack cimport sack_t
+from serial cimport after, before
+from tcp cimport (
+    CAUSE_FAST,
+    CAUSE_RTO,
+    CAUSE_SYN_RETRY,
+    CAUSE_TAIL_LOSS,
+    CAUSE_UNKNOWN,
+    EPISODE_FAST,
+    EPISODE_RTO,
+    EPISODE_SACK,
+    EPISODE_TAIL_PROBE,
+    FILL_LATE,
+    FILL_REORDERED,
+    FILL_REPAIRED,
+    MAX_RECENTS,
+    RECENT_FILL,
+    RECENT_PROVEN_DSACK,
+    RECENT_PROVEN_TIMESTAMP,
+    RECENT_STAMPED,
+    STATE_ACKNOWLEDGED,
+    STATE_FED_BACK,
+    STATE_SACK_PERMITTED,
+    TCP_FIN,
+    TCP_SYN,
+    recent_t,
+    side_t,
+    troubles_of,
+    troubles_t,
+)
+from unacked cimport place_of_end, segment_t, unacked_t
+
+cdef enum:
+    SOON_NS = 3000000                # stands for the initial round trip where that is unknown, as in Wireshark
+    TIMER_NS = 150000000             # below Linux' least retransmission time-out, 200 ms
+    LOOKED_AHEAD = 4                 # segments behind the first that may hold the same bytes
+    MAX_WINDOW = 0x40000000          # the largest window there is (RFC 7323), rounded up
+    MANY = 255                       # where the count of duplicate ACKs ends
+
+cdef enum found_t:                   # bits of measured_t.found: which of the rest is valid
+    FOUND_AGAIN = 1
+    FOUND_FILL = 2
+    FOUND_HOLE = 4
+    FOUND_PROOF_DSACK = 8
+    FOUND_PROOF_TIMESTAMP = 16
+
+ctypedef struct measured_t:          # what one segment is found to be
+    uint32_t found
+    uint8_t cause                    # cause_t, with FOUND_AGAIN
+    uint8_t fill                     # fill_t, with FOUND_FILL
+    uint16_t zero
+    uint32_t hole_begin              # bytes missing right before it, with FOUND_HOLE
+    uint32_t hole_end
+    uint64_t original                # frame that it repeats, with FOUND_AGAIN; 0 unknown
+    int64_t original_time            # ns
+    int64_t delay                    # ns since then
+    uint64_t needless                # frame of the latest repetition that it proves idle, with FOUND_PROOF_*
+
+ctypedef struct trips_t:             # round trips of the handshake, ns, 0 unknown
+    int64_t whole
+    int64_t near                     # from the capture point to the sender and back
+
+ctypedef struct span_t:              # a segment's numbers, SYN and FIN included
+    uint32_t begin
+    uint32_t end
+
+
+cdef inline int64_t reaction_time(const trips_t* trips) noexcept nogil:
+    """Sooner than this nobody can have asked for a repetition."""
+    return (trips.whole if trips.whole else SOON_NS) // 2
+
+
+cdef inline int64_t silence_time(const trips_t* trips) noexcept nogil:
+    """After so long without a word from the other side it was a timer."""
+    return TIMER_NS + (trips.near if trips.near else trips.whole)
+
+
+# ---------------------------------------------------------------- what is remembered
+
+cdef inline void remember(
+    troubles_t* troubles, const packet_t* packet, uint64_t frame, int64_t now, const span_t* span, uint32_t bits
+) noexcept nogil:
+    """Note a repetition or a fill; the oldest of MAX_RECENTS is forgotten."""
+    cdef recent_t* recent
+    if troubles.recents == NULL:
+        troubles.recents = <recent_t*>malloc(MAX_RECENTS * sizeof(recent_t))
+        if troubles.recents == NULL:
+            return
+    recent = &troubles.recents[troubles.recent_next]
+    troubles.recent_next = <uint8_t>((troubles.recent_next + 1) % MAX_RECENTS)
+    if troubles.recent_count < MAX_RECENTS:
+        troubles.recent_count += 1
+    recent.frame = frame
+    recent.time = now
+    recent.begin = span.begin
+    recent.end = span.end
+    recent.tsval = packet.tcp_tsval
+    recent.bits = bits | (RECENT_STAMPED if packet.tcp_options & OPTION_TIMESTAMPS else 0)
+
+
+cdef inline bint holds(uint32_t begin, uint32_t end, uint32_t number) noexcept nogil:
+    return not after(begin, number) and before(number, end)
+
+
+cdef inline const recent_t* recent_with(const troubles_t* troubles, uint32_t number, bint oldest) noexcept nogil:
+    """The oldest or the newest of the remembered ones that holds a sequence number, or NULL."""
+    cdef const recent_t* found = NULL
+    cdef const recent_t* recent
+    cdef uint32_t at
+    for at in range(troubles.recent_count):
+        recent = &troubles.recents[at]
+        if holds(recent.begin, recent.end, number):
+            if found == NULL or (recent.frame < found.frame) == oldest:
+                found = recent
+    return found
+
+
+cdef inline const segment_t* older(const segment_t* one, const segment_t* other, uint32_t number) noexcept nogil:
+    """The older of two segments, of which the second counts only where it holds a sequence number."""
+    if not holds(other.begin, other.end, number):
+        return one
+    return other if one == NULL or other.frame < one.frame else one
+
+
+cdef inline const segment_t* first_sent(const unacked_t* unacked, uint32_t number) noexcept nogil:
+    """The first segment that brought a sequence number, acknowledged or not, as far as it is still known; or NULL.
+
+    Repetitions with other boundaries are listed too, so a few neighbours are asked.
+    """
+    cdef const segment_t* items = &unacked.few[0] if unacked.items == NULL else unacked.items
+    cdef const segment_t* found = NULL
+    cdef uint32_t head = unacked.head, end = head + unacked.count, at
+    at = head + place_of_end(items + head, unacked.count, number + 1)
+    end = end if end - at < LOOKED_AHEAD else at + LOOKED_AHEAD
+    while at < end:
+        found = older(found, &items[at], number)
+        at += 1
+    at = head - unacked.done
+    while at < head:
+        found = older(found, &items[at], number)
+        at += 1
+    return found
+
+
+# ---------------------------------------------------------------- repetitions
+
+cdef inline bint asked_for(const side_t* own, const troubles_t* troubles, uint32_t begin) noexcept nogil:
+    """The other side holds later data (SACK, three duplicate ACKs), or a recovery of that kind is under way."""
+    if troubles.episodes & EPISODE_SACK and after(troubles.sack_high, begin):
+        return True
+    # RACK gives up the last segment of a flight too, which nothing stands behind: any repetition in a recovery counts.
+    if troubles.episodes & EPISODE_FAST and before(own.acknowledged, troubles.fast_until):
+        return True
+    return own.duplicate_count >= 3 and not after(begin, own.acknowledged)
+
+
+cdef inline bint is_tail_probe(
+    const side_t* own, const side_t* other, const troubles_t* troubles, const span_t* span
+) noexcept nogil:
+    """The last segment again, once, before a timer runs out (RFC 8985)."""
+    if before(span.end, own.top) or not own.states & other.states & STATE_SACK_PERMITTED:
+        return False
+    if troubles.episodes & EPISODE_SACK and after(troubles.sack_high, span.begin):
+        return False
+    return not troubles.episodes & EPISODE_TAIL_PROBE
+
+
+cdef inline uint32_t cause_of(
+    const side_t* own, const side_t* other, troubles_t* troubles, int64_t now, const span_t* span, int64_t since,
+    const trips_t* trips
+) noexcept nogil:
+    """Why it was sent again. since: ns from the last copy, -1 unknown."""
+    cdef bint silent, in_front
+    if not own.states & STATE_ACKNOWLEDGED or not own.states & STATE_FED_BACK:
+        return CAUSE_UNKNOWN
+    if since < reaction_time(trips):             # a copy that the network made
+        return CAUSE_UNKNOWN
+    if troubles.episodes & EPISODE_RTO and before(span.begin, troubles.rto_until):
+        return CAUSE_RTO
+    silent = since >= silence_time(trips) and now - own.feedback >= silence_time(trips)
+    if not silent and asked_for(own, troubles, span.begin):
+        troubles.episodes |= EPISODE_FAST
+        troubles.fast_until = own.top
+        return CAUSE_FAST
+    in_front = not after(span.begin, own.acknowledged)
+    if since >= trips.whole and since >= SOON_NS:
+        if is_tail_probe(own, other, troubles, span):
+            troubles.episodes |= EPISODE_TAIL_PROBE
+            return CAUSE_TAIL_LOSS
+        if in_front:
+            troubles.episodes |= EPISODE_RTO
+            troubles.rto_until = own.top
+            return CAUSE_RTO
+    return CAUSE_FAST if in_front and own.duplicate_count else CAUSE_UNKNOWN
+
+
+cdef inline void note_original(
+    const side_t* own, troubles_t* troubles, uint32_t number, int64_t now, measured_t* measured
+) noexcept nogil:
+    """Which frame brought it first, and how long ago that was."""
+    cdef const segment_t* sent = first_sent(&own.unacked, number)
+    cdef const recent_t* recent = recent_with(troubles, number, True)
+    if sent == NULL and recent == NULL:
+        return
+    if sent != NULL and (recent == NULL or sent.frame <= recent.frame):
+        measured.original = sent.frame
+        measured.original_time = sent.time
+    else:
+        measured.original = recent.frame
+        measured.original_time = recent.time
+    measured.delay = now - measured.original_time if now > measured.original_time else 0
+    troubles.delays += 1
+    troubles.delay_total += <uint64_t>measured.delay
+    if measured.delay > troubles.delay_most:
+        troubles.delay_most = measured.delay
+
+
+cdef inline void note_repetition(
+    side_t* own, const side_t* other, const packet_t* packet, uint64_t frame, int64_t now, const span_t* span,
+    const trips_t* trips, measured_t* measured
+) noexcept nogil:
+    """A segment of which something was captured before."""
+    cdef troubles_t* troubles = troubles_of(own)
+    cdef const recent_t* copy
+    cdef int64_t since = -1
+    measured.found |= FOUND_AGAIN
+    measured.cause = CAUSE_UNKNOWN
+    measured.original = 0
+    measured.original_time = measured.delay = 0
+    if troubles == NULL:
+        return
+    note_original(own, troubles, span.begin, now, measured)
+    copy = recent_with(troubles, span.begin, False)
+    if copy != NULL:
+        since = now - copy.time
+    elif measured.original:
+        since = measured.delay
+    if packet.tcp_flags & TCP_SYN:
+        measured.cause = CAUSE_SYN_RETRY
+    else:
+        measured.cause = <uint8_t>cause_of(own, other, troubles, now, span, since, trips)
+    troubles.causes[measured.cause] += 1
+    remember(troubles, packet, frame, now, span, 0)
+
+
+# ---------------------------------------------------------------- holes
+
+cdef inline uint32_t kind_of_fill(
+    const side_t* own, const packet_t* packet, int64_t now, uint32_t end, const hole_t* hole, const trips_t* trips
+) noexcept nogil:
+    """How the bytes of a hole came to be late. end: behind the payload."""
+    if own.states & STATE_ACKNOWLEDGED and not after(end, own.acknowledged):
+        return FILL_LATE
+    if hole.stamped and packet.tcp_options & OPTION_TIMESTAMPS and packet.tcp_tsval != hole.tsval:
+        # Sent before or after the segment that opened the hole: the sender's own clock tells.
+        return FILL_REORDERED if before(packet.tcp_tsval, hole.tsval) else FILL_REPAIRED
+    return FILL_REORDERED if now - hole.time < reaction_time(trips) else FILL_REPAIRED
+
+
+cdef inline void note_fill(
+    side_t* own, const packet_t* packet, uint64_t frame, int64_t now, const span_t* span, uint32_t bytes,
+    const hole_t* hole, const trips_t* trips, measured_t* measured
+) noexcept nogil:
+    """A segment that brought `bytes` of what was missing."""
+    cdef troubles_t* troubles = troubles_of(own)
+    cdef uint32_t end = span.end - ((packet.tcp_flags & TCP_FIN) != 0)
+    measured.found |= FOUND_FILL
+    measured.fill = <uint8_t>kind_of_fill(own, packet, now, end, hole, trips)
+    if troubles == NULL:
+        return
+    troubles.fills[measured.fill] += 1
+    troubles.filled_bytes[measured.fill] += bytes
+    remember(troubles, packet, frame, now, span, RECENT_FILL)
+
+
+# ---------------------------------------------------------------- verdicts of the other side
+
+cdef inline void prove_by_dsack(
+    troubles_t* troubles, uint32_t begin, uint32_t end, measured_t* measured
+) noexcept nogil:
+    """[begin, end) was received twice: repetitions of it were not needed."""
+    cdef recent_t* recent
+    cdef uint32_t at
+    troubles.dsack_blocks += 1
+    for at in range(troubles.recent_count):
+        recent = &troubles.recents[at]
+        if recent.bits & (RECENT_FILL | RECENT_PROVEN_DSACK):
+            continue
+        if before(recent.begin, end) and before(begin, recent.end):
+            recent.bits |= RECENT_PROVEN_DSACK
+            troubles.spurious_dsack += 1
+            measured.found |= FOUND_PROOF_DSACK
+            measured.needless = recent.frame
+
+
+cdef inline void prove_by_echo(
+    troubles_t* troubles, uint32_t left_edge, uint32_t echo, measured_t* measured
+) noexcept nogil:
+    """The echo is of the segment that arrived at the left edge (RFC 7323): was it sent before its repetition?"""
+    cdef recent_t* recent
+    cdef uint32_t at
+    for at in range(troubles.recent_count):
+        recent = &troubles.recents[at]
+        if recent.bits & (RECENT_FILL | RECENT_PROVEN_TIMESTAMP) or not recent.bits & RECENT_STAMPED:
+            continue
+        if holds(recent.begin, recent.end, left_edge) and before(echo, recent.tsval):
+            recent.bits |= RECENT_PROVEN_TIMESTAMP
+            troubles.spurious_timestamps += 1
+            measured.found |= FOUND_PROOF_TIMESTAMP
+            measured.needless = recent.frame
+
+
+cdef inline bint is_block(uint32_t ack, uint32_t left, uint32_t right) noexcept nogil:
+    """Whether a SACK block says anything: it ends no further than a window from the ACK."""
+    cdef int64_t low = <int32_t>(left - ack), high = <int32_t>(right - ack)
+    return low < high and -<int64_t>MAX_WINDOW <= high <= <int64_t>MAX_WINDOW
+
+
+cdef inline void note_high(troubles_t* troubles, uint32_t right) noexcept nogil:
+    if not troubles.episodes & EPISODE_SACK or after(right, troubles.sack_high):
+        troubles.episodes |= EPISODE_SACK
+        troubles.sack_high = right
+
+
+cdef inline void note_sack(side_t* other, const sack_t* sack, uint32_t ack, measured_t* measured) noexcept nogil:
+    """SACK blocks; the first may speak of something received twice (RFC 2883)."""
+    cdef troubles_t* troubles = troubles_of(other)
+    cdef uint32_t at, first = 0, second
+    if troubles == NULL:
+        return
+    while first < sack.count and not is_block(ack, sack.left[first], sack.right[first]):
+        first += 1
+    second = first + 1
+    while second < sack.count and not is_block(ack, sack.left[second], sack.right[second]):
+        second += 1
+    if first >= sack.count:
+        return
+    if not after(sack.right[first], ack) or (
+        second < sack.count
+        and not after(sack.left[second], sack.left[first])
+        and not after(sack.right[first], sack.right[second])
+    ):
+        prove_by_dsack(troubles, sack.left[first], sack.right[first], measured)
+    else:
+        note_high(troubles, sack.right[first])
+    for at in range(second, sack.count):
+        if is_block(ack, sack.left[at], sack.right[at]):
+            note_high(troubles, sack.right[at])

@@ -1,0 +1,138 @@
+"""A distribution of durations in logarithmic buckets: percentiles at most 2 percent off, sums exact.
+
+A bucket is 1/32 of a power of two wide, so its middle is at most 1.6 percent from any value in it. One for all flows
+is an array; one for a single flow lists only the buckets that occur, behind a few values that wait to be counted, so
+that most measurements touch nothing but the flow.
+"""
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memmove
+
+cdef extern from * nogil:
+    """
+    #define pcap_leading_zeros(value) __builtin_clzll(value)
+    """
+    int leading_zeros "pcap_leading_zeros"(uint64_t value) noexcept
+
+cdef enum:
+    STEP_BITS = 5
+    STEPS = 32                       # buckets a power of two
+    SPREAD_BUCKETS = 1920            # up to 2 ** 63 ns
+    WAITING = 5
+
+ctypedef struct bar_t:
+    uint32_t count
+    uint16_t bucket
+    uint16_t zero
+
+ctypedef struct bars_t:              # of one flow's direction
+    uint32_t count
+    uint32_t capacity
+    bar_t bars[0]                    # in order of bucket
+
+ctypedef struct spread_t:            # 48 bytes
+    uint64_t total                   # ns
+    int64_t least
+    int64_t most
+    bars_t* bars
+    uint32_t samples
+    uint8_t waits
+    uint8_t failed                   # memory was short: percentiles miss some
+    uint16_t waiting[WAITING]        # buckets not yet in `bars`
+
+
+cdef inline uint32_t bucket_of(int64_t duration) noexcept nogil:
+    """The bucket of a duration in ns; negative ones count as 0."""
+    cdef uint64_t value = <uint64_t>duration if duration > 0 else 0
+    cdef int shift
+    if value < STEPS:
+        return <uint32_t>value
+    shift = 63 - leading_zeros(value) - STEP_BITS
+    return <uint32_t>((shift + 1) * STEPS + ((value >> shift) - STEPS))
+
+
+cdef inline int64_t bucket_begin(uint32_t bucket) noexcept nogil:
+    """The least duration of a bucket, ns."""
+    if bucket < STEPS:
+        return bucket
+    return <int64_t>(<uint64_t>(STEPS + bucket % STEPS) << (bucket // STEPS - 1))
+
+
+cdef inline int64_t bucket_middle(uint32_t bucket) noexcept nogil:
+    if bucket < STEPS:
+        return bucket
+    return bucket_begin(bucket) + (<int64_t>1 << (bucket // STEPS - 1)) // 2
+
+
+cdef inline bint raise_bar(spread_t* spread, uint16_t bucket, uint32_t count) noexcept nogil:
+    cdef bars_t* bars = spread.bars
+    cdef uint32_t low = 0, high = bars.count if bars != NULL else 0, middle, capacity
+    while low < high:
+        middle = (low + high) // 2
+        if bars.bars[middle].bucket < bucket:
+            low = middle + 1
+        else:
+            high = middle
+    if bars != NULL and low < bars.count and bars.bars[low].bucket == bucket:
+        bars.bars[low].count += count
+        return True
+    if bars == NULL or bars.count == bars.capacity:
+        capacity = bars.capacity * 2 if bars != NULL else 7
+        bars = <bars_t*>realloc(bars, sizeof(bars_t) + capacity * sizeof(bar_t))
+        if bars == NULL:
+            spread.failed = 1
+            return False
+        if spread.bars == NULL:
+            bars.count = 0
+        bars.capacity = capacity
+        spread.bars = bars
+    memmove(&bars.bars[low + 1], &bars.bars[low], (bars.count - low) * sizeof(bar_t))
+    bars.bars[low] = bar_t(count=count, bucket=bucket, zero=0)
+    bars.count += 1
+    return True
+
+
+cdef inline void count_waiting(spread_t* spread) noexcept nogil:
+    """Count what waits."""
+    cdef uint32_t at
+    for at in range(spread.waits):
+        raise_bar(spread, spread.waiting[at], 1)
+    spread.waits = 0
+
+
+cdef inline void add_duration(spread_t* spread, int64_t duration) noexcept nogil:
+    """Add one duration in ns, not negative."""
+    if spread.samples == 0 or duration < spread.least:
+        spread.least = duration
+    if duration > spread.most:
+        spread.most = duration
+    spread.samples += 1
+    spread.total += <uint64_t>duration
+    if spread.waits == WAITING:
+        count_waiting(spread)
+    spread.waiting[spread.waits] = <uint16_t>bucket_of(duration)
+    spread.waits += 1
+
+
+cdef inline int64_t percentile(spread_t* spread, uint32_t percent) noexcept nogil:
+    """The duration that `percent` of the samples do not exceed, within 2 percent; -1 without samples."""
+    cdef uint64_t wanted, seen = 0
+    cdef uint32_t at
+    cdef int64_t value = spread.most
+    count_waiting(spread)
+    if spread.samples == 0:
+        return -1
+    wanted = (<uint64_t>spread.samples * percent + 99) // 100
+    for at in range(spread.bars.count if spread.bars != NULL else 0):
+        seen += spread.bars.bars[at].count
+        if seen >= wanted:
+            value = bucket_middle(spread.bars.bars[at].bucket)
+            break
+    if value < spread.least:
+        return spread.least
+    return value if value < spread.most else spread.most
+
+
+cdef inline void spread_free(spread_t* spread) noexcept nogil:
+    free(spread.bars)
+    spread.bars = NULL

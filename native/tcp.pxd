@@ -1,0 +1,260 @@
+"""What is kept of a TCP flow beside its counters: the state of Wireshark's judgement and of our own measures.
+
+A flow costs `tcp_t` (640 bytes, flow.pxd's tcp pool), two lines of it and the sender's and receiver's part for each
+packet; what only a direction with trouble needs is allocated when trouble comes.
+"""
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from coverage cimport coverage_free, coverage_t
+from packet cimport packet_t
+from spread cimport spread_free, spread_t
+from unacked cimport unacked_free, unacked_t
+
+cdef extern from * nogil:
+    """
+    #define pcap_trailing_zeros(value) ((uint32_t)__builtin_ctz(value))
+    """
+    uint32_t trailing_zeros "pcap_trailing_zeros"(uint32_t value) noexcept
+
+cdef enum:
+    TCP_FIN = 0x01
+    TCP_SYN = 0x02
+    TCP_RST = 0x04
+    TCP_ACK = 0x10
+    TCP_CONTROL = 0x07               # SYN, FIN, RST
+    SCALE_UNKNOWN = -1
+    SCALE_NONE = -2                  # one side's SYN came without the option: windows are as on the wire
+    MAX_RECENTS = 16
+
+cdef enum mark_t:                    # bits of a packet's tcp_marks, the order of the public table
+    MARK_RETRANSMISSION = 1 << 0
+    MARK_FAST_RETRANSMISSION = 1 << 1
+    MARK_SPURIOUS_RETRANSMISSION = 1 << 2
+    MARK_OUT_OF_ORDER = 1 << 3
+    MARK_LOST_SEGMENT = 1 << 4
+    MARK_ACK_LOST_SEGMENT = 1 << 5
+    MARK_DUPLICATE_ACK = 1 << 6
+    MARK_ZERO_WINDOW = 1 << 7
+    MARK_ZERO_WINDOW_PROBE = 1 << 8
+    MARK_ZERO_WINDOW_PROBE_ACK = 1 << 9
+    MARK_WINDOW_FULL = 1 << 10
+    MARK_WINDOW_UPDATE = 1 << 11
+    MARK_KEEP_ALIVE = 1 << 12
+    MARK_KEEP_ALIVE_ACK = 1 << 13
+    MARK_REUSED_PORTS = 1 << 14
+    MARK_SEEN_TWICE = 1 << 15        # ours
+    MARK_FAST_OPEN_SYN = 1 << 16
+    MARK_FAST_OPEN_ACK = 1 << 17
+    MARK_FAST_OPEN_IGNORED = 1 << 18
+    MARKS = 19
+
+cdef enum cause_t:                   # why a segment was sent again
+    CAUSE_UNKNOWN = 0
+    CAUSE_RTO
+    CAUSE_FAST
+    CAUSE_TAIL_LOSS
+    CAUSE_SYN_RETRY
+    CAUSES
+
+cdef enum fill_t:                    # why a segment came later than what it precedes
+    FILL_REORDERED = 0               # overtaken on the way
+    FILL_REPAIRED                    # sent again, the first was lost before the capture point
+    FILL_LATE                        # acknowledged before: the capture had missed it
+    FILLS
+
+cdef enum:                           # limit_t: what holds a sender up
+    LIMIT_RECEIVER = 0
+    LIMIT_CONGESTION
+    LIMIT_APPLICATION
+    LIMIT_WAITING                    # all is acknowledged: the application's time if more data follows
+    LIMIT_WAITING_RECEIVER           # the same under a closed window
+    LIMIT_NONE                       # no data yet, or the end was acknowledged
+    SUMS = 4                         # those of them that side_t.limits has
+
+cdef enum side_bits_t:
+    SIDE_SEEN = 1                    # `window` is valid
+    SIDE_AFTER_SYN = 2               # its last packet was a SYN, whose window is not scaled
+    SIDE_FLIGHT_KNOWN = 4            # no segment before this one was missed since the last acknowledgement
+    SIDE_FLIGHT = 8                  # something is unacknowledged: flight_begin and flight_end are valid
+    SIDE_SYN_TIME = 4096             # of the stream, in side 0: syn_time is valid
+    SIDE_FAST_OPEN = 16384           # of the stream, in side 0: a SYN with a cookie carried data
+
+cdef enum state_t:                   # bits of side_t.states: our own measures
+    STATE_ACKNOWLEDGED = 1           # `acknowledged` is valid
+    STATE_REPAIRED = 2               # repair_begin and repair_end are valid
+    STATE_SYN = 4                    # its SYN was seen, so its options are known
+    STATE_ISN = 8                    # isn is valid
+    STATE_SCALED = 16                # its SYN had the window scale option: shift is valid
+    STATE_SACK_PERMITTED = 32
+    STATE_FIN = 64
+    STATE_WINDOW = 128               # window_bytes is valid
+    STATE_FED_BACK = 256             # feedback is valid
+    STATE_UNSURE = 512               # coverage began with a pure ACK, which may have been a keep-alive
+    STATE_WINDOW_PROBE = 1024        # sent a byte into a closed window
+    STATE_PAYLOAD = 2048             # payload was seen
+    STATE_SHORT = 4096               # the last new segment was not a full one
+    STATE_STAMPED = 8192             # stamps.latest is valid
+    STATE_PROBE = 16384              # the echo of stamps.probe is awaited
+
+cdef enum recent_bits_t:
+    RECENT_STAMPED = 1               # tsval is valid
+    RECENT_FILL = 2                  # it filled a hole: nothing was sent twice as far as captured
+    RECENT_PROVEN_DSACK = 4          # it was not needed
+    RECENT_PROVEN_TIMESTAMP = 8
+
+ctypedef struct recent_t:            # a segment that was sent again, or filled a hole
+    uint64_t frame
+    int64_t time
+    uint32_t begin
+    uint32_t end
+    uint32_t tsval
+    uint32_t bits
+
+ctypedef struct troubles_t:          # of one direction
+    uint32_t marks[MARKS]
+    uint32_t causes[CAUSES]
+    uint64_t repeated_bytes          # payload of segments marked retransmission
+    uint64_t again_bytes             # captured before
+    int64_t left_out_bytes           # payload that is no data: keep-alives, window probes, a reset's text
+    uint32_t syn_retries
+    uint32_t fin_retries
+    uint32_t keep_alives
+    uint32_t window_probes
+    uint32_t strays                  # changes to another sequence space
+    uint32_t spurious_dsack
+    uint32_t spurious_timestamps
+    uint32_t dsack_blocks
+    uint32_t delays
+    uint32_t zero_periods
+    uint64_t delay_total             # ns from the original to its repetition
+    int64_t delay_most
+    uint32_t fills[FILLS]            # segments that filled a hole, by fill_t
+    uint32_t sack_high
+    uint64_t filled_bytes[FILLS]
+    uint64_t waiting_receiver        # ns
+    uint64_t zero_ns
+    int64_t zero_since
+    int64_t fill_time                # of the last segment that filled a hole and was captured once
+    uint32_t fill_end
+    uint32_t fast_until
+    uint32_t rto_until
+    uint8_t zero_open
+    uint8_t episodes                 # EPISODE_ bits: which of them are valid
+    uint8_t recent_count
+    uint8_t recent_next
+    recent_t* recents                # (MAX_RECENTS,) or NULL
+
+cdef enum episode_t:
+    EPISODE_SACK = 1
+    EPISODE_FAST = 2
+    EPISODE_RTO = 4
+    EPISODE_TAIL_PROBE = 8
+    EPISODE_FILL = 16
+
+ctypedef struct side_t:              # one direction as a sender, 256 bytes
+    # Wireshark's state; 0 stands for unknown in next_seq, contiguous and last_ack, as it does there
+    uint32_t next_seq
+    uint32_t contiguous
+    uint32_t last_ack
+    uint32_t duplicates
+    int64_t next_time
+    int64_t ack_time
+    uint16_t window                  # as on the wire
+    uint16_t last_marks
+    int8_t scale
+    uint8_t limit
+    uint16_t bits
+    uint32_t sacked                  # bytes in the SACK blocks of its last packet
+    uint32_t flight_begin            # its unacknowledged bytes
+    uint32_t flight_end
+    uint32_t flight_most
+    troubles_t* troubles
+    # second line
+    unacked_t unacked
+    int64_t feedback                 # ns of the other side's last packet with ACK
+    uint32_t acknowledged            # the highest ACK of the other side
+    uint32_t repair_begin            # bytes sent more than once: no round-trip times from them (Karn)
+    uint32_t repair_end
+    uint32_t window_bytes            # the last window it announced, scaled
+    # third line
+    coverage_t coverage
+    uint32_t largest                 # payload of a segment
+    uint32_t top                     # behind its last number, FIN included; valid with coverage.known
+    uint32_t isn                     # of its SYN
+    uint8_t duplicate_count          # ACKs that repeat `acknowledged`, 255 at most
+    uint8_t shift                    # window scale of its SYN
+    uint16_t states                  # STATE_ bits
+    uint64_t limits[SUMS]            # ns, by limit_t; goes on in the fourth line
+    # fourth line
+    spread_t rtt                     # of its data, by Karn's rule
+
+ctypedef struct stamps_t:            # round-trip times by the timestamps option, one sample at a time
+    int64_t probe_time
+    uint32_t probe
+    uint32_t probe_begin
+    uint32_t latest
+    uint32_t samples
+
+ctypedef struct tcp_t:               # 640 bytes
+    int64_t now                      # of the last packet, never going back
+    int64_t initial_rtt              # ns, 0 unknown
+    stamps_t stamps[2]
+    # second line
+    int64_t syn_time                 # Wireshark's: the latest pure SYN, ns
+    int64_t request                  # the client's last new payload before the server's first
+    int64_t first_byte               # ns from there to the server's first payload, -1 unknown
+    uint64_t stamped_total[2]        # ns, of stamps.samples round trips
+    uint8_t started                  # now is valid
+    uint8_t requested                # request is valid
+    uint8_t zero[6]
+    int64_t spare[2]
+    side_t side[2]                   # from a, from b
+
+
+cdef inline troubles_t* troubles_of(side_t* side) noexcept nogil:
+    """NULL only when memory is short."""
+    if side.troubles == NULL:
+        side.troubles = <troubles_t*>calloc(1, sizeof(troubles_t))
+    return side.troubles
+
+
+cdef inline void note_marks(side_t* side, const packet_t* packet, uint32_t marks) noexcept nogil:
+    """Count the marks of a packet in its direction."""
+    cdef troubles_t* troubles = troubles_of(side)
+    cdef uint32_t left = marks, bit
+    if troubles == NULL:
+        return
+    while left:
+        bit = trailing_zeros(left)
+        troubles.marks[bit] += 1
+        left &= left - 1
+    if marks & MARK_RETRANSMISSION:
+        troubles.repeated_bytes += packet.payload_length
+
+
+cdef inline void tcp_begin(tcp_t* tcp) noexcept nogil:
+    """A stream of which nothing is known yet."""
+    cdef int at
+    memset(tcp, 0, sizeof(tcp_t))
+    tcp.first_byte = -1
+    for at in range(2):
+        tcp.side[at].scale = SCALE_UNKNOWN
+        tcp.side[at].bits = SIDE_FLIGHT_KNOWN
+        tcp.side[at].limit = LIMIT_NONE
+
+
+cdef inline void tcp_free(tcp_t* tcp) noexcept nogil:
+    """Give back all that a flow allocated."""
+    cdef int at
+    cdef side_t* side
+    for at in range(2):
+        side = &tcp.side[at]
+        unacked_free(&side.unacked)
+        coverage_free(&side.coverage)
+        spread_free(&side.rtt)
+        if side.troubles != NULL:
+            free(side.troubles.recents)
+            free(side.troubles)
+            side.troubles = NULL

@@ -1,0 +1,190 @@
+"""The segments of one direction that are not acknowledged yet, by where they end.
+
+What an acknowledgement is compared with: the segment that ends exactly there gives a round-trip time, all that end at
+or before it are done. Sorted by end, so in the usual order of things a segment is appended and an acknowledgement
+takes from the front.
+
+Bounded for whatever a capture holds: at most MAX_UNACKED segments, beyond which none is taken in, and a segment that
+would have to be put in more than MAX_SHIFT places from either end is not kept.
+"""
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memmove
+
+from serial cimport after, before
+
+cdef enum:
+    FEW = 1                          # segments held without memory of their own
+    KEPT_CAPACITY = 4                # memory of this many stays with an idle direction
+    KEPT_DONE = 3                    # and of what is done: a repetition's original is often the last segment
+    MAX_DONE = 8                     # so many are read back
+    MAX_UNACKED = 10000              # as in Wireshark
+    MAX_SHIFT = 256
+
+ctypedef struct segment_t:           # 24 bytes
+    uint32_t begin                   # sequence number of its first byte
+    uint32_t end                     # and behind its last
+    uint64_t frame
+    int64_t time                     # ns
+
+ctypedef struct unacked_t:           # 40 bytes
+    segment_t* items                 # NULL: `few` holds them
+    uint16_t head                    # of those before it the last `done` are done and still readable
+    uint16_t count
+    uint16_t capacity                # of items
+    uint8_t bounded                  # a bound was hit
+    uint8_t done                     # MAX_DONE at most
+    segment_t few[FEW]
+
+
+cdef inline segment_t* segments_of(unacked_t* unacked) noexcept nogil:
+    """The first of unacked.count segments in order."""
+    return (&unacked.few[0] if unacked.items == NULL else unacked.items) + unacked.head
+
+
+cdef inline void unacked_free(unacked_t* unacked) noexcept nogil:
+    free(unacked.items)
+    unacked.items = NULL
+    unacked.head = unacked.count = unacked.capacity = 0
+    unacked.done = 0
+
+
+cdef inline bint move_to(unacked_t* unacked, uint32_t capacity, uint32_t done) noexcept nogil:
+    """Into memory for `capacity` segments, with the last `done` of those that are done; False where memory is short."""
+    cdef segment_t* items = &unacked.few[0] if unacked.items == NULL else unacked.items
+    cdef segment_t* moved = <segment_t*>malloc(capacity * sizeof(segment_t))
+    if moved == NULL:
+        unacked.bounded = 1
+        return False
+    memcpy(moved, items + unacked.head - done, (unacked.count + done) * sizeof(segment_t))
+    free(unacked.items)
+    unacked.items = moved
+    unacked.head = <uint16_t>done
+    unacked.done = <uint8_t>done
+    unacked.capacity = <uint16_t>capacity
+    return True
+
+
+cdef inline uint32_t done_kept(const unacked_t* unacked, uint32_t capacity) noexcept nogil:
+    """How many of those that are done stay readable when room is made."""
+    cdef uint32_t most = MAX_DONE if capacity >= 2 * MAX_DONE else capacity // 2
+    return most if unacked.done > most else unacked.done
+
+
+cdef inline bint make_room(unacked_t* unacked) noexcept nogil:
+    """Room for one more behind the last; False where memory is short: then a segment is not kept."""
+    cdef uint32_t capacity = unacked.capacity if unacked.items != NULL else FEW
+    cdef uint32_t done = done_kept(unacked, capacity), dropped = unacked.head - done
+    cdef segment_t* items = &unacked.few[0] if unacked.items == NULL else unacked.items
+    if unacked.head + unacked.count < capacity:
+        return True
+    if dropped and dropped >= capacity // 4:
+        memmove(items, items + dropped, (done + unacked.count) * sizeof(segment_t))
+        unacked.head = <uint16_t>done
+        unacked.done = <uint8_t>done
+        return True
+    return move_to(unacked, capacity * 4 if capacity < 8192 else 32768, done)
+
+
+cdef inline uint32_t place_of_end(const segment_t* items, uint32_t count, uint32_t end) noexcept nogil:
+    """How many segments end before `end`."""
+    cdef uint32_t low = 0, high = count, middle
+    while low < high:
+        middle = (low + high) // 2
+        if before(items[middle].end, end):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+cdef inline bint make_room_in_front(unacked_t* unacked) noexcept nogil:
+    """Room for MAX_SHIFT more before the first, so that the next ones find it; False where memory is short."""
+    cdef uint32_t capacity = unacked.capacity if unacked.items != NULL else FEW
+    cdef segment_t* items = &unacked.few[0] if unacked.items == NULL else unacked.items
+    cdef segment_t* grown
+    if unacked.head:                             # what is done may go
+        return True
+    if capacity < unacked.count + 2 * MAX_SHIFT:
+        capacity = unacked.count + 4 * MAX_SHIFT
+        grown = <segment_t*>malloc(capacity * sizeof(segment_t))
+        if grown == NULL:
+            unacked.bounded = 1
+            return False
+        memcpy(grown + MAX_SHIFT, items, unacked.count * sizeof(segment_t))
+        free(unacked.items)
+        unacked.items = grown
+        unacked.capacity = <uint16_t>capacity
+    else:
+        memmove(items + MAX_SHIFT, items, unacked.count * sizeof(segment_t))
+    unacked.head = MAX_SHIFT
+    unacked.done = 0
+    return True
+
+
+cdef inline void put_between(unacked_t* unacked, const segment_t* segment, uint32_t at) noexcept nogil:
+    """Make a segment the one at place `at`, unless that is far from both ends."""
+    cdef segment_t* items
+    cdef uint32_t behind = unacked.count - at
+    if behind <= MAX_SHIFT and behind <= at:
+        if not make_room(unacked):
+            return
+        items = segments_of(unacked)
+        memmove(items + at + 1, items + at, behind * sizeof(segment_t))
+    elif at <= MAX_SHIFT:
+        if not make_room_in_front(unacked):
+            return
+        unacked.head -= 1
+        unacked.done -= unacked.done != 0
+        items = segments_of(unacked)
+        memmove(items, items + 1, at * sizeof(segment_t))
+    else:
+        unacked.bounded = 1
+        return
+    items[at] = segment[0]
+    unacked.count += 1
+
+
+cdef inline bint keep_segment(unacked_t* unacked, const segment_t* segment) noexcept nogil:
+    """Note that a segment was sent. An earlier one with the same end stays as it was. False: there are too many."""
+    cdef segment_t* items = segments_of(unacked)
+    cdef uint32_t at = unacked.count
+    if at and not after(segment.end, items[at - 1].end):
+        at = place_of_end(items, at, segment.end)
+        if items[at].end == segment.end:
+            if before(segment.begin, items[at].begin):
+                items[at].begin = segment.begin
+            return True
+    if unacked.count >= MAX_UNACKED:
+        unacked.bounded = 1
+        return False
+    if at < unacked.count:
+        put_between(unacked, segment, at)
+    elif make_room(unacked):
+        segments_of(unacked)[at] = segment[0]
+        unacked.count += 1
+    return True
+
+
+cdef inline bint acknowledge(unacked_t* unacked, uint32_t ack, segment_t* matched) noexcept nogil:
+    """Drop the segments that end at or before `ack`. True, with a copy of it, where one ends exactly there."""
+    cdef segment_t* items = segments_of(unacked)
+    cdef uint32_t count = 0
+    cdef bint found = False
+    while count < unacked.count and not after(items[count].end, ack):
+        count += 1
+    if count == 0:
+        return False
+    if items[count - 1].end == ack:
+        matched[0] = items[count - 1]
+        found = True
+    unacked.count -= <uint16_t>count
+    unacked.head += <uint16_t>count
+    count += unacked.done
+    unacked.done = <uint8_t>(count if count < MAX_DONE else MAX_DONE)
+    if unacked.count:
+        return found
+    count = KEPT_DONE if unacked.done > KEPT_DONE else unacked.done
+    if unacked.capacity > KEPT_CAPACITY and not move_to(unacked, KEPT_CAPACITY, count):
+        unacked_free(unacked)
+    return found
