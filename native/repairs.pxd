@@ -35,7 +35,9 @@ from tcp cimport (
     TCP_FIN,
     TCP_SYN,
     recent_t,
+    STATE_STOOD_STILL,
     side_t,
+    tcp_t,
     troubles_of,
     troubles_t,
 )
@@ -88,8 +90,16 @@ cdef inline int64_t silence_time(const trips_t* trips) noexcept nogil:
 
 # ---------------------------------------------------------------- what is remembered
 
+cdef inline int64_t sent_at(const tcp_t* tcp, const segment_t* sent) noexcept nogil:
+    """The time of a listed segment as the measures count it, where time does not run backwards."""
+    if tcp.side[0].states & STATE_STOOD_STILL and sent.frame >= tcp.still_frame and sent.time < tcp.still:
+        return tcp.still
+    return sent.time
+
+
 cdef inline void remember(
-    troubles_t* troubles, const packet_t* packet, uint64_t frame, int64_t now, const span_t* span, uint32_t bits
+    troubles_t* troubles, const packet_t* packet, uint64_t frame, int64_t now, const span_t* span, uint32_t bits,
+    const measured_t* measured
 ) noexcept nogil:
     """Note a repetition or a fill; the oldest of MAX_RECENTS is forgotten."""
     cdef recent_t* recent
@@ -105,6 +115,8 @@ cdef inline void remember(
     recent.time = now
     recent.begin = span.begin
     recent.end = span.end
+    recent.original = 0 if bits & RECENT_FILL else measured.original
+    recent.original_time = measured.original_time
     recent.tsval = packet.tcp_tsval
     recent.bits = bits | (RECENT_STAMPED if packet.tcp_options & OPTION_TIMESTAMPS else 0)
 
@@ -206,16 +218,19 @@ cdef inline uint32_t cause_of(
 
 
 cdef inline void note_original(
-    const side_t* own, troubles_t* troubles, uint32_t number, int64_t now, measured_t* measured
+    const tcp_t* tcp, int sender, troubles_t* troubles, uint32_t number, int64_t now, measured_t* measured
 ) noexcept nogil:
     """Which frame brought it first, and how long ago that was."""
-    cdef const segment_t* sent = first_sent(&own.unacked, number)
+    cdef const segment_t* sent = first_sent(&tcp.side[sender].unacked, number)
     cdef const recent_t* recent = recent_with(troubles, number, True)
     if sent == NULL and recent == NULL:
         return
-    if sent != NULL and (recent == NULL or sent.frame <= recent.frame):
+    if sent != NULL and (recent == NULL or sent.frame < (recent.original if recent.original else recent.frame)):
         measured.original = sent.frame
-        measured.original_time = sent.time
+        measured.original_time = sent_at(tcp, sent)
+    elif recent.original:
+        measured.original = recent.original
+        measured.original_time = recent.original_time
     else:
         measured.original = recent.frame
         measured.original_time = recent.time
@@ -227,10 +242,11 @@ cdef inline void note_original(
 
 
 cdef inline void note_repetition(
-    side_t* own, const side_t* other, const packet_t* packet, uint64_t frame, int64_t now, const span_t* span,
+    tcp_t* tcp, int sender, const packet_t* packet, uint64_t frame, int64_t now, const span_t* span,
     const trips_t* trips, measured_t* measured
 ) noexcept nogil:
     """A segment of which something was captured before."""
+    cdef side_t* own = &tcp.side[sender]
     cdef troubles_t* troubles = troubles_of(own)
     cdef const recent_t* copy
     cdef int64_t since = -1
@@ -240,7 +256,7 @@ cdef inline void note_repetition(
     measured.original_time = measured.delay = 0
     if troubles == NULL:
         return
-    note_original(own, troubles, span.begin, now, measured)
+    note_original(tcp, sender, troubles, span.begin, now, measured)
     copy = recent_with(troubles, span.begin, False)
     if copy != NULL:
         since = now - copy.time
@@ -249,9 +265,9 @@ cdef inline void note_repetition(
     if packet.tcp_flags & TCP_SYN:
         measured.cause = CAUSE_SYN_RETRY
     else:
-        measured.cause = <uint8_t>cause_of(own, other, troubles, now, span, since, trips)
+        measured.cause = <uint8_t>cause_of(own, &tcp.side[1 - sender], troubles, now, span, since, trips)
     troubles.causes[measured.cause] += 1
-    remember(troubles, packet, frame, now, span, 0)
+    remember(troubles, packet, frame, now, span, 0, measured)
 
 
 # ---------------------------------------------------------------- holes
@@ -281,7 +297,7 @@ cdef inline void note_fill(
         return
     troubles.fills[measured.fill] += 1
     troubles.filled_bytes[measured.fill] += bytes
-    remember(troubles, packet, frame, now, span, RECENT_FILL)
+    remember(troubles, packet, frame, now, span, RECENT_FILL, measured)
 
 
 # ---------------------------------------------------------------- verdicts of the other side

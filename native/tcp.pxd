@@ -97,6 +97,7 @@ cdef enum state_t:                   # bits of side_t.states: our own measures
     STATE_SHORT = 4096               # the last new segment was not a full one
     STATE_STAMPED = 8192             # stamps.latest is valid
     STATE_PROBE = 16384              # the echo of stamps.probe is awaited
+    STATE_STOOD_STILL = 32768        # the stream's time ran backwards: still and still_frame are valid
 
 cdef enum recent_bits_t:
     RECENT_STAMPED = 1               # tsval is valid
@@ -107,6 +108,8 @@ cdef enum recent_bits_t:
 ctypedef struct recent_t:            # a segment that was sent again, or filled a hole
     uint64_t frame
     int64_t time
+    uint64_t original                # the first known segment that brought the same, 0 unknown
+    int64_t original_time
     uint32_t begin
     uint32_t end
     uint32_t tsval
@@ -209,7 +212,8 @@ ctypedef struct tcp_t:               # 640 bytes
     uint8_t started                  # now is valid
     uint8_t requested                # request is valid
     uint8_t zero[6]
-    int64_t spare[2]
+    int64_t still                    # where time stood when it last ran backwards,
+    uint64_t still_frame             # and the frame from which on
     side_t side[2]                   # from a, from b
 
 

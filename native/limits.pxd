@@ -1,0 +1,132 @@
+"""Windows: their scale, the periods for which they are closed, and who holds a transfer up.
+
+tests/reference/tcp_measures_windows.py is the same in plain Python.
+"""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from packet cimport packet_t
+from tcp cimport (
+    LIMIT_APPLICATION,
+    LIMIT_CONGESTION,
+    LIMIT_NONE,
+    LIMIT_RECEIVER,
+    LIMIT_WAITING,
+    LIMIT_WAITING_RECEIVER,
+    STATE_ACKNOWLEDGED,
+    STATE_FIN,
+    STATE_PAYLOAD,
+    STATE_SCALED,
+    STATE_SHORT,
+    STATE_STAMPED,
+    STATE_SYN,
+    STATE_WINDOW,
+    SUMS,
+    TCP_FIN,
+    TCP_RST,
+    TCP_SYN,
+    side_t,
+    tcp_t,
+    troubles_of,
+    troubles_t,
+)
+
+cdef enum:
+    LEAST_FULL = 536                 # payload of a full segment, at least (RFC 9293's default)
+    STAMP_BYTES = 12                 # of the timestamps option in every segment
+
+ctypedef struct near_t:              # what the handshake told, by side: 0 is a, 1 is b
+    int64_t to[2]                    # ns from the capture point to that side and back, 0 unknown
+    uint16_t mss[2]                  # option of its SYN, 0 unknown
+    uint8_t client                   # the side that opened the stream
+
+
+cdef inline int64_t full_payload(const tcp_t* tcp, int sender, const near_t* near) noexcept nogil:
+    """Payload of a full segment, from what was seen and what the other side allows."""
+    cdef const side_t* own = &tcp.side[sender]
+    cdef int64_t full = own.largest if own.largest > LEAST_FULL else LEAST_FULL
+    cdef int64_t most = near.mss[1 - sender]
+    if most == 0:
+        return full
+    most -= STAMP_BYTES if own.states & STATE_STAMPED else 0
+    return full if full < most else most
+
+
+cdef inline uint8_t limit_of(const tcp_t* tcp, int sender, const near_t* near) noexcept nogil:
+    """What holds a sender up from now to the next segment."""
+    cdef const side_t* own = &tcp.side[sender]
+    cdef const side_t* other = &tcp.side[1 - sender]
+    cdef int32_t outstanding = <int32_t>(own.top - own.acknowledged)
+    cdef bint known = other.states & STATE_SYN or other.window_bytes == 0
+    if own.states & (STATE_PAYLOAD | STATE_ACKNOWLEDGED) != STATE_PAYLOAD | STATE_ACKNOWLEDGED:
+        return LIMIT_NONE
+    if not other.states & STATE_WINDOW or (own.states & STATE_FIN and outstanding <= 0):
+        return LIMIT_NONE
+    if known and outstanding + full_payload(tcp, sender, near) > other.window_bytes:
+        return LIMIT_WAITING_RECEIVER if outstanding <= 0 else LIMIT_RECEIVER
+    if outstanding <= 0:
+        return LIMIT_WAITING
+    return LIMIT_APPLICATION if own.states & STATE_SHORT else LIMIT_CONGESTION
+
+
+cdef inline void spend(side_t* side, int64_t elapsed) noexcept nogil:
+    """Time goes to what held the side up."""
+    cdef troubles_t* troubles
+    if side.limit < SUMS:
+        side.limits[side.limit] += <uint64_t>elapsed
+    elif side.limit == LIMIT_WAITING_RECEIVER:
+        troubles = troubles_of(side)
+        if troubles != NULL:
+            troubles.waiting_receiver += <uint64_t>elapsed
+
+
+cdef inline void settle(side_t* own, uint64_t near) noexcept nogil:
+    """It sends again after everything was acknowledged. The ACK took `near` to get there and show."""
+    cdef uint64_t waited = own.limits[LIMIT_WAITING], travelled = 0
+    if waited:
+        if not own.states & STATE_SHORT:
+            travelled = near if near < waited else waited
+        own.limits[LIMIT_APPLICATION] += waited - travelled
+        own.limits[LIMIT_CONGESTION] += travelled
+        own.limits[LIMIT_WAITING] = 0
+    if own.troubles != NULL and own.troubles.waiting_receiver:
+        own.limits[LIMIT_RECEIVER] += own.troubles.waiting_receiver
+        own.troubles.waiting_receiver = 0
+
+
+cdef inline uint32_t window_of(const side_t* own, const side_t* other, const packet_t* packet) noexcept nogil:
+    """The window in bytes, as far as the scale is known. A SYN's window is never scaled."""
+    if packet.tcp_flags & TCP_SYN or not own.states & STATE_SCALED:
+        return packet.tcp_window
+    if other.states & (STATE_SYN | STATE_SCALED) == STATE_SYN:
+        return packet.tcp_window
+    return <uint32_t>packet.tcp_window << own.shift
+
+
+cdef inline void open_window(side_t* side, int64_t now) noexcept nogil:
+    """A zero-window period ends, if there is one."""
+    cdef troubles_t* troubles = side.troubles
+    if troubles != NULL and troubles.zero_open:
+        troubles.zero_ns += <uint64_t>(now - troubles.zero_since)
+        troubles.zero_open = 0
+
+
+cdef inline void close_window(side_t* side, int64_t now) noexcept nogil:
+    cdef troubles_t* troubles = troubles_of(side)
+    if troubles != NULL and not troubles.zero_open:
+        troubles.zero_periods += 1
+        troubles.zero_since = now
+        troubles.zero_open = 1
+
+
+cdef inline void take_window(side_t* own, side_t* other, const packet_t* packet, int64_t now) noexcept nogil:
+    """The window that a segment announces; a reset's means nothing, and ends what was closed."""
+    if packet.tcp_flags & TCP_RST:
+        open_window(own, now)
+        open_window(other, now)
+        return
+    if packet.tcp_window:
+        open_window(own, now)
+    elif not packet.tcp_flags & (TCP_SYN | TCP_FIN):
+        close_window(own, now)
+    own.window_bytes = window_of(own, other, packet)
+    own.states |= STATE_WINDOW
