@@ -1,8 +1,8 @@
 """Which bytes of one direction were captured: everything from a beginning to an end, less a list of holes.
 
-Payload alone: SYN and FIN are no bytes, though a FIN shows what is missing before it. Tells bytes that come a second time from new ones, and how many
-never came. Bounded: beyond MAX_HOLES the oldest hole is given up, its bytes stay missed; a jump over more than the
-largest window that TCP knows is no hole: the caller begins anew.
+Payload alone: SYN and FIN are no bytes, though a FIN shows what is missing before it. Tells bytes that come a second
+time from new ones, and how many never came. Bounded: beyond MAX_HOLES the oldest hole is given up, its bytes stay
+missed; a jump over more than the largest window that TCP knows is no hole: the caller begins anew.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc

@@ -165,6 +165,16 @@ cdef inline const segment_t* first_sent(const unacked_t* unacked, uint32_t numbe
     return found
 
 
+cdef inline int64_t least_age(const tcp_t* tcp, int sender, uint32_t number, int64_t now) noexcept nogil:
+    """At least so many ns ago was sent what no segment is known of: before the first that still is; -1 unknown."""
+    cdef const unacked_t* unacked = &tcp.side[sender].unacked
+    cdef const segment_t* items = &unacked.few[0] if unacked.items == NULL else unacked.items
+    cdef const segment_t* first = items + unacked.head - unacked.done
+    if not unacked.count + unacked.done or not before(number, first.begin):
+        return -1
+    return now - sent_at(tcp, first) if now > first.time else 0
+
+
 # ---------------------------------------------------------------- repetitions
 
 cdef inline bint asked_for(const side_t* own, const troubles_t* troubles, uint32_t begin) noexcept nogil:
@@ -262,6 +272,8 @@ cdef inline void note_repetition(
         since = now - copy.time
     elif measured.original:
         since = measured.delay
+    else:
+        since = least_age(tcp, sender, span.begin, now)
     if packet.tcp_flags & TCP_SYN:
         measured.cause = CAUSE_SYN_RETRY
     else:

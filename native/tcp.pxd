@@ -209,11 +209,12 @@ ctypedef struct tcp_t:               # 640 bytes
     int64_t request                  # the client's last new payload before the server's first
     int64_t first_byte               # ns from there to the server's first payload, -1 unknown
     uint64_t stamped_total[2]        # ns, of stamps.samples round trips
+    int64_t to[2]                    # ns from the capture point to that side and back, by the handshake, 0 unknown
+    uint16_t mss[2]                  # option of its SYN, 0 unknown
+    uint8_t client                   # the side that opened the stream
     uint8_t started                  # now is valid
     uint8_t requested                # request is valid
-    uint8_t zero[6]
-    int64_t still                    # where time stood when it last ran backwards,
-    uint64_t still_frame             # and the frame from which on
+    uint8_t zero
     side_t side[2]                   # from a, from b
 
 
