@@ -4,7 +4,7 @@ A bucket is 1/32 of a power of two wide, so its middle is at most 1.6 percent fr
 is an array; one for a single flow lists only the buckets that occur, behind a few values that wait to be counted, so
 that most measurements touch nothing but the flow.
 """
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memmove
 
