@@ -24,6 +24,7 @@ from tcp cimport (
     TCP_SYN,
     side_t,
     tcp_t,
+    troubles_of,
     troubles_t,
 )
 
@@ -33,11 +34,12 @@ cdef enum:
 
 cdef inline void stand_still(tcp_t* tcp, uint64_t frame) noexcept nogil:
     """Time ran backwards. The last such stretch is remembered: its segments are listed with their own times."""
-    if tcp.side[0].states & STATE_STOOD_STILL and tcp.still == tcp.now:
+    cdef troubles_t* troubles = troubles_of(&tcp.side[0])
+    if troubles == NULL or (tcp.side[0].states & STATE_STOOD_STILL and troubles.still == tcp.now):
         return
     tcp.side[0].states |= STATE_STOOD_STILL
-    tcp.still = tcp.now
-    tcp.still_frame = frame
+    troubles.still = tcp.now
+    troubles.still_frame = frame
 
 
 cdef inline int64_t pass_time(tcp_t* tcp, const packet_t* packet, uint64_t frame) noexcept nogil:

@@ -92,8 +92,9 @@ cdef inline int64_t silence_time(const trips_t* trips) noexcept nogil:
 
 cdef inline int64_t sent_at(const tcp_t* tcp, const segment_t* sent) noexcept nogil:
     """The time of a listed segment as the measures count it, where time does not run backwards."""
-    if tcp.side[0].states & STATE_STOOD_STILL and sent.frame >= tcp.still_frame and sent.time < tcp.still:
-        return tcp.still
+    cdef const troubles_t* troubles = tcp.side[0].troubles
+    if tcp.side[0].states & STATE_STOOD_STILL and sent.frame >= troubles.still_frame and sent.time < troubles.still:
+        return troubles.still
     return sent.time
 
 

@@ -97,7 +97,7 @@ cdef enum state_t:                   # bits of side_t.states: our own measures
     STATE_SHORT = 4096               # the last new segment was not a full one
     STATE_STAMPED = 8192             # stamps.latest is valid
     STATE_PROBE = 16384              # the echo of stamps.probe is awaited
-    STATE_STOOD_STILL = 32768        # the stream's time ran backwards: still and still_frame are valid
+    STATE_STOOD_STILL = 32768        # of the stream, in side 0: its time ran backwards, troubles.still is valid
 
 cdef enum recent_bits_t:
     RECENT_STAMPED = 1               # tsval is valid
@@ -139,6 +139,8 @@ ctypedef struct troubles_t:          # of one direction
     uint64_t waiting_receiver        # ns
     uint64_t zero_ns
     int64_t zero_since
+    int64_t still                    # of the stream, in side 0: where time stood when it last ran backwards,
+    uint64_t still_frame             # and the frame from which on
     int64_t fill_time                # of the last segment that filled a hole and was captured once
     uint32_t fill_end
     uint32_t fast_until
