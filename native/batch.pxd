@@ -7,10 +7,14 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from counters cimport count_one, counters_t
+from counters cimport count_marks, count_one, count_trip, counters_t
 from decode cimport decode_frame
 from flow cimport (
+    FLOW_CLIENT_B,
     FLOW_COUNTED,
+    FLOW_MOVED,
+    FLOW_OPENING,
+    FLOW_REUSES,
     KIND_ADDRESSES,
     KIND_TCP,
     KIND_UDP,
@@ -21,6 +25,8 @@ from flow cimport (
     flow_t,
     fill_key,
     fresh_t,
+    handshake_of,
+    handshake_t,
     hash_key,
     is_forward,
     is_packet_forward,
@@ -30,8 +36,10 @@ from flow cimport (
     push_fresh,
     stream_kind,
     table_t,
+    tcp_at,
     touch_tcp,
 )
+from judge cimport judge, judged_t
 from packet cimport (
     DECODE_MALFORMED,
     HAS_FRAGMENT,
@@ -40,13 +48,19 @@ from packet cimport (
     HAS_TIME,
     NO_EXTRA,
     NO_INTERFACE,
+    OPTION_SACK,
     aligned_alloc,
     conversation_t,
     decoder_t,
     extra_t,
     packet_t,
 )
+from limits cimport near_t
+from measure cimport measure
+from repairs cimport measured_t
+from sack cimport read_sack, sack_t
 from socks cimport is_socks, opens_stream
+from tcp cimport MARK_REUSED_PORTS, TCP_SYN, note_marks, side_t, tcp_t
 from walk cimport reader_t, record_t
 from window cimport next_record, place_of, place_t, window_t
 from wire cimport prefetch_read, prefetch_write
@@ -82,6 +96,14 @@ ctypedef struct piece_t:             # of a batch: PIECE_ROWS rows
     uint8_t timed
     uint32_t extra_end               # side records of the piece are [first row, extra_end)
 
+ctypedef struct tcp_row_t:           # what a packet's columns say of its TCP segment; zeros where it is not judged
+    int64_t ack_rtt                  # ns, 0: none
+    uint32_t marks
+    uint32_t in_flight               # 0: not known
+    uint32_t window
+    uint8_t judged
+    uint8_t zero[3]
+
 ctypedef struct batch_t:
     const window_t* window           # where the rows' bytes and records are
     uint64_t first                   # record of the window that row 0 is
@@ -92,6 +114,7 @@ ctypedef struct batch_t:
     flow_t** flow                    # (capacity,) the flow a row is counted in, or NULL
     flow_t** stream                  # (capacity,) the entry whose stream number a row shows, or NULL
     uint8_t* forward                 # (capacity,) 1: the sender is side a of the flow's key
+    tcp_row_t* tcp                   # (capacity,) or NULL where nobody asks for it
     extra_t* extras                  # (capacity,)
     piece_t* pieces                  # (capacity / PIECE_ROWS, rounded up,)
     list_t* lists                    # (pieces, shards)
@@ -112,8 +135,8 @@ cdef inline uint32_t pieces_of(uint32_t rows) noexcept nogil:
     return (rows + PIECE_ROWS - 1) // PIECE_ROWS
 
 
-cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards) noexcept nogil:
-    """Room for `rows` rows; shards: a multiple of eight.
+cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards, bint tcp) noexcept nogil:
+    """Room for `rows` rows; shards: a multiple of eight; tcp: with batch.tcp.
 
     The batch is zeroed before. False when memory is short: batch_free gives back what is there.
     """
@@ -124,6 +147,10 @@ cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards) noex
     batch.flow = <flow_t**>aligned_alloc(128, whole * sizeof(flow_t*))
     batch.stream = <flow_t**>aligned_alloc(128, whole * sizeof(flow_t*))
     batch.forward = <uint8_t*>aligned_alloc(128, whole)
+    if tcp:
+        batch.tcp = <tcp_row_t*>aligned_alloc(128, whole * sizeof(tcp_row_t))
+        if batch.tcp == NULL:
+            return False
     batch.extras = <extra_t*>malloc(rows * sizeof(extra_t))
     batch.pieces = <piece_t*>calloc(pieces_of(rows), sizeof(piece_t))
     batch.lists = <list_t*>aligned_alloc(128, pieces_of(rows) * shards * sizeof(list_t))
@@ -145,6 +172,7 @@ cdef inline void batch_free(batch_t* batch, uint32_t rows) noexcept nogil:
     free(batch.flow)
     free(batch.stream)
     free(batch.forward)
+    free(batch.tcp)
     free(batch.extras)
     free(batch.pieces)
     free(batch.lists)
@@ -303,6 +331,8 @@ cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader
     # Not in the batch yet: another thread writes beside it there.
     cdef piece_t told = piece_t(first_time=0, last_time=0, timed=0, extra_end=0)
     begin_piece(worker, batch, piece)
+    if batch.tcp != NULL:
+        memset(&batch.tcp[begin], 0, (end - begin) * sizeof(tcp_row_t))
     for _ in range(end - begin if end - begin < AHEAD_FRAME else AHEAD_FRAME):
         record = next_record(window, &ahead)
         prefetch_read(window.base + record.offset)
@@ -398,12 +428,81 @@ cdef inline void follow_socks(
         push_fresh(table, NULL, item, True, False)
 
 
-cdef inline void track_packet(table_t* table, batch_t* batch, const window_t* window, uint32_t item) noexcept nogil:
+cdef inline uint32_t reuse_mark(flow_t* flow, bint fresh) noexcept nogil:
+    """Whether this packet's SYN says that its ports are used again."""
+    if not flow.state & (FLOW_REUSES | FLOW_MOVED):
+        return 0
+    if flow.state & FLOW_MOVED:
+        flow.state &= ~<uint32_t>FLOW_MOVED
+        return MARK_REUSED_PORTS
+    return MARK_REUSED_PORTS if fresh else 0
+
+
+cdef inline void note_handshake(flow_t* flow) noexcept nogil:
+    """What the measures want of the handshake, where they find it without another cache line."""
+    cdef const handshake_t* handshake = handshake_of(flow)
+    cdef tcp_t* tcp = flow.tcp
+    cdef int client = 1 if flow.state & FLOW_CLIENT_B else 0
+    tcp.client = client
+    tcp.mss[0], tcp.mss[1] = flow.direction[0].mss, flow.direction[1].mss
+    if handshake.syn_ack and handshake.last_syn:
+        tcp.to[1 - client] = handshake.syn_ack - handshake.last_syn
+    if handshake.syn_ack and handshake.ack:
+        tcp.to[client] = handshake.ack - handshake.syn_ack
+
+
+cdef inline void judge_packet(
+    worker_t* worker, batch_t* batch, flow_t* flow, const packet_t* packet, uint32_t row, bint fresh
+) noexcept nogil:
+    """Judge a packet's TCP segment and count what it is."""
+    cdef int sender = 0 if batch.forward[row] else 1
+    cdef bint client = batch.forward[row] == (not flow.state & FLOW_CLIENT_B)
+    cdef const uint8_t* frame = batch.window.base + (packet.offset - batch.window.file_offset)
+    cdef sack_t sack
+    cdef judged_t judged
+    cdef const side_t* other = &flow.tcp.side[1 - sender]
+    cdef uint32_t samples
+    cdef uint64_t total
+    cdef near_t near
+    cdef measured_t measured
+    cdef tcp_row_t* told
+    memset(&judged, 0, sizeof(judged_t))
+    judged.marks = reuse_mark(flow, fresh)
+    sack.count = 0
+    if packet.tcp_options & OPTION_SACK:
+        read_sack(frame, packet, &sack)
+    near.to[0], near.to[1] = flow.tcp.to[0], flow.tcp.to[1]
+    near.mss[0], near.mss[1] = flow.tcp.mss[0], flow.tcp.mss[1]
+    near.client = flow.tcp.client
+    samples = other.rtt.samples
+    total = other.rtt.total
+    judged.marks |= measure(flow.tcp, sender, packet, batch.frame_number[row], &sack, &near, &measured)
+    judge(
+        flow.tcp, sender, packet, batch.frame_number[row], flow.base_seq[sender],
+        packet.tcp_ack - flow.base_seq[1 - sender], &sack, &judged,
+    )
+    if other.rtt.samples != samples:             # a round trip to the sender of this packet and back
+        count_trip(&worker.counters.trips[0 if client else 1], <int64_t>(other.rtt.total - total))
+    worker.counters.segments += 1
+    worker.counters.segment_bytes += packet.payload_length
+    if judged.marks:
+        count_marks(&worker.counters, packet, judged.marks, client)
+        note_marks(&flow.tcp.side[sender], packet, judged.marks)
+    if batch.tcp != NULL:
+        told = &batch.tcp[row]
+        told.ack_rtt = judged.ack_rtt
+        told.marks = judged.marks
+        told.in_flight = judged.in_flight
+        told.window = judged.window
+        told.judged = 1
+
+
+cdef inline void track_packet(table_t* table, worker_t* worker, batch_t* batch, uint32_t item) noexcept nogil:
     cdef uint32_t row = item >> ITEM_BITS
     cdef packet_t* packet = &batch.packets[row]
     cdef flow_key_t key
     cdef uint8_t kind = packet_kind(packet)
-    cdef bint forward = batch.forward[row], fresh = False, opened
+    cdef bint forward = batch.forward[row], fresh = False, opened, opening
     cdef flow_t* flow
     packet_key(&key, packet, kind, forward)
     if kind == KIND_TCP:
@@ -424,9 +523,15 @@ cdef inline void track_packet(table_t* table, batch_t* batch, const window_t* wi
             push_fresh(table, flow, item, fresh and kind <= KIND_UDP, not flow.state & FLOW_COUNTED)
         open_flow(flow, packet, batch.frame_number[row], forward)
         flow.state |= FLOW_COUNTED
+    opening = packet.tcp_flags & TCP_SYN or flow.state & FLOW_OPENING
     count_packet(flow, packet, batch.frame_number[row], forward)
-    if kind == KIND_TCP and is_socks(packet):
-        follow_socks(table, window, flow, packet, item)
+    if kind == KIND_TCP:
+        if opened or opening:
+            note_handshake(flow)
+        if sets_base(packet):
+            judge_packet(worker, batch, flow, packet, row, fresh)
+        if is_socks(packet):
+            follow_socks(table, batch.window, flow, packet, item)
     batch.flow[row] = flow
     batch.stream[row] = flow if kind <= KIND_UDP else NULL
 
@@ -439,6 +544,7 @@ cdef inline void look_ahead(
     cdef uint64_t slot
     cdef const uint8_t* line
     cdef const flow_t* flow
+    cdef size_t offset
     if at + AHEAD_PACKET < count:
         line = <const uint8_t*>&batch.packets[(items[at + AHEAD_PACKET] & ITEM_MASK) >> ITEM_BITS]
         prefetch_read(line)
@@ -455,6 +561,9 @@ cdef inline void look_ahead(
             line = <const uint8_t*>&flow.direction[0 if items[at + AHEAD_FLOW] & ITEM_FORWARD else 1]
             prefetch_write(line)
             prefetch_write(line + 64)
+            line = <const uint8_t*>tcp_at(table, index)  # not touched where the flow is not TCP
+            for offset in range(0, sizeof(tcp_t), 64):
+                prefetch_write(line + offset)
 
 
 cdef inline uint32_t gather_items(worker_t* worker, const batch_t* batch, uint32_t shard) noexcept nogil:
@@ -490,7 +599,7 @@ cdef inline void track_shard(table_t* table, worker_t* worker, batch_t* batch, u
         item = <uint32_t>worker.items[at] & ITEM_MASK
         code = item & ((1 << ITEM_BITS) - 1)
         if code == ITEM_OWN:
-            track_packet(table, batch, batch.window, item)
+            track_packet(table, worker, batch, item)
         elif code == ITEM_STREAM:
             track_stream_only(table, batch, &decoder, item)
         else:

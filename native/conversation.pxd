@@ -19,6 +19,8 @@ from flow cimport (
     flow_t,
     handshake_t,
 )
+from spill cimport told_t
+from tcp_row cimport tcp_side_row_t
 
 cdef enum conn_state_t:              # Zeek's conn_state, by the index of its name in analysis/flows.py
     STATE_NONE = 0
@@ -47,6 +49,7 @@ ctypedef struct side_row_t:
     int64_t bytes
     int64_t payload_bytes
     uint32_t flag_count[8]
+    tcp_side_row_t tcp
 
 ctypedef struct flow_row_t:
     uint8_t client[16]
@@ -132,18 +135,16 @@ cdef inline void fill_side(side_row_t* side, const direction_t* direction) noexc
 
 
 cdef inline void fill_handshake(flow_row_t* row, const handshake_t* handshake) noexcept nogil:
-    """SYN → SYN/ACK, SYN/ACK → ACK and Wireshark's initial RTT, from the latest SYN that was answered."""
-    row.handshake_network_ns = row.handshake_client_ns = row.initial_rtt_ns = INT64_MIN
+    """SYN → SYN/ACK, SYN/ACK → ACK, from the latest SYN that was answered."""
     if handshake.last_syn and handshake.syn_ack:
         row.handshake_network_ns = handshake.syn_ack - handshake.last_syn
     if handshake.syn_ack and handshake.ack:
         row.handshake_client_ns = handshake.ack - handshake.syn_ack
-    if handshake.last_syn and handshake.ack:
-        row.initial_rtt_ns = handshake.ack - handshake.last_syn
 
 
-cdef inline void fill_row(flow_row_t* row, const flow_t* flow) noexcept nogil:
+cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
     """The row of one whole flow."""
+    cdef const flow_t* flow = &told.flow
     cdef int client = 1 if flow.state & FLOW_CLIENT_B else 0
     cdef const direction_t* from_client = &flow.direction[client]
     cdef const direction_t* from_server = &flow.direction[1 - client]
@@ -167,7 +168,10 @@ cdef inline void fill_row(flow_row_t* row, const flow_t* flow) noexcept nogil:
     row.conn_state = conn_state(flow, from_client, from_server)
     row.ended = how_ended(flow)
     memcpy(row.history, flow.history, flow.history_length)
+    row.handshake_network_ns = row.handshake_client_ns = row.initial_rtt_ns = INT64_MIN
     if flow.key.kind == KIND_TCP:
         fill_handshake(row, <const handshake_t*>flow.direction[0].spare)
-    else:
-        row.handshake_network_ns = row.handshake_client_ns = row.initial_rtt_ns = INT64_MIN
+        if told.initial_rtt:
+            row.initial_rtt_ns = told.initial_rtt
+        row.side[0].tcp = told.side[client]
+        row.side[1].tcp = told.side[1 - client]

@@ -6,11 +6,35 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from packet cimport HAS_FRAGMENT, HAS_TIME, packet_t
+from spread cimport SPREAD_BUCKETS, bucket_of
+from tcp cimport (
+    MARK_DUPLICATE_ACK,
+    MARK_FAST_RETRANSMISSION,
+    MARK_LOST_SEGMENT,
+    MARK_OUT_OF_ORDER,
+    MARK_RETRANSMISSION,
+    MARK_SEEN_TWICE,
+    MARK_SPURIOUS_RETRANSMISSION,
+    MARK_ZERO_WINDOW,
+    MARKS,
+    trailing_zeros,
+)
 
 cdef enum:
     MAX_BUCKETS = 2000
     MAX_PATHS = 4096
     FIRST_WIDTH_NS = 1000
+
+cdef enum series_t:                  # TCP marks counted over time
+    SERIES_RETRANSMISSION = 0        # fast and spurious ones among them
+    SERIES_FAST
+    SERIES_SPURIOUS
+    SERIES_OUT_OF_ORDER
+    SERIES_LOST
+    SERIES_DUPLICATE_ACK
+    SERIES_ZERO_WINDOW
+    SERIES_SEEN_TWICE
+    SERIES
 
 ctypedef struct bucket_t:
     uint64_t packets
@@ -18,6 +42,7 @@ ctypedef struct bucket_t:
     uint64_t payload_bytes
     uint64_t tcp_bytes
     uint64_t udp_bytes
+    uint64_t tcp[SERIES]             # segments, by series_t
 
 ctypedef struct intervals_t:         # buckets of FIRST_WIDTH_NS << shift from `start` on
     int64_t start
@@ -27,6 +52,13 @@ ctypedef struct intervals_t:         # buckets of FIRST_WIDTH_NS << shift from `
     uint32_t used
     uint32_t shift
     bucket_t buckets[MAX_BUCKETS]
+
+ctypedef struct trips_t:             # from the capture point to one side and back, of all flows
+    uint64_t samples
+    uint64_t total                   # ns
+    int64_t least
+    int64_t most
+    uint64_t counts[SPREAD_BUCKETS]
 
 ctypedef struct counters_t:
     uint64_t packets
@@ -41,6 +73,10 @@ ctypedef struct counters_t:
     int64_t last_ns
     uint64_t path_packets[MAX_PATHS]
     uint64_t path_bytes[MAX_PATHS]
+    uint64_t marks[2][MARKS]         # by the client, by the server
+    uint64_t segments                # that were judged
+    uint64_t segment_bytes           # their payload
+    trips_t trips[2]                 # round trips to the client, to the server
     intervals_t intervals
 
 
@@ -48,11 +84,12 @@ cdef inline void counters_init(counters_t* counters) noexcept nogil:
     memset(counters, 0, sizeof(counters_t))
     counters.first_ns = INT64_MAX
     counters.last_ns = INT64_MIN
+    counters.trips[0].least = counters.trips[1].least = INT64_MAX
 
 
 cdef inline void widen(intervals_t* intervals) noexcept nogil:
     """Buckets of twice the width: each pair becomes one."""
-    cdef uint32_t pair, into
+    cdef uint32_t pair, into, series
     cdef bucket_t* buckets = intervals.buckets
     for into in range((intervals.used + 1) // 2):
         pair = into * 2
@@ -63,6 +100,8 @@ cdef inline void widen(intervals_t* intervals) noexcept nogil:
             buckets[into].payload_bytes += buckets[pair + 1].payload_bytes
             buckets[into].tcp_bytes += buckets[pair + 1].tcp_bytes
             buckets[into].udp_bytes += buckets[pair + 1].udp_bytes
+            for series in range(SERIES):
+                buckets[into].tcp[series] += buckets[pair + 1].tcp[series]
     into = (intervals.used + 1) // 2
     memset(&buckets[into], 0, (intervals.used - into) * sizeof(bucket_t))
     intervals.used = into
@@ -119,9 +158,52 @@ cdef inline void count_one(counters_t* counters, const packet_t* packet) noexcep
         counters.without_time += 1
 
 
+cdef inline void count_series(intervals_t* intervals, int64_t now, uint32_t marks) noexcept nogil:
+    cdef bucket_t* bucket
+    if now >= intervals.bucket_end or now < intervals.bucket_begin:
+        find_bucket(intervals, now)
+    bucket = &intervals.buckets[intervals.bucket]
+    bucket.tcp[<int>SERIES_RETRANSMISSION] += (marks & MARK_RETRANSMISSION) != 0
+    bucket.tcp[<int>SERIES_FAST] += (marks & MARK_FAST_RETRANSMISSION) != 0
+    bucket.tcp[<int>SERIES_SPURIOUS] += (marks & MARK_SPURIOUS_RETRANSMISSION) != 0
+    bucket.tcp[<int>SERIES_OUT_OF_ORDER] += (marks & MARK_OUT_OF_ORDER) != 0
+    bucket.tcp[<int>SERIES_LOST] += (marks & MARK_LOST_SEGMENT) != 0
+    bucket.tcp[<int>SERIES_DUPLICATE_ACK] += (marks & MARK_DUPLICATE_ACK) != 0
+    bucket.tcp[<int>SERIES_ZERO_WINDOW] += (marks & MARK_ZERO_WINDOW) != 0
+    bucket.tcp[<int>SERIES_SEEN_TWICE] += (marks & MARK_SEEN_TWICE) != 0
+
+
+cdef inline void count_trip(trips_t* trips, int64_t duration) noexcept nogil:
+    trips.samples += 1
+    trips.total += <uint64_t>duration
+    trips.least = duration if duration < trips.least else trips.least
+    trips.most = duration if duration > trips.most else trips.most
+    trips.counts[bucket_of(duration)] += 1
+
+
+cdef inline void merge_trips(trips_t* into, const trips_t* other) noexcept nogil:
+    cdef int bucket
+    into.samples += other.samples
+    into.total += other.total
+    into.least = other.least if other.least < into.least else into.least
+    into.most = other.most if other.most > into.most else into.most
+    for bucket in range(SPREAD_BUCKETS):
+        into.counts[bucket] += other.counts[bucket]
+
+
+cdef inline void count_marks(counters_t* counters, const packet_t* packet, uint32_t marks, bint client) noexcept nogil:
+    """Add the marks of one packet, which is not often."""
+    cdef uint32_t left = marks
+    while left:
+        counters.marks[0 if client else 1][trailing_zeros(left)] += 1
+        left &= left - 1
+    if packet.present & HAS_TIME:
+        count_series(&counters.intervals, packet.timestamp, marks)
+
+
 cdef inline void merge_intervals(intervals_t* into, intervals_t* other) noexcept nogil:
     """Add `other`, which may be widened to the same width; both begin at the same time."""
-    cdef uint32_t index
+    cdef uint32_t index, series
     while into.shift < other.shift:
         widen(into)
     while other.shift < into.shift:
@@ -134,6 +216,8 @@ cdef inline void merge_intervals(intervals_t* into, intervals_t* other) noexcept
         into.buckets[index].payload_bytes += other.buckets[index].payload_bytes
         into.buckets[index].tcp_bytes += other.buckets[index].tcp_bytes
         into.buckets[index].udp_bytes += other.buckets[index].udp_bytes
+        for series in range(SERIES):
+            into.buckets[index].tcp[series] += other.buckets[index].tcp[series]
 
 
 cdef inline void merge_counters(counters_t* into, counters_t* other) noexcept nogil:
@@ -145,6 +229,13 @@ cdef inline void merge_counters(counters_t* into, counters_t* other) noexcept no
     into.backward_time += other.backward_time
     into.without_time += other.without_time
     into.fragments += other.fragments
+    into.segments += other.segments
+    into.segment_bytes += other.segment_bytes
+    merge_trips(&into.trips[0], &other.trips[0])
+    merge_trips(&into.trips[1], &other.trips[1])
+    for index in range(MARKS):
+        into.marks[0][index] += other.marks[0][index]
+        into.marks[1][index] += other.marks[1][index]
     for index in range(4):
         into.status[index] += other.status[index]
     if other.first_ns < into.first_ns:

@@ -33,6 +33,7 @@ from packet cimport (
     conversation_t,
     packet_t,
 )
+from tcp cimport TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, tcp_begin, tcp_free, tcp_t
 from wire cimport load64, prefetch_read
 
 cdef extern from * nogil:
@@ -81,11 +82,7 @@ cdef enum:
     CHUNK_FLOWS = 1024
     NO_NUMBER = 0xFFFFFFFF
     TOMBSTONE = 0x80000000           # bit of a slot's index
-    HISTORY = 24
-    TCP_FIN = 0x01
-    TCP_SYN = 0x02
-    TCP_RST = 0x04
-    TCP_ACK = 0x10
+    HISTORY = 16                     # a letter a direction, and one for who began
 
 cdef enum kind_t:
     KIND_ADDRESSES = 0               # counted for the endpoints only: no flow
@@ -107,6 +104,8 @@ cdef enum flow_state_t:              # bits of flow_t.state
     FLOW_SERVER_FIRST = 256          # the first packet came from the server side
     FLOW_LIVE = 512                  # this place of the pool is in use
     FLOW_OPENING = 1024              # a SYN/ACK waits for its ACK
+    FLOW_MOVED = 4096                # this packet is a SYN/ACK with another number than the one before
+    FLOW_REUSES = 2048               # its first SYN used the ports of a flow before it
 
 cdef enum letter_t:                  # Zeek's history letters, in each direction
     LETTER_SYN = 1
@@ -164,6 +163,7 @@ ctypedef struct flow_t:              # 384 bytes
     char history[HISTORY]
     uint8_t socks                    # socks_state_t
     uint8_t pad[2]
+    tcp_t* tcp                       # NULL without TCP
     # third line on
     direction_t direction[2]         # from a, from b
 
@@ -193,6 +193,7 @@ ctypedef struct table_t:
     uint32_t mask
     uint32_t used
     flow_t** chunks
+    tcp_t** tcp_chunks               # what TCP flows have beside, by the same index
     uint32_t chunk_count
     uint32_t chunk_capacity
     uint32_t allocated
@@ -307,9 +308,14 @@ cdef inline bint table_init(table_t* table, const uint64_t* seed) noexcept nogil
 
 cdef inline void table_free(table_t* table) noexcept nogil:
     cdef uint32_t index
+    for index in range(table.allocated):
+        if flow_at(table, index).tcp != NULL:
+            tcp_free(flow_at(table, index).tcp)
     for index in range(table.chunk_count):
         free(table.chunks[index])
+        free(table.tcp_chunks[index])
     free(table.chunks)
+    free(table.tcp_chunks)
     free(table.slots)
     free(table.released)
     free(table.tombstones)
@@ -319,6 +325,10 @@ cdef inline void table_free(table_t* table) noexcept nogil:
 
 cdef inline flow_t* flow_at(const table_t* table, uint32_t index) noexcept nogil:
     return &table.chunks[index // CHUNK_FLOWS][index % CHUNK_FLOWS]
+
+
+cdef inline tcp_t* tcp_at(const table_t* table, uint32_t index) noexcept nogil:
+    return &table.tcp_chunks[index // CHUNK_FLOWS][index % CHUNK_FLOWS]
 
 
 cdef inline bint grow_slots(table_t* table) noexcept nogil:
@@ -344,15 +354,24 @@ cdef inline bint grow_slots(table_t* table) noexcept nogil:
 cdef inline bint add_chunk(table_t* table) noexcept nogil:
     cdef uint32_t capacity
     cdef flow_t** grown
+    cdef tcp_t** tcp_grown
     if table.chunk_count == table.chunk_capacity:
         capacity = table.chunk_capacity * 2 if table.chunk_capacity else 64
         grown = <flow_t**>realloc(table.chunks, capacity * sizeof(flow_t*))
         if grown == NULL:
             return False
         table.chunks = grown
+        tcp_grown = <tcp_t**>realloc(table.tcp_chunks, capacity * sizeof(tcp_t*))
+        if tcp_grown == NULL:
+            return False
+        table.tcp_chunks = tcp_grown
         table.chunk_capacity = capacity
     table.chunks[table.chunk_count] = <flow_t*>aligned_alloc(128, CHUNK_FLOWS * sizeof(flow_t))
-    if table.chunks[table.chunk_count] == NULL:
+    # Memory of flows that are not TCP is never touched, so it takes no room.
+    table.tcp_chunks[table.chunk_count] = <tcp_t*>aligned_alloc(128, CHUNK_FLOWS * sizeof(tcp_t))
+    if table.chunks[table.chunk_count] == NULL or table.tcp_chunks[table.chunk_count] == NULL:
+        free(table.chunks[table.chunk_count])
+        free(table.tcp_chunks[table.chunk_count])
         return False
     table.chunk_count += 1
     return True
@@ -394,6 +413,9 @@ cdef inline flow_t* new_flow(table_t* table, const flow_key_t* key, uint32_t has
     flow.vlan_id = NO_VLAN
     flow.state = FLOW_LIVE
     flow.direction[0].scale = flow.direction[1].scale = NO_SCALE
+    if key.kind == KIND_TCP:
+        flow.tcp = tcp_at(table, index[0])
+        tcp_begin(flow.tcp)
     table.live += 1
     return flow
 
@@ -465,6 +487,7 @@ cdef inline flow_t* supersede(table_t* table, flow_t* old) noexcept nogil:
     if flow == NULL:
         return NULL
     old.state |= FLOW_SUPERSEDED
+    flow.state |= FLOW_REUSES
     slot[0] = (<uint64_t>old.hash << 32) | (index + 1)
     return flow
 
@@ -491,6 +514,8 @@ cdef inline flow_t* touch_tcp(
     if flags & TCP_SYN and flow.state & own_base and flow.base_seq[own] != seq:
         if flags & TCP_ACK:
             flow.base_seq[own] = seq
+            if analysed:
+                flow.state |= FLOW_MOVED
         else:
             flow = supersede(table, flow)
             fresh[0] = True
@@ -739,6 +764,9 @@ cdef inline bint bury(table_t* table, uint32_t index) noexcept nogil:
         stone.letters[0], stone.letters[1] = flow.direction[0].letters, flow.direction[1].letters
         slot[0] = (<uint64_t>flow.hash << 32) | ((table.tombstone_count | TOMBSTONE) + 1)
         table.tombstone_count += 1
+    if flow.tcp != NULL:
+        tcp_free(flow.tcp)
+        flow.tcp = NULL
     flow.state = 0
     flow.last_frame = 0
     table.released[table.released_count] = index

@@ -23,7 +23,7 @@ from libc.stdlib cimport calloc, free, malloc
 from posix.mman cimport MADV_DONTNEED, MAP_FAILED, MAP_PRIVATE, PROT_READ, madvise, mmap, munmap
 
 from barrier cimport barrier_init, barrier_wait
-from batch cimport MAX_SHARDS, MAX_THREADS, PIECE_ROWS, batch_free, batch_init, batch_t, pieces_of, worker_t
+from batch cimport MAX_SHARDS, MAX_THREADS, PIECE_ROWS, batch_free, batch_init, batch_t, pieces_of, tcp_row_t, worker_t
 from conversation cimport fill_row, flow_row_t
 from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counters_t, merge_counters
 from flow cimport (
@@ -40,7 +40,8 @@ from flow cimport (
 )
 from packet cimport NO_EXTRA, extra_t, packet_t
 from paths cimport path_names, paths_free, paths_new
-from spill cimport EVICT_FRAMES, collect, first_at_or_after, live_by_id, part_t
+from spill cimport EVICT_FRAMES, collect, first_at_or_after, live_by_id, part_t, tell, told_t
+from spread cimport SPREAD_BUCKETS, bucket_begin
 from stages cimport (
     FAILED_DISK,
     FAILED_MEMORY,
@@ -68,13 +69,15 @@ from summary cimport (
     summary_t,
 )
 from sums cimport sums_top
+from tcp cimport CAUSES, FILLS, MARKS
+from tcp_row cimport LIMIT_SUMS, tcp_side_row_t
 from walk cimport MAX_EVENTS, PCAP, PCAPNG, event_t, reader_t
 from window cimport begin_given, has_records, window_free, window_t
 
 cdef enum:
     SHARDS = 8
     WINDOW_BYTES = 524288            # a thread; measured: more leaves the cache before it is decoded
-    ROWS_AT_ONCE = 1024
+    ROWS_AT_ONCE = 256
     PAGES_BACK = 65536               # flows between two times that pages of written flows are given back
     MAX_ENDPOINTS = 1000
     MAX_PAIRS = 100
@@ -88,16 +91,17 @@ cdef class Scanner:
     """Walks, decodes and tracks a capture; see pcap_analyzer.capture.reader for how it is driven.
 
     threads: 1 to 16.  batch_rows: rows a batch.  flow_limit: live flows before the least recently seen are written to
-    `spill_descriptor`, an open file for writing and reading.  Raises MemoryError, and OSError when the spill file
-    cannot be written.
+    `spill_descriptor`, an open file for writing and reading.  tcp_rows: keep what is found of every TCP segment, for
+    `batch_tcp`.  Raises MemoryError, and OSError when the spill file cannot be written.
     """
     cdef scan_t* scan
     cdef Py_buffer buffer
     cdef bint holding
+    cdef bint tcp_rows
 
     def __cinit__(
         self, *, uint32_t threads=1, uint32_t batch_rows=65536, uint64_t flow_limit=1000000, int spill_descriptor=-1,
-        bytes seed not None,
+        bytes seed not None, bint tcp_rows=False,
     ):
         cdef uint32_t index
         if not 1 <= threads <= MAX_THREADS:
@@ -111,6 +115,7 @@ cdef class Scanner:
             raise MemoryError
         for index in range(4):
             self.scan.seed[index] = int.from_bytes(seed[index * 8:index * 8 + 8], "little")
+        self.tcp_rows = tcp_rows
         self.scan.threads = threads
         # More shards than threads, so that one that is halted holds up little.
         self.scan.shards = SHARDS * min((threads + 3) // 4, MAX_SHARDS // SHARDS)
@@ -131,7 +136,7 @@ cdef class Scanner:
         if not (scan.paths and scan.reader.events and scan.workers and scan.tables):
             raise MemoryError
         for index in range(2):
-            if not batch_init(&scan.batches[index], scan.batch_rows, scan.shards):
+            if not batch_init(&scan.batches[index], scan.batch_rows, scan.shards, self.tcp_rows):
                 raise MemoryError
         for index in range(scan.threads):
             scan.workers[index].decoder.paths = scan.paths
@@ -431,6 +436,13 @@ cdef class Scanner:
                 if batch.flow[row] != NULL:
                     from_client[row] = batch.forward[row] == (not batch.flow[row].state & FLOW_CLIENT_B)
 
+    def batch_tcp(self):
+        """What was found of the TCP segments of the last step as bytes, tcp_row_t each; empty without `tcp_rows`."""
+        cdef batch_t* batch = self.scan.tracked
+        if batch == NULL or batch.tcp == NULL:
+            return b""
+        return PyMemoryView_FromMemory(<char*>batch.tcp, batch.rows * sizeof(tcp_row_t), PyBUF_READ)
+
     # ------------------------------------------------------------ results
 
     def counters(self):
@@ -452,6 +464,8 @@ cdef class Scanner:
             "backward_time": all_of_them.backward_time,
             "without_time": all_of_them.without_time,
             "fragments": all_of_them.fragments,
+            "segments": all_of_them.segments,
+            "segment_bytes": all_of_them.segment_bytes,
             "first_ns": all_of_them.first_ns if timed else None,
             "last_ns": all_of_them.last_ns if timed else None,
         }
@@ -461,6 +475,30 @@ cdef class Scanner:
         intervals = &self.scan.workers[0].counters.intervals
         width = <uint64_t>FIRST_WIDTH_NS << intervals.shift
         return intervals.start, width, (<char*>intervals.buckets)[:intervals.used * sizeof(bucket_t)]
+
+    def marks(self):
+        """Segments by mark, in the order of the table: those of clients, those of servers. After counters()."""
+        cdef int side, mark, marks = MARKS
+        counters = &self.scan.workers[0].counters
+        return [[counters.marks[side][mark] for mark in range(marks)] for side in range(2)]
+
+    def round_trips(self):
+        """From the capture point to clients and back, and to servers: dicts of `counts` {bucket: samples} and sums.
+
+        After counters(). bucket: see `round_trip_edge`. Durations in ns; least and most are None without samples.
+        """
+        cdef int side, bucket
+        found = []
+        for side in range(2):
+            trips = &self.scan.workers[0].counters.trips[side]
+            found.append({
+                "counts": {
+                    bucket: trips.counts[bucket] for bucket in range(<int>SPREAD_BUCKETS) if trips.counts[bucket]
+                },
+                "samples": trips.samples, "total": trips.total,
+                "least": trips.least if trips.samples else None, "most": trips.most if trips.samples else None,
+            })
+        return found
 
     def paths(self):
         """[(steps, packets, bytes)] of every protocol path that packets end on; after counters()."""
@@ -484,7 +522,7 @@ cdef class FlowReader:
     """Flows in order of flow_id, parts that were written out joined with what is still live."""
     cdef Scanner scanner
     cdef flow_t** by_id
-    cdef flow_t* spilled
+    cdef told_t* spilled
     cdef size_t spilled_size
 
     def __cinit__(self, Scanner scanner not None):
@@ -494,12 +532,12 @@ cdef class FlowReader:
         self.by_id = live_by_id(scan.tables, scan.shards, scan.next_flow)
         if self.by_id == NULL:
             raise MemoryError
-        self.spilled_size = scan.spill.rows * sizeof(flow_t)
+        self.spilled_size = scan.spill.rows * sizeof(told_t)
         if self.spilled_size:
             mapped = mmap(NULL, self.spilled_size, PROT_READ, MAP_PRIVATE, scan.spill.descriptor, 0)
             if mapped == MAP_FAILED:
                 raise OSError("the temporary file of flows cannot be read again")
-            self.spilled = <flow_t*>mapped
+            self.spilled = <told_t*>mapped
 
     def __dealloc__(self):
         free(self.by_id)
@@ -520,7 +558,7 @@ cdef class FlowReader:
 
     cdef fill(self, uint8_t[::1] out, uint32_t begin, uint32_t end):
         """Through a part of the flows at a time, so that their records stay in cache."""
-        cdef flow_t* flows = <flow_t*>malloc(ROWS_AT_ONCE * sizeof(flow_t))
+        cdef told_t* flows = <told_t*>malloc(ROWS_AT_ONCE * sizeof(told_t))
         cdef flow_row_t* rows = <flow_row_t*>&out[0]
         cdef uint32_t at, upto, index
         if flows == NULL:
@@ -565,7 +603,7 @@ cdef class FlowReader:
 
     cdef summarize(self, summary_t* summary):
         cdef uint32_t at = 0, upto, index, end = self.scanner.scan.next_flow
-        cdef flow_t* flows = <flow_t*>malloc(ROWS_AT_ONCE * sizeof(flow_t))
+        cdef told_t* flows = <told_t*>malloc(ROWS_AT_ONCE * sizeof(told_t))
         cdef flow_row_t row
         if flows == NULL:
             raise MemoryError
@@ -594,6 +632,7 @@ cdef class FlowReader:
         cdef flow_t* flow
         cdef const part_t* part
         cdef flow_row_t row
+        cdef told_t one
         for index in range(scan.spill.part_count):
             part = &scan.spill.parts[index]
             number = part.first + first_at_or_after(self.spilled + part.first, part.count, NO_NUMBER)
@@ -606,7 +645,8 @@ cdef class FlowReader:
             for index in range(scan.tables[shard].allocated):
                 flow = flow_at(&scan.tables[shard], index)
                 if flow.state & FLOW_LIVE and flow.flow_id == NO_NUMBER and flow.key.kind == KIND_ADDRESSES:
-                    fill_row(&row, flow)
+                    tell(&one, flow)
+                    fill_row(&row, &one)
                     add_addresses(summary, &row, 0)
 
 
@@ -640,7 +680,27 @@ cdef dict told(summary_t* summary):
         "endpoints": sums_top(&summary.addresses, 3, 4, MAX_ENDPOINTS),
         "pairs": sums_top(&summary.pairs, 3, 4, MAX_PAIRS),
         "services": sums_top(&summary.services, 2, 2, MAX_SERVICES),
-        "largest": [row_told(&summary.largest[index]) for index in range(summary.largest_count)],
+        "largest": [row_told(&summary.largest.rows[index]) for index in range(summary.largest.count)],
+        "retransmitting": [row_told(&summary.repeating.rows[index]) for index in range(summary.repeating.count)],
+        "tcp": [side_told(&summary.tcp[0]), side_told(&summary.tcp[1])],
+        "bounded": summary.bounded,
+    }
+
+
+cdef dict side_told(const tcp_side_row_t* side):
+    """One direction of TCP as Python values."""
+    cdef int at
+    return {
+        "marks": [side.marks[at] for at in range(<int>MARKS)],
+        "causes": [side.causes[at] for at in range(<int>CAUSES)],
+        "limits_ns": [side.limits[at] for at in range(<int>LIMIT_SUMS)],
+        "fills": [side.fills[at] for at in range(<int>FILLS)],
+        "unique_bytes": side.unique_bytes, "repeated_bytes": side.repeated_bytes, "again_bytes": side.again_bytes,
+        "missed_bytes": side.missed_bytes, "zero_periods": side.zero_periods, "zero_ns": side.zero_ns,
+        "rtt_samples": side.rtt_samples, "rtt_total_ns": side.rtt_total, "rtt_min_ns": side.rtt_least,
+        "rtt_max_ns": side.rtt_most, "rtt_p50_ns": side.rtt_p50, "rtt_p95_ns": side.rtt_p95,
+        "syn_retries": side.syn_retries, "fin_retries": side.fin_retries, "spurious_dsack": side.spurious_dsack,
+        "spurious_timestamps": side.spurious_timestamps, "max_bytes_in_flight": side.flight_most,
     }
 
 
@@ -660,7 +720,13 @@ cdef dict row_told(const flow_row_t* row):
         told[f"{name}_bytes"] = row.side[side].bytes
         told[f"{name}_payload_bytes"] = row.side[side].payload_bytes
         told[f"{name}_flags"] = [row.side[side].flag_count[bit] for bit in range(8)]
+        told[f"{name}_tcp"] = side_told(&row.side[side].tcp)
     return told
+
+
+def round_trip_edge(uint32_t bucket):
+    """The least duration in ns of a bucket of `Scanner.round_trips`."""
+    return bucket_begin(bucket)
 
 
 def flow_row_layout():

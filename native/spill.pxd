@@ -4,16 +4,22 @@ end.
 Looked at only where the count of frames is a multiple of EVICT_FRAMES, over all shards together: the rule knows
 nothing of threads or batches.
 """
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memset
 from posix.unistd cimport lseek, write
 
 from flow cimport FLOW_LIVE, FLOW_SUPERSEDED, KIND_ADDRESSES, NO_NUMBER, bury, flow_at, flow_t, merge_flow, table_t
+from tcp_row cimport add_side, tcp_side_row_t, tell_side
 
 cdef enum:
     EVICT_FRAMES = 65536
     RECENCY_STEPS = 65536
+
+ctypedef struct told_t:              # a flow, or a part of one, with the results of its TCP analysis
+    flow_t flow
+    tcp_side_row_t side[2]           # of a, of b
+    int64_t initial_rtt              # ns, 0 unknown
 
 ctypedef struct part_t:              # flows written out together, in order of flow_id
     uint64_t first                   # row in the spill file
@@ -46,9 +52,24 @@ cdef inline bint write_all(int descriptor, const void* data, size_t size) noexce
     return True
 
 
+cdef inline void tell(told_t* told, flow_t* flow) noexcept nogil:
+    """What is to be said of a flow as it stands."""
+    cdef int at
+    told.flow = flow[0]
+    told.flow.tcp = NULL
+    told.initial_rtt = 0
+    if flow.tcp == NULL:
+        memset(told.side, 0, sizeof(told.side))
+        return
+    told.initial_rtt = flow.tcp.initial_rtt
+    for at in range(2):
+        tell_side(&told.side[at], &flow.tcp.side[at], flow.direction[at].payload_bytes, flow.tcp.now)
+
+
 cdef inline bint write_part(spill_t* spill, flow_t** flows, uint32_t count) noexcept nogil:
     cdef uint32_t index, capacity
     cdef part_t* grown
+    cdef told_t told
     if spill.part_count == spill.part_capacity:
         capacity = spill.part_capacity * 2 if spill.part_capacity else 64
         grown = <part_t*>realloc(spill.parts, capacity * sizeof(part_t))
@@ -58,7 +79,8 @@ cdef inline bint write_part(spill_t* spill, flow_t** flows, uint32_t count) noex
         spill.part_capacity = capacity
     qsort(flows, count, sizeof(flow_t*), &by_flow_id)
     for index in range(count):
-        if not write_all(spill.descriptor, flows[index], sizeof(flow_t)):
+        tell(&told, flows[index])
+        if not write_all(spill.descriptor, &told, sizeof(told_t)):
             return False
     spill.parts[spill.part_count] = part_t(first=spill.rows, count=count)
     spill.part_count += 1
@@ -145,11 +167,11 @@ cdef inline flow_t** live_by_id(table_t* tables, uint32_t shards, uint32_t flows
     return by_id
 
 
-cdef inline uint64_t first_at_or_after(const flow_t* rows, uint64_t count, uint32_t flow_id) noexcept nogil:
+cdef inline uint64_t first_at_or_after(const told_t* rows, uint64_t count, uint32_t flow_id) noexcept nogil:
     cdef uint64_t low = 0, high = count, middle
     while low < high:
         middle = (low + high) // 2
-        if rows[middle].flow_id < flow_id:
+        if rows[middle].flow.flow_id < flow_id:
             low = middle + 1
         else:
             high = middle
@@ -157,26 +179,37 @@ cdef inline uint64_t first_at_or_after(const flow_t* rows, uint64_t count, uint3
 
 
 cdef inline void collect(
-    flow_t* const* by_id, const flow_t* spilled, const spill_t* spill, uint32_t begin, uint32_t end, flow_t* out
+    flow_t* const* by_id, const told_t* spilled, const spill_t* spill, uint32_t begin, uint32_t end, told_t* out
 ) noexcept nogil:
     """Flows [begin, end), each whole, in order of flow_id, into out (end - begin,)."""
     cdef uint32_t index, flow_id
     cdef uint64_t row
-    cdef const flow_t* rows
-    memset(out, 0, <size_t>(end - begin) * sizeof(flow_t))
+    cdef const told_t* rows
+    cdef told_t live
+    for index in range(end - begin):
+        out[index].flow.state = 0
     for index in range(spill.part_count):
         rows = spilled + spill.parts[index].first
         row = first_at_or_after(rows, spill.parts[index].count, begin)
-        while row < spill.parts[index].count and rows[row].flow_id < end:
-            add_part(&out[rows[row].flow_id - begin], &rows[row])
+        while row < spill.parts[index].count and rows[row].flow.flow_id < end:
+            add_part(&out[rows[row].flow.flow_id - begin], &rows[row])
             row += 1
     for flow_id in range(begin, end):
-        if by_id[flow_id] != NULL:
-            add_part(&out[flow_id - begin], by_id[flow_id])
+        if by_id[flow_id] == NULL:
+            continue
+        if not out[flow_id - begin].flow.state & FLOW_LIVE:
+            tell(&out[flow_id - begin], by_id[flow_id])
+        else:
+            tell(&live, by_id[flow_id])
+            add_part(&out[flow_id - begin], &live)
 
 
-cdef inline void add_part(flow_t* out, const flow_t* part) noexcept nogil:
-    if out.state & FLOW_LIVE:
-        merge_flow(out, part)
-    else:
+cdef inline void add_part(told_t* out, const told_t* part) noexcept nogil:
+    if not out.flow.state & FLOW_LIVE:
         out[0] = part[0]
+        return
+    merge_flow(&out.flow, &part.flow)
+    if not out.initial_rtt:
+        out.initial_rtt = part.initial_rtt
+    add_side(&out.side[0], &part.side[0])
+    add_side(&out.side[1], &part.side[1])

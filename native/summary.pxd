@@ -9,12 +9,14 @@ from libc.string cimport memcmp, memcpy, memset
 from conversation cimport flow_row_t, side_row_t
 from flow cimport KIND_SCTP, KIND_TCP, KIND_UDP
 from sums cimport sums_free, sums_init, sums_row, sums_t
+from tcp_row cimport add_side, tcp_side_row_t
 
 cdef enum:
     MAX_KEYS = 1000000
     MAX_EDGES = 1024
     DURATIONS = 3                    # SYN → SYN/ACK, SYN/ACK → ACK, initial RTT
     LARGEST = 100
+    REPEATING = 20
     ADDRESS_KEY = 24                 # address, version, zeros
     PAIR_KEY = 40
     SERVICE_KEY = 8
@@ -25,6 +27,12 @@ ctypedef struct durations_t:
     int64_t least
     int64_t most
     int64_t measured
+
+ctypedef struct ranked_t:            # the flows with the highest score: a heap, the lowest on top
+    uint32_t count
+    uint32_t limit
+    int64_t scores[LARGEST]
+    flow_row_t rows[LARGEST]
 
 ctypedef struct summary_t:
     sums_t addresses                 # flows, packets sent and received, bytes sent and received
@@ -43,8 +51,10 @@ ctypedef struct summary_t:
     int64_t syn_retry_flows
     int64_t one_sided
     int64_t two_sided
-    flow_row_t largest[LARGEST]      # a heap: the smallest on top
-    uint32_t largest_count
+    tcp_side_row_t tcp[2]            # of all clients, of all servers; percentiles mean nothing here
+    int64_t bounded                  # flows in which a list was full
+    ranked_t largest                 # by bytes
+    ranked_t repeating               # by segments marked retransmission
 
 
 cdef inline summary_t* summary_new(const uint64_t* seed) noexcept nogil:
@@ -62,6 +72,8 @@ cdef inline summary_t* summary_new(const uint64_t* seed) noexcept nogil:
         return NULL
     for index in range(DURATIONS):
         summary.durations[index].least = INT64_MAX
+    summary.largest.limit = LARGEST
+    summary.repeating.limit = REPEATING
     return summary
 
 
@@ -94,7 +106,7 @@ cdef inline void count_duration(summary_t* summary, int which, int64_t duration)
         durations.most = duration
 
 
-cdef inline void add_side(
+cdef inline void add_sent(
     sums_t* sums, const uint8_t* key, int64_t flows, const side_row_t* sent, const side_row_t* received
 ) noexcept nogil:
     cdef int64_t* row = sums_row(sums, key)
@@ -114,18 +126,18 @@ cdef inline void add_addresses(summary_t* summary, const flow_row_t* flow, int64
     memset(key, 0, sizeof(key))
     key[16] = flow.ip_version
     memcpy(key, flow.client, 16)
-    add_side(&summary.addresses, key, flows, client, server)
+    add_sent(&summary.addresses, key, flows, client, server)
     if order != 0:                               # a host that talks to itself is counted once
         memcpy(key, flow.server, 16)
-        add_side(&summary.addresses, key, flows, server, client)
+        add_sent(&summary.addresses, key, flows, server, client)
     memset(key, 0, sizeof(key))
     memcpy(key, &flow.client[0] if order <= 0 else &flow.server[0], 16)
     memcpy(key + 16, &flow.server[0] if order <= 0 else &flow.client[0], 16)
     key[32] = flow.ip_version
     if order <= 0:
-        add_side(&summary.pairs, key, flows, client, server)
+        add_sent(&summary.pairs, key, flows, client, server)
     else:
-        add_side(&summary.pairs, key, flows, server, client)
+        add_sent(&summary.pairs, key, flows, server, client)
 
 
 cdef inline void add_service(summary_t* summary, const flow_row_t* flow) noexcept nogil:
@@ -142,6 +154,7 @@ cdef inline void add_service(summary_t* summary, const flow_row_t* flow) noexcep
 
 
 cdef inline void add_tcp(summary_t* summary, const flow_row_t* flow) noexcept nogil:
+    cdef int64_t repeated
     cdef bint complete = flow.handshake_client_ns != INT64_MIN and flow.initial_rtt_ns != INT64_MIN
     summary.states[flow.conn_state & 15] += 1
     summary.ended[flow.ended & 3] += 1
@@ -150,46 +163,58 @@ cdef inline void add_tcp(summary_t* summary, const flow_row_t* flow) noexcept no
     summary.resets += <int64_t>flow.side[0].flag_count[2] + flow.side[1].flag_count[2]
     summary.syn_retries += flow.syn_retries
     summary.syn_retry_flows += flow.syn_retries != 0
+    repeated = <int64_t>flow.side[0].tcp.marks[0] + flow.side[1].tcp.marks[0]
+    if repeated:
+        keep_ranked(&summary.repeating, repeated, flow)
+    add_side(&summary.tcp[0], &flow.side[0].tcp)
+    add_side(&summary.tcp[1], &flow.side[1].tcp)
+    summary.bounded += flow.side[0].tcp.bounded != 0 or flow.side[1].tcp.bounded != 0
     count_duration(summary, 0, flow.handshake_network_ns)
     count_duration(summary, 1, flow.handshake_client_ns)
     count_duration(summary, 2, flow.initial_rtt_ns)
 
 
-cdef inline int64_t flow_bytes(const flow_row_t* flow) noexcept nogil:
-    return flow.side[0].bytes + flow.side[1].bytes
+cdef inline bint ranks_below(const ranked_t* ranked, uint32_t at, int64_t score, uint32_t flow_id) noexcept nogil:
+    """Whether the flow at a place has a lower score than another; of equals the later flow ranks below."""
+    return ranked.scores[at] < score or (ranked.scores[at] == score and ranked.rows[at].flow_id > flow_id)
 
 
-cdef inline bint is_smaller(const flow_row_t* one, const flow_row_t* other) noexcept nogil:
-    """Fewer bytes; of equals the later flow."""
-    cdef int64_t a = flow_bytes(one), b = flow_bytes(other)
-    return a < b or (a == b and one.flow_id > other.flow_id)
+cdef inline void place_row(ranked_t* ranked, uint32_t at, int64_t score, const flow_row_t* row) noexcept nogil:
+    ranked.scores[at] = score
+    ranked.rows[at] = row[0]
 
 
-cdef inline void sift_down(flow_row_t* heap, uint32_t count, uint32_t at) noexcept nogil:
-    cdef uint32_t child
-    cdef flow_row_t moved = heap[at]
-    while at * 2 + 1 < count:
+cdef inline void replace_lowest(ranked_t* ranked, int64_t score, const flow_row_t* row) noexcept nogil:
+    cdef uint32_t at = 0, child
+    while at * 2 + 1 < ranked.count:
         child = at * 2 + 1
-        if child + 1 < count and is_smaller(&heap[child + 1], &heap[child]):
+        if child + 1 < ranked.count and ranks_below(
+            ranked, child + 1, ranked.scores[child], ranked.rows[child].flow_id
+        ):
             child += 1
-        if not is_smaller(&heap[child], &moved):
+        if not ranks_below(ranked, child, score, row.flow_id):
             break
-        heap[at] = heap[child]
+        place_row(ranked, at, ranked.scores[child], &ranked.rows[child])
         at = child
-    heap[at] = moved
+    place_row(ranked, at, score, row)
 
 
-cdef inline void keep_largest(summary_t* summary, const flow_row_t* flow) noexcept nogil:
-    cdef uint32_t at
-    if summary.largest_count < LARGEST:
-        summary.largest[summary.largest_count] = flow[0]
-        summary.largest_count += 1
-        if summary.largest_count == LARGEST:
-            for at in range(LARGEST // 2, 0, -1):
-                sift_down(summary.largest, LARGEST, at - 1)
-    elif is_smaller(&summary.largest[0], flow):
-        summary.largest[0] = flow[0]
-        sift_down(summary.largest, LARGEST, 0)
+cdef inline void keep_ranked(ranked_t* ranked, int64_t score, const flow_row_t* row) noexcept nogil:
+    """Keep a flow if it is among the `limit` with the highest score."""
+    cdef uint32_t at, parent
+    if ranked.count == ranked.limit:
+        if ranks_below(ranked, 0, score, row.flow_id):
+            replace_lowest(ranked, score, row)
+        return
+    at = ranked.count
+    ranked.count += 1
+    while at:
+        parent = (at - 1) // 2
+        if ranks_below(ranked, parent, score, row.flow_id):
+            break
+        place_row(ranked, at, ranked.scores[parent], &ranked.rows[parent])
+        at = parent
+    place_row(ranked, at, score, row)
 
 
 cdef inline void add_flow(summary_t* summary, const flow_row_t* flow) noexcept nogil:
@@ -204,4 +229,4 @@ cdef inline void add_flow(summary_t* summary, const flow_row_t* flow) noexcept n
         add_tcp(summary, flow)
     if flow.kind == KIND_TCP or flow.kind == KIND_UDP or flow.kind == KIND_SCTP:
         add_service(summary, flow)
-    keep_largest(summary, flow)
+    keep_ranked(&summary.largest, flow.side[0].bytes + flow.side[1].bytes, flow)

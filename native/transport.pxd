@@ -58,7 +58,9 @@ cdef inline void read_tcp_option(const uint8_t* at, uint32_t length, packet_t* p
         packet.tcp_options |= OPTION_SACK_PERMITTED
     elif kind == 5 and length >= 10:
         packet.tcp_options |= OPTION_SACK
-    elif kind == 34 or (kind == 254 and length >= 4 and be16(at + 2) == EXPERIMENTAL_FAST_OPEN):
+    elif (kind == 34 and length > 2) or (
+        (kind == 253 or kind == 254) and length > 4 and be16(at + 2) == EXPERIMENTAL_FAST_OPEN
+    ):                               # with a cookie
         packet.tcp_options |= OPTION_FAST_OPEN
 
 

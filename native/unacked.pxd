@@ -145,14 +145,17 @@ cdef inline void put_between(unacked_t* unacked, const segment_t* segment, uint3
     unacked.count += 1
 
 
-cdef inline bint keep_segment(unacked_t* unacked, const segment_t* segment) noexcept nogil:
-    """Note that a segment was sent. An earlier one with the same end stays as it was. False: there are too many."""
+cdef inline bint keep_segment(unacked_t* unacked, const segment_t* segment, uint32_t base) noexcept nogil:
+    """Note that a segment was sent. An earlier one with the same end stays. False: there are too many.
+
+    base: of the two beginnings the one nearer behind it is kept.
+    """
     cdef segment_t* items = segments_of(unacked)
     cdef uint32_t at = unacked.count
     if at and not after(segment.end, items[at - 1].end):
         at = place_of_end(items, at, segment.end)
         if items[at].end == segment.end:
-            if before(segment.begin, items[at].begin):
+            if segment.begin - base < items[at].begin - base:
                 items[at].begin = segment.begin
             return True
     if unacked.count >= MAX_UNACKED:
@@ -164,6 +167,17 @@ cdef inline bint keep_segment(unacked_t* unacked, const segment_t* segment) noex
         segments_of(unacked)[at] = segment[0]
         unacked.count += 1
     return True
+
+
+cdef inline void drop_before(unacked_t* unacked, uint32_t number) noexcept nogil:
+    """Drop every segment that ends before a number that has nothing to do with where the list is."""
+    cdef segment_t* items = segments_of(unacked)
+    cdef uint32_t at, kept = 0
+    for at in range(unacked.count):
+        if items[at].end == number or after(items[at].end, number):
+            items[kept] = items[at]
+            kept += 1
+    unacked.count = <uint16_t>kept
 
 
 cdef inline bint acknowledge(unacked_t* unacked, uint32_t ack, segment_t* matched) noexcept nogil:

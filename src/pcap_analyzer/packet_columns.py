@@ -39,13 +39,15 @@ Mask = NDArray[np.bool_]
 class DecodedBatch:
     """One batch as the engine hands it over; arrays are parallel, one row per packet.
 
-    frame_number: (n,) uint64.  packets: (n,) packet_t.  extras: (m,) extra_t, what packets.extra points into.
+    frame_number: (n,) uint64.  packets: (n,) packet_t.  segments: (n,) tcp_row_t.
+    extras: (m,) extra_t, what packets.extra points into.
     paths: the layer names of each protocol path, by packets.path.  flow_id, stream: (n,) uint32, NONE without one.
     from_client: (n,) 0 or 1, anything where flow_id is NONE.
     """
 
     frame_number: NDArray[np.uint64]
     packets: NDArray[np.void]
+    segments: NDArray[np.void]
     extras: NDArray[np.void]
     paths: Sequence[Sequence[str]]
     flow_id: NDArray[np.uint32]
@@ -76,6 +78,18 @@ def _bitmap(present: Mask | None) -> pa.Buffer | None:
     return None if present is None else pa.py_buffer(np.packbits(present, bitorder="little"))
 
 
+def _of_segment(name: str, batch: DecodedBatch) -> NDArray[Any]:
+    """What was found of the packet's TCP segment."""
+    values: NDArray[Any] = batch.segments[name]
+    return values
+
+
+def _window(batch: DecodedBatch) -> NDArray[np.uint32]:
+    """The scaled window; of what is not judged, e.g. a first fragment, as on the wire."""
+    raw = batch.packets["tcp_window"].astype(np.uint32)
+    return np.where(batch.segments["judged"] != 0, batch.segments["tcp_window"], raw)
+
+
 # Where a column is not simply the field of the same name.
 VALUES: dict[str, Callable[[DecodedBatch], NDArray[Any]]] = {
     "frame_number": lambda batch: batch.frame_number,
@@ -85,6 +99,8 @@ VALUES: dict[str, Callable[[DecodedBatch], NDArray[Any]]] = {
     "flow_id": lambda batch: batch.flow_id,
     "stream": lambda batch: batch.stream,
     "from_client": lambda batch: batch.from_client,
+    **{name: partial(_of_segment, name) for name in ("tcp_marks", "ack_rtt", "bytes_in_flight")},
+    "tcp_window": _window,
     "tcp_window_raw": lambda batch: batch.packets["tcp_window"],
 }
 
@@ -122,7 +138,10 @@ PRESENT: dict[str, Callable[[DecodedBatch], Mask]] = {
     "flow_id": lambda batch: batch.flow_id != NONE,
     "stream": lambda batch: batch.stream != NONE,
     "from_client": lambda batch: batch.flow_id != NONE,
-    **dict.fromkeys(("tcp_flags", "tcp_seq", "tcp_ack", "tcp_window_raw"), partial(_having, HAS_TCP)),
+    "tcp_marks": lambda batch: batch.segments["judged"] != 0,
+    "ack_rtt": lambda batch: batch.segments["ack_rtt"] != 0,
+    "bytes_in_flight": lambda batch: batch.segments["bytes_in_flight"] != 0,
+    **dict.fromkeys(("tcp_flags", "tcp_seq", "tcp_ack", "tcp_window", "tcp_window_raw"), partial(_having, HAS_TCP)),
 }
 
 

@@ -24,6 +24,15 @@ EXTRA = np.dtype(
         "itemsize": EXTRA_SIZE,
     }
 )
+# tcp_row_t of native/batch.pxd
+SEGMENT = np.dtype(
+    {
+        "names": ["ack_rtt", "tcp_marks", "bytes_in_flight", "tcp_window", "judged"],
+        "formats": ["<i8", "<u4", "<u4", "<u4", "u1"],
+        "offsets": [0, 8, 12, 16, 20],
+        "itemsize": 24,
+    }
+)
 
 
 def packet_schema(columns: tuple[str, ...] | None) -> pa.Schema:
@@ -50,6 +59,7 @@ def _decoded(reader: CaptureReader, rows: int, paths: list[tuple[str, ...]]) -> 
     return DecodedBatch(
         frame_number=frame_number,
         packets=np.frombuffer(scanner.batch_packets(), PACKET).copy(),
+        segments=np.frombuffer(scanner.batch_tcp(), SEGMENT).copy(),
         extras=extras,
         paths=paths,
         flow_id=flow_id,

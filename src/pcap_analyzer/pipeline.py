@@ -144,7 +144,7 @@ class Capture:
     def _batches(self, columns: tuple[str, ...] | None, batch_size: int) -> Iterator[pa.RecordBatch]:
         from pcap_analyzer.packet_stream import packet_batches
 
-        with _reader(self._source, self._threads, batch_size, FLOW_LIMIT) as reader:
+        with _reader(self._source, self._threads, batch_size, FLOW_LIMIT, tcp_rows=True) as reader:
             self._reader = reader
             yield from packet_batches(reader, columns)
 
@@ -181,7 +181,9 @@ def default_threads() -> int:
 
 
 @contextmanager
-def _reader(source: Source, threads: int, batch_rows: int, flow_limit: int) -> Iterator[CaptureReader]:
+def _reader(
+    source: Source, threads: int, batch_rows: int, flow_limit: int, *, tcp_rows: bool = False
+) -> Iterator[CaptureReader]:
     """A reader whose surplus flows go to a temporary file that vanishes with it."""
     try:
         spill = tempfile.TemporaryFile(prefix="pcap-analyzer-")  # noqa: SIM115 - closed below, on every path
@@ -190,7 +192,12 @@ def _reader(source: Source, threads: int, batch_rows: int, flow_limit: int) -> I
         raise
     try:
         reader = CaptureReader(
-            source, threads=threads, batch_rows=batch_rows, flow_limit=flow_limit, spill_descriptor=spill.fileno()
+            source,
+            threads=threads,
+            batch_rows=batch_rows,
+            flow_limit=flow_limit,
+            spill_descriptor=spill.fileno(),
+            tcp_rows=tcp_rows,
         )
         try:
             yield reader

@@ -23,7 +23,31 @@ SPAN = "duration[ns]"
 WORD = "dictionary"  # text with few different values: int32 indices into strings
 NO_FLOW = "the packet belongs to no flow"
 NOT_TCP = "not TCP"
+NOT_JUDGED = "no TCP, a fragment, or a header that is longer than its packet"
 NO_IP = "no IP layer was read"
+
+# Bits of tcp_marks from bit 0, named as Wireshark names them in tcp.analysis; seen_twice is ours.
+MARKS = (
+    "retransmission",
+    "fast_retransmission",
+    "spurious_retransmission",
+    "out_of_order",
+    "lost_segment",
+    "ack_lost_segment",
+    "duplicate_ack",
+    "zero_window",
+    "zero_window_probe",
+    "zero_window_probe_ack",
+    "window_full",
+    "window_update",
+    "keep_alive",
+    "keep_alive_ack",
+    "reused_ports",
+    "seen_twice",
+    "tfo_syn",
+    "tfo_ack",
+    "tfo_ignored",
+)
 
 
 @dataclass(frozen=True)
@@ -119,9 +143,38 @@ PACKETS = Table(
         field("tcp_flags", "uint16", "12 bits as on the wire", null=NOT_TCP, source="RFC 9293 section 3.1"),
         field("tcp_seq", "uint32", "raw sequence number", null=NOT_TCP),
         field("tcp_ack", "uint32", "raw acknowledgement number, also where the ACK flag is not set", null=NOT_TCP),
-        # tcp_window (after scaling) goes here: the scale is state of the stream and comes with the TCP analysis.
+        field(
+            "tcp_window",
+            "uint32",
+            "window after scaling, as far as the scale is known",
+            unit="bytes",
+            null=NOT_TCP,
+            source="tcp.window_size",
+        ),
         field("tcp_window_raw", "uint16", "window field as on the wire", null=NOT_TCP),
-        # tcp_marks, ack_rtt and bytes_in_flight go here, in this order, when the TCP analysis fills them.
+        field(
+            "tcp_marks",
+            "uint32",
+            "bit set, from bit 0: " + ", ".join(MARKS),
+            null=NOT_JUDGED,
+            source="tcp.analysis.*; seen_twice is ours: payload bytes of this direction were captured before",
+        ),
+        field(
+            "ack_rtt",
+            SPAN,
+            "since the segment that this packet acknowledges; negative where time went backwards",
+            unit="ns",
+            null="it acknowledges the end of no captured segment, or within less than 1 ns",
+            source="tcp.analysis.ack_rtt",
+        ),
+        field(
+            "bytes_in_flight",
+            "uint32",
+            "sent by this side and not acknowledged, with this packet",
+            unit="bytes",
+            null="no payload, or a segment before it was missed and nothing acknowledged since",
+            source="tcp.analysis.bytes_in_flight",
+        ),
         field("decode_layer", WORD, "where decoding stopped: link, network or transport; none: it did not stop"),
         field(
             "protocols",

@@ -4,6 +4,7 @@ import pytest
 
 from pcap_analyzer.comparison.expected import TCP_STREAM, UDP_STREAM, expected
 from pcap_analyzer.comparison.layers import nanoseconds
+from pcap_analyzer.comparison.marks import WIRESHARK_MARKS, mark_column
 from pcap_analyzer.comparison.tshark import FIELD, FIELDS, OCCURRENCE, packet_of
 
 FRAME = {
@@ -32,6 +33,9 @@ TCP = {
     "tcp.len": "6",
     "tcp.flags": "0x0018",
     "tcp.window_size_value": "7",
+    "tcp.window_size": "14",
+    "tcp.analysis.ack_rtt": "0.000000010",
+    "tcp.analysis.duplicate_ack": "1",
 }
 UDP = {"udp.srcport": "53", "udp.dstport": "1000", "udp.stream": "2", "udp.length": "20"}
 ICMP = {"icmp.type": "3", "icmp.code": "1"}
@@ -80,6 +84,10 @@ def test_a_plain_packet_has_all_its_columns():
         "tcp_seq": 4,
         "tcp_ack": 5,
         "tcp_window_raw": 7,
+        "tcp_window": 14,
+        "ack_rtt": 10,
+        "bytes_in_flight": None,
+        **{mark_column(mark): True if mark == "duplicate_ack" else None for mark in WIRESHARK_MARKS},
     }
 
 

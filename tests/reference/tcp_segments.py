@@ -96,6 +96,7 @@ class Verdict:
     duplicate_number: int | None = None
     initial_rtt: int | None = None
     examined: bool = False  # something was looked up, so that the initial RTT is shown
+    spans_base: bool = False  # something in flight begins before the base, from where Wireshark counts without sign
 
 
 @dataclass(slots=True)

@@ -69,12 +69,14 @@ def _tcp_options(packet: Packet, one: Header, data: bytes) -> None:
                 packet.tcp_scale = one.scale = min(value[0], 14)
             elif kind == 8:
                 packet.tcp_timestamps = u32(value), u32(value, 4)
-        elif kind == 34 or (kind == 5 and len(value) >= 8):
+        elif kind == 5 and len(value) >= 8:
             packet.tcp_option_kinds.add(kind)
         if kind == 5:  # of two options the second counts
             one.sack = [(u32(value, at), u32(value, at + 4)) for at in range(0, len(value) - 7, 8)]
         # A cookie may stand in an experimental option (RFC 7413, appendix A).
         one.cookie |= (kind == 34 and value != b"") or (kind in (253, 254) and value[:2] == b"\xf9\x89" != value)
+        if one.cookie:
+            packet.tcp_option_kinds.add(34)
         data = data[data[1] :]
 
 

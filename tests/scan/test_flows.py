@@ -90,6 +90,14 @@ def test_flows_beyond_the_limit_are_written_out_and_joined_again(threads):
 
     def told(analysis):
         report = msgspec.json.decode(msgspec.json.encode(build_report(analysis)))
+        # A flow that was written out is judged anew when it returns: marks_exact says so.
+        for name in ("analysis", "initial_rtt"):
+            report["tcp"].pop(name)
+        report["intervals"].pop("tcp")
+        report["flows"].pop("retransmitting")
+        for row in report["flows"]["top"]:
+            for name in ("client_tcp", "server_tcp", "initial_rtt_ns"):
+                row.pop(name)
         return {name: report[name] for name in ("capture", "flows", "tcp", "endpoints", "protocols", "intervals")}
 
     assert told(tight) == told(whole)

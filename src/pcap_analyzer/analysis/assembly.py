@@ -18,13 +18,16 @@ from pcap_analyzer.analysis.model import (
     LinkTypeCount,
     Quality,
     SourceInfo,
+    TcpIntervals,
 )
 from pcap_analyzer.analysis.protocols import path_text, protocol_rows, unsupported_parts
+from pcap_analyzer.analysis.tcp import tcp_totals
 from pcap_analyzer.capture.magic import Format
 from pcap_analyzer.capture.pcapng import InterfaceNotes, resolution_words
 from pcap_analyzer.capture.reader import CaptureReader
 
 MAX_INTERFACES = 1000
+BUCKET_FIELDS = 13  # of bucket_t in native/counters.pxd
 
 
 def assemble(reader: CaptureReader, *, seconds: float, threads: int) -> Analysis:
@@ -44,12 +47,14 @@ def assemble(reader: CaptureReader, *, seconds: float, threads: int) -> Analysis
         quality=_quality(reader, counters, totals, interfaces, summed, unsupported_parts(paths)),
         interfaces=interfaces,
         protocols=protocol_rows(paths),
-        intervals=_intervals(*scanner.intervals()),
+        intervals=_intervals(*scanner.intervals(), judged=bool(counters["segments"])),
         endpoints=summary.endpoints(summed),
         conversations=summary.conversations(summed),
         services=summary.services(summed),
         top_flows=summary.top_flows(summed, steps),
         totals=summary.totals(summed),
+        tcp=tcp_totals(scanner, counters, summed),
+        retransmitting=summary.retransmitting(summed, steps),
         marks_exact=totals["evicted_flows"] == 0,
         evicted_flows=totals["evicted_flows"],
         flow_batches=flow_batches(flows),
@@ -133,8 +138,12 @@ def _quality(
     )
 
 
-def _intervals(start: int, width: int, buckets: bytes) -> Intervals:
+def _intervals(start: int, width: int, buckets: bytes, *, judged: bool) -> Intervals:
+    """The time series. judged: the capture has TCP segments."""
     table = array("q", buckets)
-    packets, size, payload, tcp, udp = (table[column::5] for column in range(5))
+    packets, size, payload, tcp, udp, *marks = (table[column::BUCKET_FIELDS] for column in range(BUCKET_FIELDS))
     other = array("q", (total - one - two for total, one, two in zip(size, tcp, udp, strict=True)))
-    return Intervals(start if len(packets) else 0, width, packets, size, payload, tcp, udp, other)
+    begin = start if len(packets) else 0
+    return Intervals(
+        begin, width, packets, size, payload, tcp, udp, other, tcp=TcpIntervals(*marks) if judged else None
+    )

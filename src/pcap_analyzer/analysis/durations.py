@@ -8,6 +8,7 @@ from itertools import takewhile
 from math import ceil
 from typing import Any
 
+from pcap_analyzer._native.scan import round_trip_edge
 from pcap_analyzer.analysis.model import Histogram
 
 RATIO = 1.04
@@ -32,6 +33,21 @@ def histogram(counted: dict[str, Any]) -> Histogram:
     return Histogram(
         array("q", edges[first : last + 2]),
         array("q", counts[first : last + 1]),
+        counted["total"],
+        counted["least"],
+        counted["most"],
+    )
+
+
+def round_trips(counted: dict[str, Any]) -> Histogram:
+    """The scanner's round trips, in its own buckets: 1/32 of a power of two wide."""
+    buckets = sorted(counted["counts"])
+    if not buckets:
+        return Histogram()
+    first, last = buckets[0], buckets[-1]
+    return Histogram(
+        array("q", (round_trip_edge(bucket) for bucket in range(first, last + 2))),
+        array("q", (counted["counts"].get(bucket, 0) for bucket in range(first, last + 1))),
         counted["total"],
         counted["least"],
         counted["most"],

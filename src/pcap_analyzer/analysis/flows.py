@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pcap_analyzer._native.scan import FlowReader, flow_row_layout
 from pcap_analyzer.addresses import address_text
 from pcap_analyzer.analysis.model import TCP_FLAGS, Ended, Flow
+from pcap_analyzer.analysis.tcp import tcp_direction
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -76,6 +77,8 @@ def flow_of(row: dict[str, Any], tunnel: str | None) -> Flow:
         ended=ENDED[row["ended"]],
         client_flags=dict(zip(TCP_FLAGS, row["client_flags"], strict=True)) if tcp else {},
         server_flags=dict(zip(TCP_FLAGS, row["server_flags"], strict=True)) if tcp else {},
+        client_tcp=tcp_direction(row["client_tcp"], row["server_tcp"]) if tcp else None,
+        server_tcp=tcp_direction(row["server_tcp"], row["client_tcp"]) if tcp else None,
     )
 
 

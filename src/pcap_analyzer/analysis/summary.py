@@ -71,6 +71,15 @@ def top_flows(summary: dict[str, Any], paths: Sequence[Sequence[str]]) -> list[F
     return [flow_of(row, tunnel_name(paths[row["path"]]) or None) for row in rows]
 
 
+def retransmitting(summary: dict[str, Any], paths: Sequence[Sequence[str]]) -> list[Flow]:
+    """Most segments marked retransmission first; of equals the earlier."""
+    rows = sorted(
+        summary["retransmitting"],
+        key=lambda row: (-(row["client_tcp"]["marks"][0] + row["server_tcp"]["marks"][0]), row["flow_id"]),
+    )
+    return [flow_of(row, tunnel_name(paths[row["path"]]) or None) for row in rows]
+
+
 def totals(summary: dict[str, Any]) -> FlowTotals:
     kinds = summary["kinds"]
     complete, opened = summary["complete"], summary["opened"]

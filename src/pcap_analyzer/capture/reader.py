@@ -28,12 +28,19 @@ class CaptureReader:
     """Drives one scanner over one source. Takes over the source and closes it.
 
     threads: of the scanner.  batch_rows: rows a batch, 1 to 65,536.  flow_limit: live flows before the least recently
-    seen are written to `spill_descriptor`.  Raises CaptureError when the source is no capture or of an unsupported
-    version.
+    seen are written to `spill_descriptor`.  tcp_rows: see Scanner.batch_tcp.  Raises CaptureError when the source is no
+    capture or of an unsupported version.
     """
 
     def __init__(
-        self, source: Source, *, threads: int, batch_rows: int, flow_limit: int = 1_000_000, spill_descriptor: int = -1
+        self,
+        source: Source,
+        *,
+        threads: int,
+        batch_rows: int,
+        flow_limit: int = 1_000_000,
+        spill_descriptor: int = -1,
+        tcp_rows: bool = False,
     ) -> None:
         self.source = source
         self.notes = Notes()
@@ -48,6 +55,7 @@ class CaptureReader:
             flow_limit=flow_limit,
             spill_descriptor=spill_descriptor,
             seed=os.urandom(ENTROPY_BYTES),
+            tcp_rows=tcp_rows,
         )
         try:
             self.format = self._begin()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pcap_analyzer.comparison.layers import TsharkPacket, integer
+from pcap_analyzer.comparison.marks import ANALYSIS_COLUMNS, analysis
 
 COLUMNS = (
     "frame_number",
@@ -36,6 +37,7 @@ COLUMNS = (
     "tcp_seq",
     "tcp_ack",
     "tcp_window_raw",
+    *ANALYSIS_COLUMNS,
 )  # of `packets`, to be read for a comparison
 TCP_STREAM, UDP_STREAM = "stream (TCP)", "stream (UDP)"  # compared apart: each has numbers of its own
 TRANSPORT = {"tcp": "tcp", "udp": "udp", "udplite": "udp", "sctp": "sctp", "icmp": "icmp", "icmpv6": "icmpv6"}
@@ -153,6 +155,7 @@ def _tcp(packet: TsharkPacket, occurrence: int) -> dict[str, Any]:
         "tcp_ack": integer(packet.value("tcp.ack_raw", occurrence)),
         "tcp_window_raw": integer(packet.value("tcp.window_size_value", occurrence)),
         TCP_STREAM: integer(packet.value("tcp.stream", occurrence)),
+        **analysis(packet),
     }
     # tshark gives no length for the first fragment of a datagram: it would be that of the datagram.
     if (length := packet.value("tcp.len", occurrence)) is not None:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 
 from pcap_analyzer.comparison.layers import IpLayer, TsharkPacket, integer, layer_names, network_positions
+from pcap_analyzer.comparison.marks import MARK_FIELDS, WIRESHARK_MARKS
 from pcap_analyzer.comparison.tshark import fragment_columns
 
 # The table's columns under tshark's names.
@@ -24,6 +25,9 @@ NAMES = {
     "tcp_len": "tcp.len",
     "tcp_flags": "tcp.flags",
     "tcp_win_raw": "tcp.window_size_value",
+    "tcp_win": "tcp.window_size",
+    "a_ack_rtt": "tcp.analysis.ack_rtt",
+    "a_bytes_in_flight": "tcp.analysis.bytes_in_flight",
     "udp_sport": "udp.srcport",
     "udp_dport": "udp.dstport",
     "udp_stream": "udp.stream",
@@ -47,12 +51,16 @@ def recorded_packets(table: str | os.PathLike[str]) -> Iterator[TsharkPacket]:
 
 def _packet(row: dict[str, str]) -> TsharkPacket:
     layers = layer_names(row["protocols"])
+    marks = row["flags"].split(",") if row["flags"] else []
     return TsharkPacket(
         frame_number=int(row["num"]),
         timestamp=integer(row["ts_ns"]),
         layers=layers,
         ip_layers=_ip_layers(layers, row),
-        fields={field: row[column] for column, field in NAMES.items()},  # ieee8021ad.id was not recorded
+        fields={
+            **{field: row[column] for column, field in NAMES.items()},  # ieee8021ad.id was not recorded
+            **{field: "1" if name in marks else "" for name, field in zip(WIRESHARK_MARKS, MARK_FIELDS, strict=True)},
+        },
         separator=",",
     )
 

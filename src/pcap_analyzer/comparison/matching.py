@@ -12,12 +12,14 @@ import pyarrow as pa
 from pcap_analyzer.comparison.expected import TCP_STREAM, UDP_STREAM, expected
 from pcap_analyzer.comparison.golden import recorded_packets
 from pcap_analyzer.comparison.layers import TsharkPacket
+from pcap_analyzer.comparison.marks import mark_columns
 from pcap_analyzer.comparison.model import ColumnAgreement, Comparison, Difference
 from pcap_analyzer.comparison.reasons import reason
 from pcap_analyzer.comparison.streams import StreamNumbers
 from pcap_analyzer.comparison.tshark import TsharkRun
 
 Row = dict[str, Any]
+TIMES = ("timestamp", "ack_rtt")
 
 
 def compare_with_tshark(capture: str | os.PathLike[str], batches: Iterable[pa.RecordBatch]) -> Comparison:
@@ -55,12 +57,14 @@ def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[Row]:
     """Our packets one by one, times as integers, streams of TCP and UDP apart."""
     for batch in batches:
         names = batch.schema.names
-        columns = [(batch[name].cast(pa.int64()) if name == "timestamp" else batch[name]).to_pylist() for name in names]
+        columns = [(batch[name].cast(pa.int64()) if name in TIMES else batch[name]).to_pylist() for name in names]
         for values in zip(*columns, strict=True):
             row = dict(zip(names, values, strict=True))
             stream = row.pop("stream", None)
             row[TCP_STREAM] = stream if row.get("protocol") == 6 else None
             row[UDP_STREAM] = stream if row.get("protocol") != 6 else None
+            if "tcp_marks" in row:
+                row.update(mark_columns(row.pop("tcp_marks")))
             yield row
 
 

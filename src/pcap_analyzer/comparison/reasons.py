@@ -7,6 +7,7 @@ from typing import Any
 
 from pcap_analyzer.comparison.expected import TCP_STREAM, UDP_STREAM
 from pcap_analyzer.comparison.layers import TsharkPacket, integer
+from pcap_analyzer.comparison.marks import ANALYSIS_COLUMNS
 
 Rule = Callable[[str, TsharkPacket, Any, Any], bool]
 SECOND = 10**9
@@ -24,8 +25,10 @@ def reason(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> str | N
 
 def _overflowing_fraction(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
     """A record whose sub-second part is a second or more: tshark prints it in 32 bits behind the point."""
-    if column != "timestamp" or ours is None or theirs is None:
+    if column not in ("timestamp", "ack_rtt") or ours is None or theirs is None:
         return False
+    if column == "ack_rtt" and ours < 0 and theirs < 0:
+        ours, theirs = -ours, -theirs
     seconds, digits = divmod(abs(theirs), SECOND)
     fraction = ours - seconds * SECOND
     printed = (fraction + 2**31) % 2**32 - 2**31
@@ -65,7 +68,8 @@ def _cut_header(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bo
 
 def _frame_relay(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
     """tshark's conversations on Frame Relay are circuits, not pairs of ports."""
-    return column in (TCP_STREAM, UDP_STREAM) and "fr" in packet.layers
+    judged = column in ANALYSIS_COLUMNS or column.startswith("mark ")
+    return (column in (TCP_STREAM, UDP_STREAM) or judged) and "fr" in packet.layers
 
 
 def _netlink(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:

@@ -12,7 +12,7 @@ from pcap_analyzer.comparison.model import ColumnAgreement, Comparison, Differen
 
 def as_text(comparison: Comparison) -> str:
     """A table with one line per column, the differing frames below it, and the summary as the last line."""
-    lines = [f"{'column':<18}{'compared':>12}{'equal':>12}{'agreement':>12}  {'explained':>10}{'different':>10}"]
+    lines = [f"{'column':<28}{'compared':>12}{'equal':>12}{'agreement':>12}  {'explained':>10}{'different':>10}"]
     lines += [_line(column) for column in comparison.columns.values()]
     lines += _missing("in tshark's answer alone", comparison.only_theirs)
     lines += _missing("in ours alone", comparison.only_ours)
@@ -68,7 +68,7 @@ def _column(column: ColumnAgreement) -> dict[str, Any]:
 
 def _line(column: ColumnAgreement) -> str:
     return (
-        f"{column.name:<18}{column.compared:>12,}{column.equal:>12,}{_percent(column):>12}  "
+        f"{column.name:<28}{column.compared:>12,}{column.equal:>12,}{_percent(column):>12}  "
         f"{column.explained.total():>10,}{column.different:>10,}"
     )
 

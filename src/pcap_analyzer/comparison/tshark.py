@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pcap_analyzer.comparison.layers import IpLayer, TsharkPacket, boolean, integer, layer_names, nanoseconds
 from pcap_analyzer.comparison.layers import network_positions as positions
+from pcap_analyzer.comparison.marks import ANALYSIS_FIELDS
 from pcap_analyzer.errors import PcapAnalyzerError
 
 FIELD, OCCURRENCE = "\x1f", "\x1e"  # separators that no value contains
@@ -60,7 +61,7 @@ UPPER = (
     "icmpv6.type",
     "icmpv6.code",
 )
-FIELDS = FRAME + IPV4 + IPV6 + UPPER
+FIELDS = FRAME + IPV4 + IPV6 + UPPER + ANALYSIS_FIELDS
 
 
 class TsharkError(PcapAnalyzerError):

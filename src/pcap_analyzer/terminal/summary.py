@@ -9,6 +9,7 @@ from typing import TextIO
 
 from pcap_analyzer.report import words
 from pcap_analyzer.report.model import Report
+from pcap_analyzer.report.tcp.lines import tcp_lines
 from pcap_analyzer.report.text import plain
 from pcap_analyzer.terminal.parts import Part, Remarks, Span, Table, Words
 from pcap_analyzer.terminal.rates import rates
@@ -149,6 +150,7 @@ def _connections(report: Report) -> Words | None:
             median, late = words.duration(tcp.handshake_network.p50_ns), words.duration(tcp.handshake_network.p95_ns)
             lines[-1] = ("Handshakes  ", f"{_named(parts)}; SYN to SYN/ACK {median} (p50), {late} (p95)")
         lines.append(("States      ", _named({row.state: row.flows for row in tcp.conn_states})))
+        lines += [(f"{label:<12}", text) for label, text in tcp_lines(tcp)]
     spans = []
     for place, (label, value) in enumerate(lines):
         spans += [Span(("\n" if place else "") + label, "bold"), Span(value, "not bold")]

@@ -1,0 +1,113 @@
+"""What is told of one direction of a TCP flow: the results of judge.pxd and measure.pxd, whole numbers all.
+
+Made once, when a flow is written out or at the end; the parts of a flow that was written out are added up.
+"""
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from coverage cimport missed_bytes
+from spread cimport percentile
+from tcp cimport CAUSES, FILLS, MARKS, side_t, troubles_t
+
+cdef enum:
+    LIMIT_SUMS = 3                   # receiver, congestion, application
+
+ctypedef struct tcp_side_row_t:      # of what one side sent
+    int64_t unique_bytes             # payload, each byte once
+    uint64_t repeated_bytes          # payload marked retransmission
+    uint64_t again_bytes             # captured before
+    uint64_t missed_bytes            # in holes that nothing filled
+    uint64_t limits[LIMIT_SUMS]      # ns
+    uint64_t zero_ns
+    uint64_t rtt_total               # ns
+    int64_t rtt_least                # -1 without samples, as the next three
+    int64_t rtt_most
+    int64_t rtt_p50
+    int64_t rtt_p95
+    uint32_t rtt_samples
+    uint32_t marks[MARKS]
+    uint32_t causes[CAUSES]
+    uint32_t fills[FILLS]
+    uint32_t syn_retries
+    uint32_t fin_retries
+    uint32_t spurious_dsack
+    uint32_t spurious_timestamps
+    uint32_t zero_periods
+    uint32_t flight_most
+    uint32_t bounded                 # a list was full
+
+
+cdef inline void tell_troubles(tcp_side_row_t* row, const troubles_t* troubles, int64_t now) noexcept nogil:
+    cdef int at
+    for at in range(MARKS):
+        row.marks[at] = troubles.marks[at]
+    for at in range(CAUSES):
+        row.causes[at] = troubles.causes[at]
+    for at in range(FILLS):
+        row.fills[at] = troubles.fills[at]
+    row.repeated_bytes = troubles.repeated_bytes
+    row.again_bytes = troubles.again_bytes
+    row.syn_retries = troubles.syn_retries
+    row.fin_retries = troubles.fin_retries
+    row.spurious_dsack = troubles.spurious_dsack
+    row.spurious_timestamps = troubles.spurious_timestamps
+    row.zero_periods = troubles.zero_periods
+    row.zero_ns = troubles.zero_ns
+    if troubles.zero_open and now > troubles.zero_since:
+        row.zero_ns += <uint64_t>(now - troubles.zero_since)
+
+
+cdef inline void tell_side(tcp_side_row_t* row, side_t* side, uint64_t payload_bytes, int64_t now) noexcept nogil:
+    """The results of one direction. now: the stream's last time, where an open zero window ends."""
+    cdef int at
+    memset(row, 0, sizeof(tcp_side_row_t))
+    row.unique_bytes = <int64_t>payload_bytes
+    if side.troubles != NULL:
+        tell_troubles(row, side.troubles, now)
+        row.unique_bytes -= <int64_t>side.troubles.again_bytes + side.troubles.left_out_bytes
+    row.missed_bytes = missed_bytes(&side.coverage)
+    for at in range(LIMIT_SUMS):
+        row.limits[at] = side.limits[at]
+    row.rtt_samples = side.rtt.samples
+    row.rtt_total = side.rtt.total
+    row.rtt_least = side.rtt.least if side.rtt.samples else -1
+    row.rtt_most = side.rtt.most if side.rtt.samples else -1
+    row.rtt_p50 = percentile(&side.rtt, 50)
+    row.rtt_p95 = percentile(&side.rtt, 95)
+    row.flight_most = side.flight_most
+    row.bounded = side.unacked.bounded | side.coverage.bounded | side.rtt.failed
+
+
+cdef inline void add_side(tcp_side_row_t* into, const tcp_side_row_t* later) noexcept nogil:
+    """Join two parts of one direction. Percentiles are those of the part with more samples."""
+    cdef int at
+    if later.rtt_samples > into.rtt_samples:
+        into.rtt_p50 = later.rtt_p50
+        into.rtt_p95 = later.rtt_p95
+    if later.rtt_samples:
+        if into.rtt_samples == 0 or later.rtt_least < into.rtt_least:
+            into.rtt_least = later.rtt_least
+        if later.rtt_most > into.rtt_most:
+            into.rtt_most = later.rtt_most
+    into.rtt_samples += later.rtt_samples
+    into.rtt_total += later.rtt_total
+    into.unique_bytes += later.unique_bytes
+    into.repeated_bytes += later.repeated_bytes
+    into.again_bytes += later.again_bytes
+    into.missed_bytes += later.missed_bytes
+    into.zero_ns += later.zero_ns
+    for at in range(LIMIT_SUMS):
+        into.limits[at] += later.limits[at]
+    for at in range(MARKS):
+        into.marks[at] += later.marks[at]
+    for at in range(CAUSES):
+        into.causes[at] += later.causes[at]
+    for at in range(FILLS):
+        into.fills[at] += later.fills[at]
+    into.syn_retries += later.syn_retries
+    into.fin_retries += later.fin_retries
+    into.spurious_dsack += later.spurious_dsack
+    into.spurious_timestamps += later.spurious_timestamps
+    into.zero_periods += later.zero_periods
+    into.flight_most = later.flight_most if later.flight_most > into.flight_most else into.flight_most
+    into.bounded |= later.bounded
