@@ -217,15 +217,3 @@ cdef inline uint64_t missed_bytes_before(const coverage_t* coverage, uint32_t nu
             break
         missed += (hole.end if before(hole.end, number) else number) - hole.begin
     return missed
-
-
-cdef inline uint32_t first_covered(const coverage_t* coverage, uint32_t number) noexcept nogil:
-    """The first captured byte at or behind `number`, which lies before the end of what is covered."""
-    cdef uint32_t at
-    if before(number, coverage.begin):
-        return coverage.begin
-    if coverage.count:
-        at = first_hole_behind(coverage, number)
-        if at < coverage.count and not after(coverage.holes[at].begin, number):
-            return coverage.holes[at].end
-    return number

@@ -238,14 +238,14 @@ cdef inline uint32_t first_begin(unacked_t* unacked, uint32_t ack) noexcept nogi
 cdef inline void narrow_flight(side_t* other, uint32_t ack) noexcept nogil:
     """Bytes before `ack` are no longer in flight."""
     cdef segment_t* first
+    if other.unacked.count == 0:
+        other.bits &= ~<uint16_t>SIDE_FLIGHT
     if not other.bits & SIDE_FLIGHT or not after(ack, other.flight_begin):
         return
     if not after(other.flight_end, ack):
         other.bits &= ~<uint16_t>SIDE_FLIGHT
         return
     other.flight_begin = ack
-    if other.unacked.count == 0:
-        return
     first = segments_of(&other.unacked)
     if after(first.begin, ack):
         other.flight_begin = first_begin(&other.unacked, ack)
