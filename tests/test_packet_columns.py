@@ -44,6 +44,9 @@ PACKET = np.dtype(
         ("transport_length", "u2"),
     ]
 )
+SEGMENT = np.dtype(
+    [("ack_rtt", "i8"), ("tcp_marks", "u4"), ("bytes_in_flight", "u4"), ("tcp_window", "u4"), ("judged", "u1")]
+)
 EXTRA = np.dtype([("outer_src", "V16"), ("outer_dst", "V16"), ("outer_version", "u1")])
 PATHS = [(), ("eth", "ip", "tcp"), ("eth", "ip", "gre", "ipv6", "udp")]
 TCP = columns.HAS_TIME | columns.HAS_IP | columns.HAS_PORTS | columns.HAS_TCP | columns.HAS_IP_ID
@@ -86,9 +89,12 @@ def batch() -> DecodedBatch:
     packets["decode_layer"] = [0, 0, 1]
     extras = np.zeros(1, EXTRA)
     extras["outer_src"], extras["outer_dst"], extras["outer_version"] = np.void(four(8)), np.void(four(9)), 4
+    segments = np.zeros(3, SEGMENT)
+    segments[0] = (20_000_000, 1 << 6, 1460, 64 << 7, 1)
     return DecodedBatch(
         np.array([1, 2, 4], "u8"),
         packets,
+        segments,
         extras,
         PATHS,
         np.array([0, 1, NONE], "u4"),
@@ -124,7 +130,10 @@ def batch() -> DecodedBatch:
         ("stream", [0, 0, None]),
         ("from_client", [True, False, None]),
         ("tcp_flags", [0x18, None, None]),
+        ("tcp_window", [64 << 7, None, None]),
         ("tcp_window_raw", [0, None, None]),
+        ("tcp_marks", [1 << 6, None, None]),
+        ("bytes_in_flight", [1460, None, None]),
         ("protocols", ["eth:ip:tcp", "eth:ip:gre:ipv6:udp", None]),
     ],
 )
