@@ -199,6 +199,8 @@
 
   const KINDS = [["retransmission", "others", "problem"], ["fast", "fast", "c3"], ["spurious", "spurious", "c4"], ["out of order", "out_of_order", "udp"]];
   const SIGNS = [["duplicate ACKs", "duplicate_acks", "rest"], ["behind a gap", "lost_segments", "tcp"], ["zero windows", "zero_windows", "ink"]];
+  // Segments are counted: no ticks between whole numbers.
+  const whole = (traces) => (Math.max(0, ...traces.map((trace) => Math.max(...trace.y))) < 4 ? { dtick: 1 } : {});
   function retransmissions() {
     const found = data.retransmissions;
     if (!found) return null;
@@ -218,8 +220,8 @@
     return [bars.concat(lines), layout(both ? 400 : 260, {
       showlegend: true, barmode: "stack", hovermode: "x unified",
       xaxis: axis(Object.assign({ anchor: lines.length ? "y2" : "y" }, scale.axis, breaks(start, start + width * length, silences))), shapes: cuts(silences),
-      yaxis: axis({ domain: both ? [0.45, 1] : lines.length ? [0, 0] : [0, 1], visible: bars.length > 0, title: narrow() ? undefined : { text: "segments" }, tickformat: "~s", rangemode: "tozero" }),
-      yaxis2: axis({ domain: both ? [0, 0.36] : [0, 1], title: narrow() ? undefined : { text: "segments" }, tickformat: "~s", rangemode: "tozero", nticks: 4 }),
+      yaxis: axis({ domain: both ? [0.45, 1] : lines.length ? [0, 0] : [0, 1], visible: bars.length > 0, title: narrow() ? undefined : { text: "segments" }, tickformat: "~s", rangemode: "tozero", ...whole(bars) }),
+      yaxis2: axis({ domain: both ? [0, 0.36] : [0, 1], title: narrow() ? undefined : { text: "segments" }, tickformat: "~s", rangemode: "tozero", nticks: 4, ...whole(lines) }),
     })];
   }
 
