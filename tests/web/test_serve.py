@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -37,10 +37,12 @@ def process(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Clien
         assert service.stdout is not None
         line = service.stdout.readline()
         found = re.search(r"http://127\.0\.0\.1:\d+", line)
-        assert found, line
-        with httpx.Client(base_url=found[0], timeout=30) as client:
-            yield service, client
-        service.kill()
+        try:
+            assert found, line
+            with httpx.Client(base_url=found[0], timeout=30) as client:
+                yield service, client
+        finally:
+            service.kill()  # also where a test failed: what is waited for would never end
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org", ""])
@@ -106,6 +108,11 @@ def test_captures_and_reports_are_for_their_owner_only(data_dir: Path) -> None:
 
 
 def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()] or [
-        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
-    ]
+    """The processes that `pid` has started. Not from proc's list of children, which may leave some out (proc(5))."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            parent = status.read_text().rpartition(")")[2].split()[1]
+            if parent == str(pid):
+                found.append(int(status.parent.name))
+    return found
