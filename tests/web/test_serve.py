@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -69,7 +70,7 @@ def test_two_services_do_not_share_a_folder(data_dir: Path) -> None:
 def test_it_ends_quietly_with_its_workers(data_dir: Path, end: signal.Signals) -> None:
     with process(data_dir) as (service, client):
         wait_for(client, give(client, ordering("wait")), "running")
-        [worker] = children(service.pid)
+        worker = child(service.pid)
         client.close()
         service.send_signal(end)
         assert service.wait(20) in {0, -end}
@@ -93,7 +94,7 @@ def test_a_killed_worker_does_not_disturb_the_service(data_dir: Path) -> None:
     with process(data_dir) as (service, client):
         task_id = give(client, ordering("wait"))
         wait_for(client, task_id, "running")
-        [worker] = children(service.pid)
+        worker = child(service.pid)
         os.kill(worker, signal.SIGKILL)
         assert "killed from outside" in wait_for(client, task_id, "failed")["reason"]
         wait_for(client, give(client, capture(1)), "succeeded")
@@ -105,6 +106,16 @@ def test_captures_and_reports_are_for_their_owner_only(data_dir: Path) -> None:
         wait_for(client, task_id, "succeeded")
         for path in (data_dir, *data_dir.rglob("*")):
             assert path.stat().st_mode & 0o077 == 0, path
+
+
+def child(pid: int) -> int:
+    """The process that `pid` starts: a task is running as soon as it is claimed, a little before that."""
+    end = time.monotonic() + 20
+    while not (found := children(pid)):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    [only] = found
+    return only
 
 
 def children(pid: int) -> list[int]:
