@@ -43,7 +43,8 @@ def told(data: bytes, kind: Format, *, window: int, threads: int, batch_rows: in
         if scanner.damage or (final and (used == 0 or at == len(data))):
             break
         size = size if used else 2 * size
-    return scanner.rows, scanner.damage, scanner.counters(), scanner.totals, scanner.intervals(), notes
+    noted = ([vars(interface) for interface in notes.interfaces], notes.comments, notes.described)
+    return scanner.rows, scanner.damage, scanner.counters(), scanner.totals, scanner.intervals(), noted
 
 
 def begin(scanner: Scanner, data: bytes, kind: Format) -> int:
