@@ -348,6 +348,11 @@ cdef inline void do_phases(scan_t* scan, uint32_t worker) noexcept nogil:
             return
 
 
+cdef inline void leave(scan_t* scan) noexcept nogil:
+    """All meet once more behind an order: until each has read that it ended, nobody may write what the next one is."""
+    barrier_wait(&scan.barrier)
+
+
 cdef inline void* thread_main(void* argument) noexcept nogil:
     cdef scan_t* scan = (<begin_t*>argument).scan
     cdef uint32_t worker = (<begin_t*>argument).index
@@ -357,13 +362,17 @@ cdef inline void* thread_main(void* argument) noexcept nogil:
         if scan.order == ORDER_QUIT:
             return NULL
         do_phases(scan, worker)
+        leave(scan)
 
 
 cdef inline void run_phases(scan_t* scan) noexcept nogil:
     """Set all threads on the phase that is planned; this one takes part as worker 0."""
-    if scan.threads > 1:
-        barrier_wait(&scan.barrier)
+    if scan.threads == 1:
+        do_phases(scan, 0)
+        return
+    barrier_wait(&scan.barrier)
     do_phases(scan, 0)
+    leave(scan)
 
 
 cdef inline bint is_over(const scan_t* scan) noexcept nogil:
