@@ -1,9 +1,11 @@
 """`make bench`: nanoseconds a packet by stage, at three frame sizes and four flow counts, and under attack.
 
     python -m benchmarks [--packets 1M] [--rounds 3] [--captures DIR] [--json OUT] [--quick] [--no-peers]
+    python -m benchmarks --attacks [CASE ...]
 
 Captures are made from a fixed seed, one at a time, and deleted, unless --captures names a folder to keep them in.
-Stages are those of one thread. The last part compares whole processes with the peers that are installed.
+Stages are those of one thread. --attacks measures the attacks alone, all or some of them, beside the mixed capture of
+the same run. Else the last part compares whole processes with the peers that are installed.
 """
 
 import argparse
@@ -11,8 +13,9 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +32,14 @@ ATTACKS = (
     ("duplicates", "pcap"),
     ("half_open", "pcap"),
     ("overlaps", "pcap"),
+    ("descending", "pcap"),
+    ("shuffled", "pcap"),
     ("holes", "pcap"),
+    ("filled_holes", "pcap"),
+    ("sack_heavy", "pcap"),
+    ("resets", "pcap"),
+    ("stray_resets", "pcap"),
+    ("tiny_windows", "pcap"),
     ("port_reuse", "pcap"),
     ("tiny_records", "pcap"),
     ("tiny_records", "pcapng"),
@@ -39,8 +49,9 @@ ATTACKS = (
     ("wild_times", "pcap"),
     ("interfaces", "pcapng"),
 )
+SLOW = 2.0  # times the time a packet of the reference: no attack should take as long
 STAGES = ("read", "walk", "decode", "flow", "number", "tcp", "statistics", "write")
-DEFAULT_JSON = Path(__file__).with_name("results") / "latest.json"
+RESULTS = Path(__file__).with_name("results")
 
 Row = dict[str, Any]
 
@@ -74,9 +85,16 @@ def recipes(packets: int, quick: bool) -> Iterator[Recipe]:
         for flows in FLOW_COUNTS:
             if not quick or flows == REFERENCE[1]:
                 yield flow_recipe(mode, flows, packets)
-    for case, file_format in () if quick else ATTACKS:
-        arguments = ("--mode", "adversarial", "--case", case, "--format", file_format, "--size", str(ATTACK_BYTES))
-        yield Recipe(f"attack-{case}-{file_format}", arguments)
+    if not quick:
+        yield from attack_recipes()
+
+
+def attack_recipes(cases: Collection[str] = ()) -> Iterator[Recipe]:
+    """The captures of these attacks; of all where none is named."""
+    for case, file_format in ATTACKS:
+        if case in cases or not cases:
+            arguments = ("--mode", "adversarial", "--case", case, "--format", file_format, "--size", str(ATTACK_BYTES))
+            yield Recipe(f"attack-{case}-{file_format}", arguments)
 
 
 def measure_capture(recipe: Recipe, capture: Path, folder: Path, rounds: int) -> Row:
@@ -105,10 +123,10 @@ HEADINGS = ("capture", "frame B", "flows", "packets", *STAGES, "ns/packet", "Mpp
 WIDTHS = (34, 8, 9, 10, *(max(7, len(stage) + 1) for stage in STAGES), 10, 7, 7, 9, 8)
 
 
-def as_line(row: Row, reference: Row | None) -> str:
+def as_line(row: Row) -> str:
     """A row for people; stages that the engine does not tell are a dash."""
     spent = row["ns_per_packet"]
-    ratio = row["total_ns_per_packet"] / reference["total_ns_per_packet"] if reference else None
+    ratio = row["times_mixed"]
     return _columns(
         row["capture"],
         f"{row['average_frame']:.0f}",
@@ -128,22 +146,31 @@ def _columns(first: str, *others: str) -> str:
     return first.ljust(WIDTHS[0]) + "".join(cells)
 
 
-def run_table(folder: Path, packets: int, rounds: int, *, quick: bool, keep: bool) -> list[Row]:
-    """Measure and print every row as it comes."""
+def run_table(wanted: Iterable[Recipe], reference: str, folder: Path, rounds: int, *, keep: bool) -> list[Row]:
+    """Measure and print every row as it comes. reference: the capture that those behind it are compared with."""
     print(_columns(*HEADINGS), flush=True)
     rows: list[Row] = []
-    reference: Row | None = None
-    wanted = flow_recipe(*REFERENCE, packets).name
-    for recipe in recipes(packets, quick):
+    compared: Row | None = None
+    for recipe in wanted:
         capture = recipe.make(folder)
         row = measure_capture(recipe, capture, folder, rounds)
         rows.append(row)
-        reference = row if recipe.name == wanted else reference
-        print(as_line(row, reference), flush=True)
-        if not keep and recipe.name != wanted:
+        compared = row if recipe.name == reference else compared
+        row["times_mixed"] = row["total_ns_per_packet"] / compared["total_ns_per_packet"] if compared else None
+        print(as_line(row), flush=True)
+        if not keep and recipe.name != reference:
             capture.unlink()
             capture.with_name(capture.name + ".json").unlink()
     return rows
+
+
+def slow_attacks(rows: Iterable[Row]) -> str:
+    """Which attacks took longer than they should."""
+    attacks = [row for row in rows if row["capture"].startswith("attack-")]
+    slow = [f"{row['capture']} {row['times_mixed']:.2f}" for row in attacks if row["times_mixed"] > SLOW]
+    if not attacks:
+        return ""
+    return f"\nAttacks above {SLOW:g} times the mixed capture: {', '.join(slow) or 'none'} (of {len(attacks)})"
 
 
 def _count(text: str) -> int:
@@ -157,21 +184,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--packets", type=_count, default=1_000_000, help="in each capture of the table (1M)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--captures", type=Path, help="make captures here, keep them, and use those that are there")
-    parser.add_argument("--json", type=Path, default=DEFAULT_JSON)
+    parser.add_argument("--json", type=Path, help="where the figures go (benchmarks/results/latest.json)")
     parser.add_argument("--quick", action="store_true", help="three captures, no attacks")
     parser.add_argument("--no-peers", action="store_true", help="only ourselves and cat")
+    parser.add_argument("--attacks", nargs="*", choices=sorted({case for case, _ in ATTACKS}), metavar="CASE")
     given = parser.parse_args(arguments)
+    reference = flow_recipe(*REFERENCE, given.packets)
     with tempfile.TemporaryDirectory(prefix="pcap-analyzer-bench-") as name:
         folder = given.captures or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        rows = run_table(folder, given.packets, given.rounds, quick=given.quick, keep=given.captures is not None)
-        capture = flow_recipe(*REFERENCE, given.packets).make(folder)
-        whole = measure(capture, rounds=given.rounds, peers=not given.no_peers)
-    print("\nWhole processes\n" + as_text(whole))
-    results = {"machine": describe_machine(), "seed": SEED, "table": rows, "whole": whole}
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"\nAll figures: {given.json}")
+        wanted = recipes(given.packets, given.quick)
+        if given.attacks is not None:
+            wanted = chain([reference], attack_recipes(given.attacks))
+        rows = run_table(wanted, reference.name, folder, given.rounds, keep=given.captures is not None)
+        print(slow_attacks(rows))
+        results = {"machine": describe_machine(), "seed": SEED, "table": rows}
+        if given.attacks is None:
+            whole = measure(reference.make(folder), rounds=given.rounds, peers=not given.no_peers)
+            print("\nWhole processes\n" + as_text(whole))
+            results["whole"] = whole
+    path = given.json or RESULTS / ("latest.json" if given.attacks is None else "attacks.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    print(f"\nAll figures: {path}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.adversarial import CASES, Case, case_batches, cases_for, make_case
+from benchmarks.adversarial import CASES, cases_for, make_case
+from benchmarks.cases import Case, case_batches
 from benchmarks.flows import FlowCapture
 from benchmarks.models import LONGEST_FLOW, Models, build_models
 from benchmarks.records import Batch, CaptureWriter, Format, Frame, Interface, Written

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from benchmarks.__main__ import ATTACKS
+from benchmarks.__main__ import ATTACKS, attack_recipes, slow_attacks
 from benchmarks.adversarial import CASES, cases_for
 from benchmarks.generate import FLOW_MODES, generate
 
@@ -83,3 +83,18 @@ def test_the_same_seed_gives_the_same_file(tmp_path):
 
 def test_every_adversarial_case_is_in_the_table():
     assert {case for case, _ in ATTACKS} == set(CASES)
+
+
+def test_attacks_are_chosen_by_name():
+    assert [recipe.name for recipe in attack_recipes(["descending"])] == ["attack-descending-pcap"]
+    assert len(list(attack_recipes())) == len(ATTACKS)
+
+
+def test_attacks_that_take_too_long_are_named():
+    rows = [
+        {"capture": "mixed", "times_mixed": 1.0},
+        {"capture": "attack-quick", "times_mixed": 1.99},
+        {"capture": "attack-slow", "times_mixed": 2.01},
+    ]
+    assert slow_attacks(rows).endswith("attack-slow 2.01 (of 2)")
+    assert slow_attacks(rows[:2]).endswith("none (of 1)")
