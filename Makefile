@@ -93,7 +93,7 @@ build/%/.built: $(NATIVE_SOURCES) $(PACKAGE_SOURCES) | develop
 SANITIZERS = $(foreach name,asan ubsan stdc++,$(shell gcc -print-file-name=lib$(name).so))
 # What a sanitizer finds, it writes to the real standard error: pytest must not capture that.
 # The tests left out start servers, browsers and limited processes around code that the others reach directly.
-UNSANITIZED := browser web jobs adapters contract chart test_architecture.py
+UNSANITIZED := browser traffic web jobs adapters contract chart test_architecture.py
 
 .PHONY: sanitize
 sanitize: build/sanitize/.built ## the tests of native code under AddressSanitizer and UndefinedBehaviorSanitizer

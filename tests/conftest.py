@@ -5,6 +5,7 @@ them skip. A missing program is another matter: where CI=true it was to be insta
 """
 
 import os
+import random
 import shutil
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -22,9 +23,13 @@ settings.register_profile("pcap-analyzer", deadline=None, derandomize=os.environ
 settings.load_profile("pcap-analyzer")
 
 
-def pytest_report_header() -> str:
+# What traffic is recorded with in this run; the same again: TRAFFIC_SEED=… make test.
+TRAFFIC_SEED = int(os.environ.get("TRAFFIC_SEED") or random.SystemRandom().randrange(10**6))
+
+
+def pytest_report_header() -> list[str]:
     spec = find_spec("pcap_analyzer")
-    return f"package: {spec.origin if spec else 'not installed'}"
+    return [f"package: {spec.origin if spec else 'not installed'}", f"TRAFFIC_SEED={TRAFFIC_SEED}"]
 
 
 def shared_folder(name: str) -> Path:
@@ -38,6 +43,12 @@ def shared_folder(name: str) -> Path:
 def captures() -> Path:
     """The folder ../shared/captures: recorded captures by origin, listed in MANIFEST.json."""
     return shared_folder("captures")
+
+
+@pytest.fixture(scope="session")
+def traffic_seed() -> int:
+    """The seed of this session's fresh recordings, see tests/traffic."""
+    return TRAFFIC_SEED
 
 
 @pytest.fixture(scope="session")

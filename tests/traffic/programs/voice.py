@@ -1,0 +1,42 @@
+"""Datagrams at the pace of a call (RTP, RFC 3550), or in bursts."""
+
+import random
+import socket
+import struct
+import time
+from collections.abc import Callable
+
+PORT = 4000
+PIECE_S = 0.02
+
+
+def listener(ready: Callable[[], None], address: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind((address, PORT))
+        ready()
+        while True:
+            phone.recv(2048)
+
+
+def call(address: str, seconds: float) -> int:
+    """G.711 one way, 50 packets a second; how many."""
+    pieces = int(seconds / PIECE_S)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.connect((address, PORT))
+        start = time.monotonic()
+        for number in range(pieces):
+            time.sleep(max(0.0, start + number * PIECE_S - time.monotonic()))
+            header = struct.pack("!BBHII", 0x80, 0, number, number * 160, 0x1234)
+            phone.send(header + random.randbytes(160))
+    return pieces
+
+
+def bursts(address: str, length: int, every_s: float, number: int) -> int:
+    """`number` bursts of `length` full datagrams, as fast as they leave."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.connect((address, PORT))
+        for _ in range(number):
+            for _ in range(length):
+                sender.send(bytes(1400))
+            time.sleep(every_s)
+    return number * length

@@ -1,0 +1,133 @@
+"""Nothing is wrong, and nothing may be found, although some of it resembles what is."""
+
+import random
+import time
+from typing import Any
+
+from tests.traffic.link import Path
+from tests.traffic.programs import bulk, names, scanning, shell, web
+from tests.traffic.scenario import CLEAN, SERVER, SERVER6, Network, Plan, at, everywhere, scenario
+
+QUIET = {
+    "tcp.analysis.retransmission": (0, 0),
+    "tcp.analysis.lost_segment": (0, 0),
+    "tcp.analysis.out_of_order": (0, 0),
+}
+
+
+@scenario("people who browse a web site over kept connections, and look up its names")
+def http_keep_alive(draw: random.Random) -> Plan:
+    address, seed, people = draw.choice([SERVER, SERVER6]), draw.randrange(1 << 30), draw.randrange(4, 7)
+    asked = [(f"{host}.example.test", kind) for host in ("www", "static", "api") for kind in (names.A, names.AAAA)]
+
+    def run(net: Network) -> int:
+        net.server.serve(web.site, address)
+        net.server.serve(names.name_server, address, {}, names.Answer())
+        net.client.run(lambda: names.ask(address, asked, every_s=0.02, seed=seed))
+        return int(net.client.run(web.browse, address, people, seed))
+
+    link = Path(delay_ms=draw.uniform(4, 15))
+    shows = {
+        **QUIET,
+        "tcp.srcport == 80 && tcp.len > 0": (40, None),
+        "dns.flags.response == 1": (6, 6),
+        "tcp.flags.reset == 1": (0, 0),
+    }
+    return Plan(run, everywhere(CLEAN), {"client": shows, "server": shows}, link, link, snap_length=160)
+
+
+@scenario("a nightly backup: a large upload to a server inside, as fast as the line is, and nothing lost")
+def backup(draw: random.Random) -> Plan:
+    length = draw.randrange(8_000_000, 12_000_000)
+
+    def run(net: Network) -> Any:
+        net.server.serve(bulk.sink_and_source, SERVER)
+        return net.client.run(bulk.upload, SERVER, length)
+
+    link = Path(delay_ms=draw.uniform(1, 4))
+    shows = {**QUIET, "tcp.len > 8000": (800, None)}
+    return Plan(
+        run,
+        at(client=CLEAN),
+        {"client": shows},
+        link,
+        link,
+        mtu=9000,
+        snap_length=80,
+        configured={"length": length},
+    )
+
+
+@scenario("a monitor that asks many hosts for their figures, minute after minute")
+def monitoring(draw: random.Random) -> Plan:
+    hosts = [f"10.77.0.{last}" for last in draw.sample(range(20, 200), 12)]
+    every_s, rounds = draw.choice([15, 30, 60]), 8
+
+    def run(net: Network) -> None:
+        net.server.serve(web.site, "0.0.0.0", 9100)
+        for _ in range(rounds):
+            started = time.monotonic()
+            net.client.run(round_of_visits)
+            net.calendar.pass_time(every_s - (time.monotonic() - started), 0.1)
+
+    def round_of_visits() -> None:
+        for host in hosts:
+            web.visit(host, [(2400, 4)], port=9100, between_s=0)
+
+    link = Path(delay_ms=draw.uniform(0.5, 2))
+    connections = rounds * len(hosts)
+    shows = {**QUIET, "tcp.flags.syn == 1 && tcp.flags.ack == 1": (connections, connections)}
+    return Plan(
+        run,
+        at(client=CLEAN),
+        {"client": shows},
+        link,
+        link,
+        more_server_addresses=[*(f"{host}/24" for host in hosts)],
+        snap_length=80,
+        configured={"hosts": len(hosts), "every_s": every_s, "rounds": rounds},
+    )
+
+
+@scenario("a person who works on a server by SSH, types, thinks, and a resolver that now and then knows no such name")
+def office_work(draw: random.Random) -> Plan:
+    seed = draw.randrange(1 << 30)
+    asked = [(f"host{draw.randrange(30)}.example.test", draw.choice([names.A, names.AAAA])) for _ in range(40)]
+    asked.insert(7, ("wpad.example.test", names.A))
+    plan = {"wpad.example.test": names.Answer(names.NXDOMAIN)}
+
+    def run(net: Network) -> None:
+        net.server.serve(shell.shell_server, SERVER, 0.01, 0)
+        net.server.serve(names.name_server, SERVER, plan, names.Answer())
+        people = [net.client.start(shell.work, SERVER, 25, seed + one) for one in range(2)]
+        net.client.run(lambda: names.ask(SERVER, asked, every_s=0.04, seed=seed))
+        for person in people:
+            person.result()
+
+    link = Path(delay_ms=draw.uniform(3, 10))
+    shows = {**QUIET, "dns.flags.response == 1": (41, 41)}
+    return Plan(run, at(client=CLEAN), {"client": shows}, link, link, snap_length=160)
+
+
+@scenario("an administrator's inventory: a few servers, each asked once by its administration port")
+def administration(draw: random.Random) -> Plan:
+    hosts = [f"10.77.0.{last}" for last in draw.sample(range(20, 60), 3)]
+
+    def run(net: Network) -> None:
+        net.server.serve(scanning.greeters, 5985, b"\0" * 64)
+        for _ in range(2):
+            for host in hosts:
+                net.client.run(scanning.log_in_by, host, 5985, 6)
+                net.calendar.pass_time(draw.uniform(20, 90), 0.1)
+
+    link = Path(delay_ms=draw.uniform(0.5, 3))
+    shows = {**QUIET, "tcp.flags.syn == 1 && tcp.flags.ack == 1": (6, 6)}
+    return Plan(
+        run,
+        at(client=CLEAN),
+        {"client": shows},
+        link,
+        link,
+        more_server_addresses=[f"{host}/24" for host in hosts],
+        configured={"hosts": len(hosts)},
+    )
