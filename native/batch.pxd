@@ -7,13 +7,16 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
+from completeness cimport completeness_bits
 from counters cimport count_marks, count_one, count_trip, counters_t
+from data cimport leave_out
 from decode cimport decode_frame
 from flow cimport (
     FLOW_CLIENT_B,
     FLOW_COUNTED,
     FLOW_MOVED,
     FLOW_OPENING,
+    FLOW_RETURNED,
     FLOW_REUSES,
     KIND_ADDRESSES,
     KIND_TCP,
@@ -529,7 +532,12 @@ cdef inline void track_packet(table_t* table, worker_t* worker, batch_t* batch, 
         if opened or opening:
             note_handshake(flow)
         if sets_base(packet):
+            flow.completeness |= completeness_bits(
+                packet.tcp_flags, packet.payload_length != 0, opened and not flow.state & FLOW_RETURNED
+            )
             judge_packet(worker, batch, flow, packet, row, fresh)
+        elif packet.payload_length:              # a fragment: of no sequence
+            leave_out(&flow.tcp.side[0 if forward else 1], packet.payload_length)
         if is_socks(packet):
             follow_socks(table, batch.window, flow, packet, item)
     batch.flow[row] = flow

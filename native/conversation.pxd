@@ -7,8 +7,10 @@ from libc.string cimport memcpy, memset
 
 from flow cimport (
     FLOW_CLIENT_B,
+    FLOW_RETURNED,
     FLOW_TIMED,
     HISTORY,
+    KIND_ICMP,
     KIND_TCP,
     KIND_UDP,
     LETTER_FIN,
@@ -19,6 +21,7 @@ from flow cimport (
     flow_t,
     handshake_t,
 )
+from packet cimport NO_SCALE
 from spill cimport told_t
 from tcp_row cimport tcp_side_row_t
 
@@ -38,6 +41,9 @@ cdef enum conn_state_t:              # Zeek's conn_state, by the index of its na
     STATE_SH
     STATE_SHR
 
+cdef enum:
+    FLAG_SYN = 1                     # its place in flag_count
+
 cdef enum ended_t:
     ENDED_NOT_TCP = 0
     ENDED_OPEN
@@ -48,7 +54,19 @@ ctypedef struct side_row_t:
     int64_t packets
     int64_t bytes
     int64_t payload_bytes
+    int64_t first_payload_ns         # INT64_MIN without payload
+    int64_t last_payload_ns
     uint32_t flag_count[8]
+    uint32_t window_min              # scaled as far as the scale is known; valid with `windows`
+    uint32_t window_max
+    uint32_t window_last
+    uint32_t shortest                # original length of a packet
+    uint32_t longest
+    uint16_t mss                     # 0 without the option
+    uint8_t scale                    # NO_SCALE without the option
+    uint8_t options                  # tcp_option_t bits of its SYN
+    uint8_t windows
+    uint8_t zero[3]
     tcp_side_row_t tcp
 
 ctypedef struct flow_row_t:
@@ -59,6 +77,7 @@ ctypedef struct flow_row_t:
     int64_t handshake_network_ns
     int64_t handshake_client_ns
     int64_t initial_rtt_ns
+    int64_t first_byte_ns            # from the client's last payload before it to the server's first
     side_row_t side[2]               # client, server
     uint32_t flow_id
     uint32_t stream
@@ -72,7 +91,11 @@ ctypedef struct flow_row_t:
     uint8_t protocol
     uint8_t conn_state
     uint8_t ended
-    uint8_t zero
+    uint8_t completeness
+    uint8_t bounded                  # a list was full
+    uint8_t returned                 # it was written out before its end: judged in parts
+    uint8_t icmp_type                # of the first packet
+    uint8_t icmp_code
     char history[HISTORY]
 
 
@@ -127,11 +150,37 @@ cdef inline uint8_t how_ended(const flow_t* flow) noexcept nogil:
     return ENDED_FIN if letters & LETTER_FIN else ENDED_OPEN
 
 
-cdef inline void fill_side(side_row_t* side, const direction_t* direction) noexcept nogil:
-    side.packets = <int64_t>direction.packets
-    side.bytes = <int64_t>direction.bytes
-    side.payload_bytes = <int64_t>direction.payload_bytes
-    memcpy(side.flag_count, direction.flag_count, sizeof(side.flag_count))
+cdef inline uint8_t window_shift(const direction_t* own, const direction_t* other) noexcept nogil:
+    """How far windows are scaled: not at all where either SYN came without the option, as a SYN's count tells."""
+    if own.scale == NO_SCALE or (other.flag_count[FLAG_SYN] and other.scale == NO_SCALE):
+        return 0
+    return own.scale
+
+
+cdef inline void fill_windows(side_row_t* side, const direction_t* own, const direction_t* other) noexcept nogil:
+    cdef uint8_t shift = window_shift(own, other)
+    side.mss = own.mss
+    side.scale = own.scale
+    side.options = own.options
+    side.windows = own.window_max != 0 or own.zero_windows != 0
+    side.window_min = <uint32_t>own.window_min << shift
+    side.window_max = <uint32_t>own.window_max << shift
+    side.window_last = <uint32_t>own.window_last << shift
+
+
+cdef inline void fill_side(
+    side_row_t* side, const direction_t* own, const direction_t* other, bint timed
+) noexcept nogil:
+    """What one side sent. timed: its times are valid."""
+    side.packets = <int64_t>own.packets
+    side.bytes = <int64_t>own.bytes
+    side.payload_bytes = <int64_t>own.payload_bytes
+    side.first_payload_ns = own.first_payload if timed and own.payload_bytes else INT64_MIN
+    side.last_payload_ns = own.last_payload if timed and own.payload_bytes else INT64_MIN
+    side.shortest = own.shortest
+    side.longest = own.longest
+    memcpy(side.flag_count, own.flag_count, sizeof(side.flag_count))
+    fill_windows(side, own, other)
 
 
 cdef inline void fill_handshake(flow_row_t* row, const handshake_t* handshake) noexcept nogil:
@@ -155,8 +204,8 @@ cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
     row.server_port = flow.key.a_port if client else flow.key.b_port
     row.first_ns = flow.first_seen if flow.state & FLOW_TIMED else INT64_MIN
     row.last_ns = flow.last_seen if flow.state & FLOW_TIMED else INT64_MIN
-    fill_side(&row.side[0], from_client)
-    fill_side(&row.side[1], from_server)
+    fill_side(&row.side[0], from_client, from_server, flow.state & FLOW_TIMED)
+    fill_side(&row.side[1], from_server, from_client, flow.state & FLOW_TIMED)
     row.flow_id = flow.flow_id
     row.stream = flow.stream
     row.vlan_id = flow.vlan_id
@@ -167,11 +216,20 @@ cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
     row.protocol = flow.key.protocol
     row.conn_state = conn_state(flow, from_client, from_server)
     row.ended = how_ended(flow)
+    row.completeness = flow.completeness
+    row.bounded = told.side[0].bounded != 0 or told.side[1].bounded != 0
+    row.returned = flow.state & FLOW_RETURNED != 0
     memcpy(row.history, flow.history, flow.history_length)
     row.handshake_network_ns = row.handshake_client_ns = row.initial_rtt_ns = INT64_MIN
+    row.first_byte_ns = INT64_MIN
+    if flow.key.kind == KIND_ICMP:
+        row.icmp_type = <uint8_t>(flow.base_seq[0] >> 8)
+        row.icmp_code = <uint8_t>(flow.base_seq[0] & 0xFF)
     if flow.key.kind == KIND_TCP:
         fill_handshake(row, <const handshake_t*>flow.direction[0].spare)
         if told.initial_rtt:
             row.initial_rtt_ns = told.initial_rtt
+        if told.first_byte >= 0:
+            row.first_byte_ns = told.first_byte
         row.side[0].tcp = told.side[client]
         row.side[1].tcp = told.side[1 - client]

@@ -162,7 +162,8 @@ ctypedef struct flow_t:              # 384 bytes
     uint8_t history_length
     char history[HISTORY]
     uint8_t socks                    # socks_state_t
-    uint8_t pad[2]
+    uint8_t completeness             # bits, see completeness.pxd
+    uint8_t pad
     tcp_t* tcp                       # NULL without TCP
     # third line on
     direction_t direction[2]         # from a, from b
@@ -635,6 +636,8 @@ cdef inline void open_flow(flow_t* flow, const packet_t* packet, uint64_t frame_
     flow.first_frame = frame_number
     flow.vlan_id = packet.vlan_id
     flow.path = packet.path
+    if flow.key.kind == KIND_ICMP and not flow.state & FLOW_RETURNED:
+        flow.base_seq[0] = <uint32_t>packet.icmp_type << 8 | packet.icmp_code    # of TCP alone otherwise
 
 
 cdef inline void count_packet(flow_t* flow, const packet_t* packet, uint64_t frame_number, bint forward) noexcept nogil:
@@ -714,6 +717,7 @@ cdef inline void merge_flow(flow_t* into, const flow_t* later) noexcept nogil:
         if not into.state & FLOW_TIMED or later.last_seen > into.last_seen:
             into.last_seen = later.last_seen
     into.state |= later.state
+    into.completeness |= later.completeness
     into.last_frame = later.last_frame
     into.syn_retries += later.syn_retries
     for index in range(later.history_length):

@@ -24,7 +24,8 @@ from posix.mman cimport MADV_DONTNEED, MAP_FAILED, MAP_PRIVATE, PROT_READ, madvi
 
 from barrier cimport barrier_init, barrier_wait
 from batch cimport MAX_SHARDS, MAX_THREADS, PIECE_ROWS, batch_free, batch_init, batch_t, pieces_of, tcp_row_t, worker_t
-from conversation cimport fill_row, flow_row_t
+from community cimport COMMUNITY_SIZE, community_id
+from conversation cimport fill_row, flow_row_t, side_row_t
 from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counters_t, merge_counters
 from flow cimport (
     FLOW_CLIENT_B,
@@ -696,7 +697,10 @@ cdef dict side_told(const tcp_side_row_t* side):
         "limits_ns": [side.limits[at] for at in range(<int>LIMIT_SUMS)],
         "fills": [side.fills[at] for at in range(<int>FILLS)],
         "unique_bytes": side.unique_bytes, "repeated_bytes": side.repeated_bytes, "again_bytes": side.again_bytes,
-        "missed_bytes": side.missed_bytes, "zero_periods": side.zero_periods, "zero_ns": side.zero_ns,
+        "missed_bytes": side.missed_bytes, "missed_acknowledged": side.missed_acknowledged,
+        "delays": side.delays, "delay_total_ns": side.delay_total, "delay_max_ns": side.delay_most,
+        "stamped_samples": side.stamped_samples, "stamped_total_ns": side.stamped_total,
+        "zero_periods": side.zero_periods, "zero_ns": side.zero_ns,
         "rtt_samples": side.rtt_samples, "rtt_total_ns": side.rtt_total, "rtt_min_ns": side.rtt_least,
         "rtt_max_ns": side.rtt_most, "rtt_p50_ns": side.rtt_p50, "rtt_p95_ns": side.rtt_p95,
         "syn_retries": side.syn_retries, "fin_retries": side.fin_retries, "spurious_dsack": side.spurious_dsack,
@@ -712,7 +716,8 @@ cdef dict row_told(const flow_row_t* row):
         "client_port": row.client_port, "server_port": row.server_port, "first_ns": row.first_ns,
         "last_ns": row.last_ns, "vlan_id": row.vlan_id, "path": row.path, "syn_retries": row.syn_retries,
         "handshake_network_ns": row.handshake_network_ns, "handshake_client_ns": row.handshake_client_ns,
-        "initial_rtt_ns": row.initial_rtt_ns, "conn_state": row.conn_state, "ended": row.ended,
+        "initial_rtt_ns": row.initial_rtt_ns, "first_byte_ns": row.first_byte_ns, "completeness": row.completeness,
+        "conn_state": row.conn_state, "ended": row.ended,
         "history": (<const char*>row.history)[:HISTORY].rstrip(b"\0"),
     }
     for side, name in enumerate(("client", "server")):
@@ -729,34 +734,89 @@ def round_trip_edge(uint32_t bucket):
     return bucket_begin(bucket)
 
 
+cdef list side_layout(str name, const side_row_t* side, const char* base):
+    """The fields of one direction of flow_row_t, `name` before each."""
+    tcp = &side.tcp
+    fields = [
+        ("packets", "<i8", <char*>&side.packets - base), ("bytes", "<i8", <char*>&side.bytes - base),
+        ("payload_bytes", "<i8", <char*>&side.payload_bytes - base),
+        ("first_payload_ns", "<i8", <char*>&side.first_payload_ns - base),
+        ("last_payload_ns", "<i8", <char*>&side.last_payload_ns - base),
+        ("flags", "(8,)<u4", <char*>&side.flag_count - base),
+        ("window_min", "<u4", <char*>&side.window_min - base), ("window_max", "<u4", <char*>&side.window_max - base),
+        ("window_last", "<u4", <char*>&side.window_last - base), ("windows", "u1", <char*>&side.windows - base),
+        ("shortest", "<u4", <char*>&side.shortest - base), ("longest", "<u4", <char*>&side.longest - base),
+        ("mss", "<u2", <char*>&side.mss - base), ("scale", "u1", <char*>&side.scale - base),
+        ("options", "u1", <char*>&side.options - base),
+        ("marks", f"({<int>MARKS},)<u4", <char*>&tcp.marks - base),
+        ("causes", f"({<int>CAUSES},)<u4", <char*>&tcp.causes - base),
+        ("fills", f"({<int>FILLS},)<u4", <char*>&tcp.fills - base),
+        ("limits_ns", f"({<int>LIMIT_SUMS},)<u8", <char*>&tcp.limits - base),
+        ("unique_bytes", "<i8", <char*>&tcp.unique_bytes - base),
+        ("repeated_bytes", "<u8", <char*>&tcp.repeated_bytes - base),
+        ("again_bytes", "<u8", <char*>&tcp.again_bytes - base),
+        ("missed_bytes", "<u8", <char*>&tcp.missed_bytes - base),
+        ("missed_acknowledged", "<u8", <char*>&tcp.missed_acknowledged - base),
+        ("zero_periods", "<u4", <char*>&tcp.zero_periods - base), ("zero_ns", "<u8", <char*>&tcp.zero_ns - base),
+        ("delays", "<u4", <char*>&tcp.delays - base), ("delay_total", "<u8", <char*>&tcp.delay_total - base),
+        ("delay_most", "<i8", <char*>&tcp.delay_most - base),
+        ("stamped_samples", "<u4", <char*>&tcp.stamped_samples - base),
+        ("stamped_total", "<u8", <char*>&tcp.stamped_total - base),
+        ("rtt_samples", "<u4", <char*>&tcp.rtt_samples - base), ("rtt_total", "<u8", <char*>&tcp.rtt_total - base),
+        ("rtt_least", "<i8", <char*>&tcp.rtt_least - base), ("rtt_most", "<i8", <char*>&tcp.rtt_most - base),
+        ("rtt_p50", "<i8", <char*>&tcp.rtt_p50 - base), ("rtt_p95", "<i8", <char*>&tcp.rtt_p95 - base),
+        ("syn_retries", "<u4", <char*>&tcp.syn_retries - base), ("fin_retries", "<u4", <char*>&tcp.fin_retries - base),
+        ("spurious_dsack", "<u4", <char*>&tcp.spurious_dsack - base),
+        ("spurious_timestamps", "<u4", <char*>&tcp.spurious_timestamps - base),
+        ("flight_most", "<u4", <char*>&tcp.flight_most - base),
+    ]
+    return [(f"{name}_{field}", kind, offset) for field, kind, offset in fields]
+
+
 def flow_row_layout():
     """numpy's description of flow_row_t: names, formats, offsets, itemsize; taken from the C struct."""
     cdef flow_row_t row
     cdef char* base = <char*>&row
     fields = [
-        ("client", "(16,)u1", <char*>&row.client - base), ("server", "(16,)u1", <char*>&row.server - base),
+        ("client", "V16", <char*>&row.client - base), ("server", "V16", <char*>&row.server - base),
         ("first_ns", "<i8", <char*>&row.first_ns - base), ("last_ns", "<i8", <char*>&row.last_ns - base),
         ("handshake_network_ns", "<i8", <char*>&row.handshake_network_ns - base),
         ("handshake_client_ns", "<i8", <char*>&row.handshake_client_ns - base),
         ("initial_rtt_ns", "<i8", <char*>&row.initial_rtt_ns - base),
+        ("first_byte_ns", "<i8", <char*>&row.first_byte_ns - base),
         ("flow_id", "<u4", <char*>&row.flow_id - base), ("stream", "<u4", <char*>&row.stream - base),
         ("client_port", "<u2", <char*>&row.client_port - base), ("server_port", "<u2", <char*>&row.server_port - base),
         ("vlan_id", "<u2", <char*>&row.vlan_id - base), ("path", "<u2", <char*>&row.path - base),
         ("syn_retries", "<u2", <char*>&row.syn_retries - base), ("kind", "u1", <char*>&row.kind - base),
         ("ip_version", "u1", <char*>&row.ip_version - base), ("protocol", "u1", <char*>&row.protocol - base),
         ("conn_state", "u1", <char*>&row.conn_state - base), ("ended", "u1", <char*>&row.ended - base),
-        ("history", f"S{HISTORY}", <char*>&row.history - base),
+        ("completeness", "u1", <char*>&row.completeness - base), ("bounded", "u1", <char*>&row.bounded - base),
+        ("returned", "u1", <char*>&row.returned - base), ("history", f"S{HISTORY}", <char*>&row.history - base),
+        *side_layout("client", &row.side[0], base), *side_layout("server", &row.side[1], base),
     ]
-    for side, name in enumerate(("client", "server")):
-        fields += [
-            (f"{name}_packets", "<i8", <char*>&row.side[side].packets - base),
-            (f"{name}_bytes", "<i8", <char*>&row.side[side].bytes - base),
-            (f"{name}_payload_bytes", "<i8", <char*>&row.side[side].payload_bytes - base),
-            (f"{name}_flags", "(8,)<u4", <char*>&row.side[side].flag_count - base),
-        ]
     return {
         "names": [name for name, _, _ in fields],
         "formats": [kind for _, kind, _ in fields],
         "offsets": [offset for _, _, offset in fields],
         "itemsize": sizeof(flow_row_t),
     }
+
+
+def flow_community_ids(
+    const uint8_t[::1] rows not None,  # IN  (n,) flow_row_t
+):
+    """The Community ID of every row, 30 characters each; zeros where a flow has none. Raises ValueError for half a row.
+    """
+    cdef size_t index, count = len(rows) // sizeof(flow_row_t)
+    cdef const flow_row_t* flows
+    cdef uint8_t[::1] written
+    if count * sizeof(flow_row_t) != <size_t>len(rows):
+        raise ValueError(f"{len(rows)} bytes are no rows of {sizeof(flow_row_t)}")
+    out = bytearray(count * COMMUNITY_SIZE)
+    if count:
+        written = out
+        flows = <const flow_row_t*>&rows[0]
+        with nogil:
+            for index in range(count):
+                community_id(&flows[index], <char*>&written[index * COMMUNITY_SIZE])
+    return out

@@ -9,7 +9,7 @@ from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memset
 from posix.unistd cimport lseek, write
 
-from flow cimport FLOW_LIVE, FLOW_SUPERSEDED, KIND_ADDRESSES, NO_NUMBER, bury, flow_at, flow_t, merge_flow, table_t
+from flow cimport FLOW_CLIENT_B, FLOW_LIVE, NO_NUMBER, bury, flow_at, flow_t, merge_flow, table_t
 from tcp_row cimport add_side, tcp_side_row_t, tell_side
 
 cdef enum:
@@ -20,6 +20,7 @@ ctypedef struct told_t:              # a flow, or a part of one, with the result
     flow_t flow
     tcp_side_row_t side[2]           # of a, of b
     int64_t initial_rtt              # ns, 0 unknown
+    int64_t first_byte               # ns, -1 unknown
 
 ctypedef struct part_t:              # flows written out together, in order of flow_id
     uint64_t first                   # row in the spill file
@@ -58,12 +59,14 @@ cdef inline void tell(told_t* told, flow_t* flow) noexcept nogil:
     told.flow = flow[0]
     told.flow.tcp = NULL
     told.initial_rtt = 0
+    told.first_byte = -1
     if flow.tcp == NULL:
         memset(told.side, 0, sizeof(told.side))
         return
     told.initial_rtt = flow.tcp.initial_rtt
+    told.first_byte = flow.tcp.first_byte
     for at in range(2):
-        tell_side(&told.side[at], &flow.tcp.side[at], flow.direction[at].payload_bytes, flow.tcp.now)
+        tell_side(&told.side[at], flow.tcp, at, flow.direction[at].payload_bytes)
 
 
 cdef inline bint write_part(spill_t* spill, flow_t** flows, uint32_t count) noexcept nogil:
@@ -205,9 +208,12 @@ cdef inline void collect(
 
 
 cdef inline void add_part(told_t* out, const told_t* part) noexcept nogil:
+    cdef int server = 0 if part.flow.state & FLOW_CLIENT_B else 1
     if not out.flow.state & FLOW_LIVE:
         out[0] = part[0]
         return
+    if out.first_byte < 0 and out.flow.direction[server].payload_bytes == 0:
+        out.first_byte = part.first_byte         # else it is that of a later answer
     merge_flow(&out.flow, &part.flow)
     if not out.initial_rtt:
         out.initial_rtt = part.initial_rtt

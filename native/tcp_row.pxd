@@ -6,8 +6,9 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from coverage cimport missed_bytes
+from measure cimport missed_acknowledged_bytes
 from spread cimport percentile
-from tcp cimport CAUSES, FILLS, MARKS, side_t, troubles_t
+from tcp cimport CAUSES, FILLS, MARKS, side_t, stamps_t, tcp_t, troubles_t
 
 cdef enum:
     LIMIT_SUMS = 3                   # receiver, congestion, application
@@ -17,14 +18,20 @@ ctypedef struct tcp_side_row_t:      # of what one side sent
     uint64_t repeated_bytes          # payload marked retransmission
     uint64_t again_bytes             # captured before
     uint64_t missed_bytes            # in holes that nothing filled
+    uint64_t missed_acknowledged     # those of them that the other side has
     uint64_t limits[LIMIT_SUMS]      # ns
     uint64_t zero_ns
+    uint64_t delay_total             # ns from an original to its repetition
+    int64_t delay_most
+    uint64_t stamped_total           # ns, round trips by the timestamps option
     uint64_t rtt_total               # ns
     int64_t rtt_least                # -1 without samples, as the next three
     int64_t rtt_most
     int64_t rtt_p50
     int64_t rtt_p95
     uint32_t rtt_samples
+    uint32_t stamped_samples
+    uint32_t delays                  # repetitions whose original is known
     uint32_t marks[MARKS]
     uint32_t causes[CAUSES]
     uint32_t fills[FILLS]
@@ -52,20 +59,28 @@ cdef inline void tell_troubles(tcp_side_row_t* row, const troubles_t* troubles, 
     row.spurious_dsack = troubles.spurious_dsack
     row.spurious_timestamps = troubles.spurious_timestamps
     row.zero_periods = troubles.zero_periods
+    row.delays = troubles.delays
+    row.delay_total = troubles.delay_total
+    row.delay_most = troubles.delay_most
     row.zero_ns = troubles.zero_ns
     if troubles.zero_open and now > troubles.zero_since:
         row.zero_ns += <uint64_t>(now - troubles.zero_since)
 
 
-cdef inline void tell_side(tcp_side_row_t* row, side_t* side, uint64_t payload_bytes, int64_t now) noexcept nogil:
-    """The results of one direction. now: the stream's last time, where an open zero window ends."""
+cdef inline void tell_side(tcp_side_row_t* row, tcp_t* tcp, int sender, uint64_t payload_bytes) noexcept nogil:
+    """The results of one direction. A zero window that is open ends with the stream's last time."""
+    cdef side_t* side = &tcp.side[sender]
+    cdef const stamps_t* stamps = &tcp.stamps[sender]
     cdef int at
     memset(row, 0, sizeof(tcp_side_row_t))
     row.unique_bytes = <int64_t>payload_bytes
     if side.troubles != NULL:
-        tell_troubles(row, side.troubles, now)
+        tell_troubles(row, side.troubles, tcp.now)
         row.unique_bytes -= <int64_t>side.troubles.again_bytes + side.troubles.left_out_bytes
     row.missed_bytes = missed_bytes(&side.coverage)
+    row.missed_acknowledged = missed_acknowledged_bytes(side)
+    row.stamped_samples = stamps.samples
+    row.stamped_total = tcp.stamped_total[sender]
     for at in range(LIMIT_SUMS):
         row.limits[at] = side.limits[at]
     row.rtt_samples = side.rtt.samples
@@ -95,6 +110,12 @@ cdef inline void add_side(tcp_side_row_t* into, const tcp_side_row_t* later) noe
     into.repeated_bytes += later.repeated_bytes
     into.again_bytes += later.again_bytes
     into.missed_bytes += later.missed_bytes
+    into.missed_acknowledged += later.missed_acknowledged
+    into.stamped_samples += later.stamped_samples
+    into.stamped_total += later.stamped_total
+    into.delays += later.delays
+    into.delay_total += later.delay_total
+    into.delay_most = later.delay_most if later.delay_most > into.delay_most else into.delay_most
     into.zero_ns += later.zero_ns
     for at in range(LIMIT_SUMS):
         into.limits[at] += later.limits[at]

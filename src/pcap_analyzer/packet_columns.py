@@ -15,9 +15,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pcap_analyzer.address_keys import address_keys
-from pcap_analyzer.addresses import key_text
-from pcap_analyzer.schema import PACKETS, arrow_schema, arrow_type
+from pcap_analyzer.arrow_columns import Mask, address_words, octets, table_words, values_column, words
+from pcap_analyzer.schema import PACKETS, arrow_schema
 from pcap_analyzer.tunnels import tunnel_name
 
 NONE = 0xFFFFFFFF  # in flow_id, stream, interface_id, extra: there is none
@@ -32,7 +31,6 @@ HAS_SCTP, HAS_ICMP, HAS_TUNNEL, HAS_IP_ID = 128, 256, 1024, 2048
 HAS_TRANSPORT = HAS_TCP | HAS_UDP | HAS_SCTP | HAS_ICMP
 
 type_of = {one.name: one.kind for one in PACKETS.fields}
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -67,15 +65,7 @@ def _column(batch: DecodedBatch, name: str) -> pa.Array:
         return WORDS[name](batch)
     values = VALUES[name](batch) if name in VALUES else batch.packets[name]
     present = PRESENT[name](batch) if name in PRESENT else None
-    if type_of[name] == "bool":
-        values = np.packbits(values.astype(bool), bitorder="little")
-    data = pa.py_buffer(np.ascontiguousarray(values))
-    return pa.Array.from_buffers(arrow_type(type_of[name]), len(batch.packets), [_bitmap(present), data])
-
-
-def _bitmap(present: Mask | None) -> pa.Buffer | None:
-    """Arrow's validity bitmap; None where every row is valid."""
-    return None if present is None else pa.py_buffer(np.packbits(present, bitorder="little"))
+    return values_column(values, type_of[name], present)
 
 
 def _of_segment(name: str, batch: DecodedBatch) -> NDArray[Any]:
@@ -145,16 +135,9 @@ PRESENT: dict[str, Callable[[DecodedBatch], Mask]] = {
 }
 
 
-def _words(texts: Sequence[str], indices: NDArray[Any], present: Mask | None = None) -> pa.DictionaryArray:
-    """A dictionary column from a small table of texts and one index per row."""
-    data = pa.py_buffer(np.ascontiguousarray(indices, np.int32))
-    rows = pa.Array.from_buffers(pa.int32(), len(indices), [_bitmap(present), data])
-    return pa.DictionaryArray.from_arrays(rows, pa.array(texts, pa.string()))
-
-
 def _addresses(name: str, batch: DecodedBatch) -> pa.DictionaryArray:
     """`src` or `dst` of the innermost IP layer."""
-    return _address_words(_octets(batch.packets[name]), batch.packets["ip_version"], _having(HAS_IP, batch))
+    return address_words(octets(batch.packets[name]), batch.packets["ip_version"], _having(HAS_IP, batch))
 
 
 def _outer_addresses(name: str, batch: DecodedBatch) -> pa.DictionaryArray:
@@ -164,49 +147,25 @@ def _outer_addresses(name: str, batch: DecodedBatch) -> pa.DictionaryArray:
         return pa.nulls(len(batch.packets), pa.dictionary(pa.int32(), pa.string()))
     extras = batch.extras[batch.packets["extra"][tunnelled]]
     addresses = np.zeros((len(batch.packets), 16), np.uint8)
-    addresses[tunnelled] = _octets(extras[name])
+    addresses[tunnelled] = octets(extras[name])
     version = np.zeros(len(batch.packets), np.uint8)
     version[tunnelled] = extras["outer_version"]
-    return _address_words(addresses, version, tunnelled)
-
-
-def _octets(addresses: NDArray[np.void]) -> NDArray[np.uint8]:
-    """(n,) values of 16 bytes as (n, 16) octets, out of the records in one copy."""
-    return np.ascontiguousarray(addresses).view(np.uint8).reshape(len(addresses), 16)
-
-
-def _address_words(addresses: NDArray[np.uint8], ip_version: NDArray[np.uint8], present: Mask) -> pa.DictionaryArray:
-    """A dictionary column in which every different address is written once, by first appearance."""
-    keys = address_keys(addresses, ip_version)
-    buffers = [_bitmap(present), pa.py_buffer(keys.reshape(-1))]
-    encoded = pa.Array.from_buffers(pa.binary(keys.shape[1]), len(keys), buffers).dictionary_encode()
-    texts = [key_text(key) for key in encoded.dictionary.to_pylist()]
-    return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(texts, pa.string()))
+    return address_words(addresses, version, tunnelled)
 
 
 def _tunnel(batch: DecodedBatch) -> pa.DictionaryArray:
     """The encapsulations that stand in the packet's protocol path."""
-    return _path_words([tunnel_name(path) for path in batch.paths], batch)
+    return table_words([tunnel_name(path) for path in batch.paths], batch.packets["path"])
 
 
 def _protocols(batch: DecodedBatch) -> pa.DictionaryArray:
     """The packet's protocol path, joined as Wireshark joins frame.protocols."""
-    return _path_words([":".join(path) for path in batch.paths], batch)
-
-
-def _path_words(texts: Sequence[str], batch: DecodedBatch) -> pa.DictionaryArray:
-    """A dictionary column that depends on the path alone; empty texts are null."""
-    words = sorted(set(texts) - {""})
-    number = {word: index for index, word in enumerate(words)}
-    by_path = np.array([number.get(text, -1) for text in texts], np.int32)
-    indices = by_path[batch.packets["path"]]
-    present = indices >= 0
-    return _words(words, np.where(present, indices, 0), present)
+    return table_words([":".join(path) for path in batch.paths], batch.packets["path"])
 
 
 WORDS: dict[str, Callable[[DecodedBatch], pa.DictionaryArray]] = {
-    "decode_status": lambda batch: _words(STATUS, batch.packets["decode_status"]),
-    "decode_layer": lambda batch: _words(LAYER, batch.packets["decode_layer"]),
+    "decode_status": lambda batch: words(STATUS, batch.packets["decode_status"]),
+    "decode_layer": lambda batch: words(LAYER, batch.packets["decode_layer"]),
     "src": partial(_addresses, "src"),
     "dst": partial(_addresses, "dst"),
     "outer_src": partial(_outer_addresses, "outer_src"),

@@ -27,6 +27,7 @@ from pcap_analyzer.errors import Cancelled
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pcap_analyzer.analysis.flows import FlowTable
     from pcap_analyzer.analysis.model import Analysis
 
 CapturePath = str | os.PathLike[str] | BinaryIO
@@ -115,12 +116,13 @@ def open_capture(path: CapturePath, *, threads: int | None = None) -> Capture:
 
 
 class Capture:
-    """A capture that is open for one pass over its packets."""
+    """A capture that is open for one pass: over its packets, behind which its flows are known too, or to its flows."""
 
     def __init__(self, source: Source, threads: int) -> None:
         self._source = source
         self._threads = threads
         self._reader: CaptureReader | None = None
+        self._flows: FlowTable | None = None
         self._closed = False
 
     def packets(self, columns: Sequence[str] | None = None, *, batch_size: int = 65536) -> pa.RecordBatchReader:
@@ -147,6 +149,35 @@ class Capture:
         with _reader(self._source, self._threads, batch_size, FLOW_LIMIT, tcp_rows=True) as reader:
             self._reader = reader
             yield from packet_batches(reader, columns)
+            self._keep_flows(reader)
+
+    def flows(self, columns: Sequence[str] | None = None, *, batch_size: int = 16_384) -> pa.RecordBatchReader:
+        """The table `flows` (schema.py) as a stream of record batches of at most `batch_size` rows, by flow_id.
+
+        Reads the capture to its end, unless its packets were: then it is known already. It can be taken again. Memory
+        is held for one batch and what the flows themselves need. Raises KeyError for a column that does not exist,
+        ValueError for a batch size outside 1 to 65,536, or while the packets are being read.
+        """
+        if self._closed or (self._reader is not None and self._flows is None):
+            raise ValueError("the packets of this capture were not read to their end, or it was closed: open it again")
+        if self._flows is None:
+            self._read_flows()
+        assert self._flows is not None
+        return self._flows.batches(columns, batch_size)
+
+    def _read_flows(self) -> None:
+        rows = min(MAX_ROWS, ROWS_PER_THREAD * self._threads)
+        with _reader(self._source, self._threads, rows, FLOW_LIMIT) as reader:
+            self._reader = reader
+            for _ in reader.turns():
+                pass
+            self._keep_flows(reader)
+
+    def _keep_flows(self, reader: CaptureReader) -> None:
+        """What is known of the flows when the last packet was read; it outlives the reader."""
+        from pcap_analyzer.analysis.flows import flow_table
+
+        self._flows = flow_table(reader.scanner)
 
     @property
     def damage(self) -> Damage | None:
@@ -156,6 +187,7 @@ class Capture:
     def close(self) -> None:
         """Let go of the file; may be called twice."""
         self._closed = True
+        self._flows = None
         self._source.close()
 
     def __enter__(self) -> Capture:

@@ -186,18 +186,195 @@ PACKETS = Table(
 )
 
 
+OTHER_SIDE = {"client": "server", "server": "client"}
+NOT_CAPTURED = "not captured, or not TCP"
+NO_SYN = "no SYN of this side was captured, or not TCP"
+FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
+
+
 def _direction(side: str) -> tuple[Field, ...]:
-    """The counters of one direction of a flow: what `side` sent."""
-    flags = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
+    """What `side` sent, and how far it is."""
     return (
         field(f"{side}_packets", "uint64", f"packets sent by the {side}"),
         field(f"{side}_bytes", "uint64", f"original lengths of the packets sent by the {side}", unit="bytes"),
-        field(f"{side}_payload_bytes", "uint64", f"transport payload sent by the {side}, on the wire", unit="bytes"),
+        field(
+            f"{side}_payload_bytes",
+            "uint64",
+            f"payload sent by the {side}, on the wire: behind its transport header, or behind IP where none is read",
+            unit="bytes",
+        ),
         *(
             field(f"{side}_{flag}", "uint64", f"packets of the {side} with {flag.upper()}", null=NOT_TCP)
-            for flag in flags
+            for flag in FLAGS
         ),
-        # MSS, window scale and extremes, the counters of the marks, bytes in flight, RTT and payload times go here.
+        *_options(side),
+        *_windows(side),
+        *(
+            field(f"{side}_{mark}", "uint32", f"packets of the {side} marked {mark}: see tcp_marks", null=NOT_TCP)
+            for mark in MARKS
+        ),
+        *_bytes(side),
+        *_round_trips(side),
+        field(f"{side}_first_payload", TIME, f"first packet of the {side} with payload", null="there is none"),
+        field(f"{side}_last_payload", TIME, f"last packet of the {side} with payload", null="there is none"),
+    )
+
+
+def _options(side: str) -> tuple[Field, ...]:
+    """What a SYN of `side` said."""
+    return (
+        field(f"{side}_mss", "uint16", "maximum segment size it takes", unit="bytes", null=NO_SYN + ", or no option"),
+        field(
+            f"{side}_window_scale", "uint8", "shift of its windows", null=NO_SYN + ", or no option", source="RFC 7323"
+        ),
+        field(f"{side}_sack_permitted", "bool", "it takes selective acknowledgements", null=NO_SYN, source="RFC 2018"),
+        field(f"{side}_timestamps", "bool", "its SYN had the timestamps option", null=NO_SYN, source="RFC 7323"),
+    )
+
+
+def _windows(side: str) -> tuple[Field, ...]:
+    """The windows that `side` announced."""
+    none = "only SYN and RST were captured, or not TCP"
+    return (
+        *(
+            field(
+                f"{side}_window_{which}",
+                "uint32",
+                f"{words} window it announced but in SYN and RST, scaled as far as the scale is known",
+                unit="bytes",
+                null=none,
+            )
+            for which, words in (("min", "smallest"), ("max", "largest"), ("last", "last"))
+        ),
+        field(f"{side}_zero_window_periods", "uint32", "times that its window closed", null=NOT_TCP),
+        field(f"{side}_zero_window_time", SPAN, "how long its window was closed", unit="ns", null=NOT_TCP),
+    )
+
+
+def _bytes(side: str) -> tuple[Field, ...]:
+    """What became of the payload that `side` sent."""
+    return (
+        field(
+            f"{side}_retransmitted_bytes",
+            "uint64",
+            "payload of the packets marked retransmission",
+            unit="bytes",
+            null=NOT_TCP,
+        ),
+        field(f"{side}_seen_twice_bytes", "uint64", "payload that was captured before", unit="bytes", null=NOT_TCP),
+        field(f"{side}_unique_bytes", "uint64", "payload, each byte once", unit="bytes", null=NOT_TCP),
+        field(
+            f"{side}_missed_bytes",
+            "uint64",
+            "gaps between captured bytes that nothing filled",
+            unit="bytes",
+            null=NOT_TCP,
+        ),
+        field(
+            f"{side}_missed_acknowledged_bytes",
+            "uint64",
+            f"those of them that the {OTHER_SIDE[side]} acknowledged: the capture lost them, not the network",
+            unit="bytes",
+            null=NOT_TCP,
+        ),
+        field(
+            f"{side}_max_bytes_in_flight",
+            "uint32",
+            "most that was sent and not acknowledged",
+            unit="bytes",
+            null="never known, or not TCP",
+            source="tcp.analysis.bytes_in_flight",
+        ),
+    )
+
+
+def _round_trips(side: str) -> tuple[Field, ...]:
+    """From the capture point to `side` and back."""
+    none = f"no segment of the {OTHER_SIDE[side]} was acknowledged in a way that can be measured, or not TCP"
+    return (
+        *(
+            field(
+                f"{side}_rtt_{which}",
+                SPAN,
+                f"{words} round trip from the capture point to the {side} and back",
+                unit="ns",
+                null=none,
+                source="RFC 6298 section 3, Karn",
+            )
+            for which, words in (
+                ("min", "shortest"),
+                ("mean", "mean"),
+                ("max", "longest"),
+                ("p50", "median, at most 2 % off,"),
+                ("p95", "95th percentile, at most 2 % off,"),
+            )
+        ),
+        field(f"{side}_rtt_samples", "uint32", "round trips measured", null=NOT_TCP),
+    )
+
+
+def _handling(side: str) -> tuple[Field, ...]:
+    """Why `side` sent again, what proved that needless, and what it waited for."""
+    causes = {
+        "rto": "after a time-out",
+        "fast": "after duplicate or selective acknowledgements",
+        "tail_loss": "as a tail loss probe",
+        "syn_retry": "a SYN without an answer",
+        "unknown": "for a reason that cannot be told",
+    }
+    fills = {
+        "reordered": "overtaken on the way",
+        "repaired": "sent again, the first was lost before the capture point",
+        "late": "acknowledged before",
+    }
+    limits = {
+        "receiver": f"the {OTHER_SIDE[side]}'s window was full",
+        "congestion": "it waited for acknowledgements",
+        "application": "it had nothing to send",
+    }
+    proofs = {"dsack": "a DSACK (RFC 2883)", "timestamps": "the echo of an earlier timestamp (RFC 3522)"}
+    return (
+        *(
+            field(f"{side}_repeats_{name}", "uint32", f"segments seen twice, {words}", null=NOT_TCP)
+            for name, words in causes.items()
+        ),
+        *(
+            field(f"{side}_spurious_{name}", "uint32", f"repetitions that {words} proves needless", null=NOT_TCP)
+            for name, words in proofs.items()
+        ),
+        *(
+            field(f"{side}_fills_{name}", "uint32", f"segments that filled a gap, {words}", null=NOT_TCP)
+            for name, words in fills.items()
+        ),
+        *(
+            field(
+                f"{side}_retransmission_delay_{which}",
+                SPAN,
+                f"{words} time from an original to its repetition",
+                unit="ns",
+                null="no repetition whose original is known",
+            )
+            for which, words in (("mean", "mean"), ("max", "longest"))
+        ),
+        *(
+            field(
+                f"{side}_{name}_limited",
+                SPAN,
+                f"time of its transfers in which {words}",
+                unit="ns",
+                null=NOT_TCP,
+            )
+            for name, words in limits.items()
+        ),
+        field(
+            f"{side}_timestamp_rtt_mean",
+            SPAN,
+            f"mean round trip from the capture point to the {side} and back by the timestamps option",
+            unit="ns",
+            null=f"no timestamp of the {OTHER_SIDE[side]} was echoed",
+            source="RFC 7323",
+        ),
+        field(f"{side}_timestamp_rtt_samples", "uint32", "round trips measured so", null=NOT_TCP),
     )
 
 
@@ -215,21 +392,66 @@ FLOWS = Table(
         field("server_port", "uint16", "port of the server", null="the protocol has no ports"),
         field("vlan_id", "uint16", "outermost VLAN of the first packet", null="no tag"),
         field("tunnel", WORD, "path of encapsulations of the first packet", null="not in a tunnel"),
-        # community_id goes here.
+        field(
+            "community_id",
+            "string",
+            "Community ID of version 1, seed 0; of ICMP that of the first packet's type",
+            null="the protocol has ports, but no header of it was read",
+            source="https://github.com/corelight/community-id-spec",
+        ),
         field("first_seen", TIME, "earliest packet", null="no packet has a time"),
         field("last_seen", TIME, "latest packet", null="no packet has a time"),
-        field("duration", SPAN, "from first_seen to last_seen", null="no packet has a time"),
+        field("duration", SPAN, "from first_seen to last_seen", unit="ns", null="no packet has a time"),
         *_direction("client"),
         *_direction("server"),
-        field("handshake_network", SPAN, "SYN to SYN/ACK", null="not captured, or not TCP"),
-        field("handshake_client", SPAN, "SYN/ACK to the client's ACK", null="not captured, or not TCP"),
-        field("initial_rtt", SPAN, "the whole handshake: last SYN to first ACK", null="not captured, or not TCP"),
-        field("syn_retries", "uint32", "SYNs repeated with the same sequence number", null=NOT_TCP),
-        # time to first byte goes here.
+        field("handshake_network", SPAN, "SYN to SYN/ACK", unit="ns", null=NOT_CAPTURED),
+        field("handshake_client", SPAN, "SYN/ACK to the client's ACK", unit="ns", null=NOT_CAPTURED),
+        field(
+            "initial_rtt",
+            SPAN,
+            "the whole handshake: last SYN to first ACK",
+            unit="ns",
+            null=NOT_CAPTURED,
+            source="tcp.analysis.initial_rtt",
+        ),
+        field(
+            "syn_retries",
+            "uint32",
+            "SYNs of the client that came again before the answer was acknowledged",
+            null=NOT_TCP,
+        ),
+        field(
+            "time_to_first_byte",
+            SPAN,
+            "from the client's last payload before the server's first to that one",
+            unit="ns",
+            null="not both captured, the server spoke first, or not TCP",
+        ),
         field("ended", WORD, "fin, reset or open", null=NOT_TCP),
-        field("conn_state", WORD, "state of the connection as Zeek names it", source="Zeek, base/protocols/conn"),
+        field(
+            "conn_state",
+            WORD,
+            "state of the connection as Zeek names it",
+            null="neither TCP nor UDP",
+            source="Zeek, base/protocols/conn",
+        ),
         field("history", "string", "events of the connection as Zeek writes them", source="Zeek, base/protocols/conn"),
-        # completeness, size and inter-arrival figures, service and server name go here.
+        field(
+            "completeness",
+            "uint8",
+            "bit set of what was captured: SYN 1, SYN/ACK 2, ACK 4, data 8, FIN 16, RST 32",
+            null=NOT_TCP,
+            source="tcp.completeness",
+        ),
+        # size and inter-arrival figures, service and server name go here.
+        *_handling("client"),
+        *_handling("server"),
+        field("bounded", "bool", "a list of this flow was full: some of its TCP measures are less exact"),
+        field(
+            "marks_exact",
+            "bool",
+            "False: it made room for other flows before its end and was judged anew when it returned",
+        ),
     ),
 )
 

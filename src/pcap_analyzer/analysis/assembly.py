@@ -8,7 +8,7 @@ from array import array
 from typing import Any, Literal
 
 from pcap_analyzer.analysis import summary
-from pcap_analyzer.analysis.flows import flow_batches
+from pcap_analyzer.analysis.flows import FlowTable
 from pcap_analyzer.analysis.model import (
     Analysis,
     CaptureInfo,
@@ -57,7 +57,7 @@ def assemble(reader: CaptureReader, *, seconds: float, threads: int) -> Analysis
         retransmitting=summary.retransmitting(summed, steps),
         marks_exact=totals["evicted_flows"] == 0,
         evicted_flows=totals["evicted_flows"],
-        flow_batches=flow_batches(flows),
+        flow_batches=FlowTable(flows, steps).batches,
     )
 
 

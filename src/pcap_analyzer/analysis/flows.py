@@ -1,47 +1,64 @@
-"""Flows as people read them: one with its names, and all of them as structured arrays.
+"""Flows as people read them: one with its names, and all of them as a table.
 
 `conn_state` and `history` are those of Zeek (its reference on conn.log); ours differ where it would look into payloads.
-numpy is imported by who asks for arrays only: a report needs none.
+numpy and pyarrow are imported by who asks for the table only: a report needs none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pcap_analyzer._native.scan import FlowReader, flow_row_layout
+from pcap_analyzer._native.scan import FlowReader, Scanner
 from pcap_analyzer.addresses import address_text
 from pcap_analyzer.analysis.model import TCP_FLAGS, Ended, Flow
+from pcap_analyzer.analysis.protocols import path_text
 from pcap_analyzer.analysis.tcp import tcp_direction
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    import pyarrow as pa
 
 # kind_t and sentinels of native/flow.pxd
 KIND_ADDRESSES, KIND_TCP, KIND_UDP, KIND_SCTP, KIND_ICMP, KIND_OTHER = range(6)
 NO_NUMBER, NO_VLAN, NO_TIME = 0xFFFFFFFF, 0xFFFF, -(1 << 63)
+MAX_BATCH = 65536
 
 ENDED: tuple[Ended | None, ...] = (None, "open", "fin", "reset")  # by the field `ended`
 # by the field `conn_state`
 STATES = ("", "OTH", "S0", "S1", "S2", "S3", "SF", "REJ", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR")
 
 
-def flow_batches(reader: FlowReader) -> Callable[[int], Iterator[npt.NDArray[Any]]]:
-    """All flows in order of flow_id, in batches of a given size, as structured arrays.
+class FlowTable:
+    """All flows of a capture, to be read as often as one likes; memory is held for one batch at a time.
 
-    stream: 0xFFFFFFFF without one.  vlan_id: 0xFFFF untagged.  Times: NO_TIME where there is none.  path: node of the
-    protocol hierarchy.  ended, conn_state: index into ENDED, STATES.
+    paths: layer names by node of the protocol hierarchy.
     """
 
-    def batches(batch_size: int) -> Iterator[npt.NDArray[Any]]:
-        import numpy as np  # noqa: PLC0415
+    def __init__(self, reader: FlowReader, paths: Sequence[Sequence[str]]) -> None:
+        self._reader = reader
+        self.paths = paths
 
-        layout: Any = flow_row_layout()
-        flow = np.dtype(layout)
-        for begin in range(0, len(reader), batch_size):
-            yield np.frombuffer(reader.read(begin, min(begin + batch_size, len(reader))), flow)
+    def read(self, batch_size: int) -> Iterator[bytearray]:
+        """Batches of at most `batch_size` flow_row_t, in order of flow_id.
 
-    return batches
+        stream: 0xFFFFFFFF without one.  vlan_id: 0xFFFF untagged.  Times: NO_TIME where there is none.  path: node of
+        the protocol hierarchy.  ended, conn_state: index into ENDED, STATES.
+        """
+        for begin in range(0, len(self._reader), batch_size):
+            yield self._reader.read(begin, min(begin + batch_size, len(self._reader)))
+
+    def batches(self, columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchReader:
+        """The table `flows`, or those of its columns asked for; see Analysis.flows."""
+        from pcap_analyzer.analysis.flow_columns import flow_batches  # noqa: PLC0415 - pyarrow takes 0.3 s
+
+        if not 1 <= batch_size <= MAX_BATCH:
+            raise ValueError(f"batch_size is {batch_size}, expected 1 to {MAX_BATCH}")
+        return flow_batches(self, None if columns is None else tuple(columns), batch_size)
+
+
+def flow_table(scanner: Scanner) -> FlowTable:
+    """The flows of a scan that is over."""
+    return FlowTable(scanner.flow_reader(), [path_text(steps) for steps in scanner.path_steps()])
 
 
 def flow_of(row: dict[str, Any], tunnel: str | None) -> Flow:

@@ -9,15 +9,15 @@ that neither threads nor batches can change a digit. Every list is bounded.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    import pyarrow as pa
 
-FlowBatches = Callable[[int], Iterator[Any]]
+FlowBatches = Callable[[Sequence[str] | None, int], Any]
 Ended = Literal["fin", "reset", "open"]
 
 TCP_FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
@@ -425,8 +425,8 @@ class TcpTotals(msgspec.Struct, frozen=True):
     server_windows: Windows | None = None
 
 
-def _no_flows(batch_size: int) -> Iterator[npt.NDArray[Any]]:
-    return iter(())
+def _no_flows(columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchReader:
+    raise ValueError("the flows of this analysis were not kept")
 
 
 class Analysis(msgspec.Struct, frozen=True, eq=False):
@@ -456,8 +456,13 @@ class Analysis(msgspec.Struct, frozen=True, eq=False):
     """False: more flows were live at once than are held, so some were judged after a gap."""
     evicted_flows: int = 0
     flow_batches: FlowBatches = _no_flows
-    """Called with a batch size; see flows()."""
+    """Called with columns and a batch size; see flows()."""
 
-    def flows(self, batch_size: int = 65_536) -> Iterator[npt.NDArray[Any]]:
-        """All flows as structured arrays of at most `batch_size` rows, in order of flow_id."""
-        return self.flow_batches(batch_size)
+    def flows(self, columns: Sequence[str] | None = None, *, batch_size: int = 16_384) -> pa.RecordBatchReader:
+        """The table `flows` (schema.py) as a stream of record batches of at most `batch_size` rows, by flow_id.
+
+        columns: those wanted, in the order given; None for all.  Memory is held for one batch.  It can be called as
+        often as one likes.  Raises KeyError for a column that does not exist, ValueError for a batch size outside 1 to
+        65,536.
+        """
+        return self.flow_batches(columns, batch_size)

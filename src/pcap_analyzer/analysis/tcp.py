@@ -12,6 +12,7 @@ ALL_MARKS = (*TCP_MARKS, "tfo_syn", "tfo_ack", "tfo_ignored")  # by mark_t of na
 # fields of a direction's `causes` and `limits_ns`, by cause_t and limit_t of native/tcp.pxd
 CAUSE_ORDER = ("unknown", "rto", "fast", "tail_loss", "syn_retry")
 LIMIT_ORDER = ("receiver", "congestion", "application")
+FILL_ORDER = ("reordered", "repaired", "late")  # of `fills`, by fill_t
 RETRANSMISSION, OUT_OF_ORDER, LOST_SEGMENT, DUPLICATE_ACK, ZERO_WINDOW, SEEN_TWICE = (
     TCP_MARKS.index(name)
     for name in ("retransmission", "out_of_order", "lost_segment", "duplicate_ack", "zero_window", "seen_twice")
