@@ -33,13 +33,15 @@ from flow cimport (
     hash_key,
     is_forward,
     is_packet_forward,
+    new_tcp,
     open_flow,
+    opening_of,
+    opening_t,
     packet_key,
     packet_kind,
     push_fresh,
     stream_kind,
     table_t,
-    tcp_at,
     touch_tcp,
 )
 from judge cimport judge, judged_t
@@ -51,6 +53,8 @@ from packet cimport (
     HAS_TIME,
     NO_EXTRA,
     NO_INTERFACE,
+    OPTION_FAST_OPEN,
+    OPTION_MSS,
     OPTION_SACK,
     aligned_alloc,
     conversation_t,
@@ -63,7 +67,7 @@ from measure cimport measure
 from repairs cimport measured_t
 from sack cimport read_sack, sack_t
 from socks cimport is_socks, opens_stream
-from tcp cimport MARK_REUSED_PORTS, TCP_SYN, note_marks, side_t, tcp_t
+from tcp cimport MARK_REUSED_PORTS, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, note_marks, side_t, tcp_begin, tcp_t
 from walk cimport reader_t, record_t
 from window cimport next_record, place_of, place_t, window_t
 from wire cimport prefetch_read, prefetch_write
@@ -81,7 +85,8 @@ cdef enum:
     FIRST_ITEMS = 256
     AHEAD_FRAME = 16                 # measured: 12 to 24 are alike
     AHEAD_PACKET = 16
-    AHEAD_FLOW = 8
+    AHEAD_FLOW = 12
+    AHEAD_TCP = 6
     ITEM_OWN = 15                    # the packet's own flow; smaller codes are conversations in its extra
     ITEM_STREAM = 14                 # a malformed packet's stream, for the number alone
     ITEM_BITS = 4
@@ -130,6 +135,7 @@ ctypedef struct worker_t:
     uint64_t* items                  # of the shard that it tracks
     uint32_t item_capacity
     uint8_t failed
+    tcp_t lone                       # state of a stream that begins with a SYN, while that is judged
 
 
 # ---------------------------------------------------------------- memory
@@ -441,6 +447,79 @@ cdef inline uint32_t reuse_mark(flow_t* flow, bint fresh) noexcept nogil:
     return MARK_REUSED_PORTS if fresh else 0
 
 
+cdef inline bint is_lone_syn(const packet_t* packet) noexcept nogil:
+    """Whether a stream's first packet leaves nothing to remember but itself."""
+    return (
+        packet.tcp_flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST) == TCP_SYN and packet.present & HAS_TIME
+        and not packet.payload_length and not packet.tcp_options & (OPTION_SACK | OPTION_FAST_OPEN)
+    )
+
+
+cdef inline void note_opening(flow_t* flow, const packet_t* packet) noexcept nogil:
+    cdef opening_t* opening = opening_of(flow)
+    opening.timestamp = packet.timestamp
+    opening.seq = packet.tcp_seq
+    opening.ack = packet.tcp_ack
+    opening.tsval = packet.tcp_tsval
+    opening.tsecr = packet.tcp_tsecr
+    opening.window = packet.tcp_window
+    opening.mss = packet.tcp_mss
+    opening.flags = packet.tcp_flags
+    opening.scale = packet.tcp_scale
+    opening.options = packet.tcp_options
+
+
+cdef inline void replay_opening(tcp_t* tcp, flow_t* flow) noexcept nogil:
+    """Begin a stream with the SYN that was noted."""
+    cdef opening_t* opening = opening_of(flow)
+    cdef int sender = 1 if flow.state & FLOW_CLIENT_B else 0
+    cdef packet_t packet
+    cdef near_t near
+    cdef sack_t sack
+    cdef measured_t measured
+    cdef judged_t judged
+    memset(&packet, 0, sizeof(packet_t))
+    packet.present = HAS_TIME
+    packet.timestamp = opening.timestamp
+    packet.tcp_seq = opening.seq
+    packet.tcp_ack = opening.ack
+    packet.tcp_tsval = opening.tsval
+    packet.tcp_tsecr = opening.tsecr
+    packet.tcp_window = opening.window
+    packet.tcp_mss = opening.mss
+    packet.tcp_flags = opening.flags
+    packet.tcp_scale = opening.scale
+    packet.tcp_options = opening.options
+    memset(&near, 0, sizeof(near_t))
+    memset(&judged, 0, sizeof(judged_t))
+    sack.count = 0
+    tcp.client = near.client = sender
+    if opening.options & OPTION_MSS:
+        tcp.mss[sender] = near.mss[sender] = opening.mss
+    measure(tcp, sender, &packet, flow.first_frame, &sack, &near, &measured)
+    judge(tcp, sender, &packet, flow.first_frame, opening.seq, opening.ack, &sack, &judged)
+
+
+cdef inline void begin_stream(table_t* table, flow_t* flow, bint opened) noexcept nogil:
+    """State for a stream that is not begun, or of which only its SYN was seen."""
+    flow.tcp = new_tcp(table)
+    if flow.tcp == NULL:
+        return
+    tcp_begin(flow.tcp)
+    if not opened and opening_of(flow).flags:
+        replay_opening(flow.tcp, flow)
+
+
+cdef inline bint adopt(table_t* table, flow_t* flow) noexcept nogil:
+    """Keep the state that a stream's SYN was judged with."""
+    cdef const tcp_t* lone = flow.tcp
+    flow.tcp = new_tcp(table)
+    if flow.tcp == NULL:
+        return False
+    flow.tcp[0] = lone[0]
+    return True
+
+
 cdef inline void note_handshake(flow_t* flow) noexcept nogil:
     """What the measures want of the handshake, where they find it without another cache line."""
     cdef const handshake_t* handshake = handshake_of(flow)
@@ -454,7 +533,7 @@ cdef inline void note_handshake(flow_t* flow) noexcept nogil:
         tcp.to[client] = handshake.ack - handshake.syn_ack
 
 
-cdef inline void judge_packet(
+cdef inline uint32_t judge_packet(
     worker_t* worker, batch_t* batch, flow_t* flow, const packet_t* packet, uint32_t row, bint fresh
 ) noexcept nogil:
     """Judge a packet's TCP segment and count what it is."""
@@ -498,6 +577,7 @@ cdef inline void judge_packet(
         told.in_flight = judged.in_flight
         told.window = judged.window
         told.judged = 1
+    return judged.marks
 
 
 cdef inline void track_packet(table_t* table, worker_t* worker, batch_t* batch, uint32_t item) noexcept nogil:
@@ -505,7 +585,8 @@ cdef inline void track_packet(table_t* table, worker_t* worker, batch_t* batch, 
     cdef packet_t* packet = &batch.packets[row]
     cdef flow_key_t key
     cdef uint8_t kind = packet_kind(packet)
-    cdef bint forward = batch.forward[row], fresh = False, opened, opening
+    cdef bint forward = batch.forward[row], fresh = False, opened, opening, lone
+    cdef uint32_t marks = 0
     cdef flow_t* flow
     packet_key(&key, packet, kind, forward)
     if kind == KIND_TCP:
@@ -529,15 +610,31 @@ cdef inline void track_packet(table_t* table, worker_t* worker, batch_t* batch, 
     opening = packet.tcp_flags & TCP_SYN or flow.state & FLOW_OPENING
     count_packet(flow, packet, batch.frame_number[row], forward)
     if kind == KIND_TCP:
+        lone = False
+        if flow.tcp == NULL:
+            lone = opened and is_lone_syn(packet) and sets_base(packet)
+            if lone:
+                tcp_begin(&worker.lone)
+                flow.tcp = &worker.lone
+            else:
+                begin_stream(table, flow, opened)
+                if flow.tcp == NULL:
+                    return
         if opened or opening:
             note_handshake(flow)
         if sets_base(packet):
             flow.completeness |= completeness_bits(
                 packet.tcp_flags, packet.payload_length != 0, opened and not flow.state & FLOW_RETURNED
             )
-            judge_packet(worker, batch, flow, packet, row, fresh)
+            marks = judge_packet(worker, batch, flow, packet, row, fresh)
         elif packet.payload_length:              # a fragment: of no sequence
             leave_out(&flow.tcp.side[0 if forward else 1], packet.payload_length)
+        if lone:
+            if marks:
+                adopt(table, flow)
+            else:
+                note_opening(flow, packet)
+                flow.tcp = NULL
         if is_socks(packet):
             follow_socks(table, batch.window, flow, packet, item)
     batch.flow[row] = flow
@@ -569,9 +666,15 @@ cdef inline void look_ahead(
             line = <const uint8_t*>&flow.direction[0 if items[at + AHEAD_FLOW] & ITEM_FORWARD else 1]
             prefetch_write(line)
             prefetch_write(line + 64)
-            line = <const uint8_t*>tcp_at(table, index)  # not touched where the flow is not TCP
-            for offset in range(0, sizeof(tcp_t), 64):
-                prefetch_write(line + offset)
+    if at + AHEAD_TCP < count:
+        hash = <uint32_t>(items[at + AHEAD_TCP] >> 32)
+        slot = table.slots[hash & table.mask]
+        index = <uint32_t>slot - 1
+        if slot and <uint32_t>(slot >> 32) == hash and index < table.allocated:
+            line = <const uint8_t*>flow_at(table, index).tcp
+            if line != NULL:
+                for offset in range(0, sizeof(tcp_t), 64):
+                    prefetch_write(line + offset)
 
 
 cdef inline uint32_t gather_items(worker_t* worker, const batch_t* batch, uint32_t shard) noexcept nogil:

@@ -96,6 +96,7 @@ ctypedef struct flow_row_t:
     uint8_t returned                 # it was written out before its end: judged in parts
     uint8_t icmp_type                # of the first packet
     uint8_t icmp_code
+    uint8_t quiet                    # nothing was found of its TCP: both sides say nothing
     char history[HISTORY]
 
 
@@ -225,6 +226,7 @@ cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
     if flow.key.kind == KIND_ICMP:
         row.icmp_type = <uint8_t>(flow.base_seq[0] >> 8)
         row.icmp_code = <uint8_t>(flow.base_seq[0] & 0xFF)
+    row.quiet = told.quiet
     if flow.key.kind == KIND_TCP:
         fill_handshake(row, <const handshake_t*>flow.direction[0].spare)
         if told.initial_rtt:

@@ -33,7 +33,8 @@ from packet cimport (
     conversation_t,
     packet_t,
 )
-from tcp cimport TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, tcp_begin, tcp_free, tcp_t
+from pages cimport fault_in
+from tcp cimport TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, tcp_free, tcp_t
 from wire cimport load64, prefetch_read
 
 cdef extern from * nogil:
@@ -164,7 +165,7 @@ ctypedef struct flow_t:              # 384 bytes
     uint8_t socks                    # socks_state_t
     uint8_t completeness             # bits, see completeness.pxd
     uint8_t pad
-    tcp_t* tcp                       # NULL without TCP
+    tcp_t* tcp                       # NULL without TCP, and where nothing but a SYN was seen: see opening_t
     # third line on
     direction_t direction[2]         # from a, from b
 
@@ -173,6 +174,18 @@ ctypedef struct handshake_t:         # lies in direction[0].spare: touched while
     int64_t last_syn                 # the latest before the answer
     int64_t syn_ack
     int64_t ack
+
+ctypedef struct opening_t:           # lies in direction[1].spare: the SYN of a stream that has no tcp_t yet
+    int64_t timestamp
+    uint32_t seq
+    uint32_t ack
+    uint32_t tsval
+    uint32_t tsecr
+    uint16_t window
+    uint16_t mss
+    uint16_t flags
+    uint8_t scale
+    uint8_t options
 
 ctypedef struct tombstone_t:         # what stays of a flow that was written out
     flow_key_t key
@@ -194,7 +207,10 @@ ctypedef struct table_t:
     uint32_t mask
     uint32_t used
     flow_t** chunks
-    tcp_t** tcp_chunks               # what TCP flows have beside, by the same index
+    tcp_t** tcp_chunks               # what TCP flows have beside
+    uint32_t tcp_chunk_count
+    uint32_t tcp_allocated
+    tcp_t* tcp_released              # a chain through tcp_t.now
     uint32_t chunk_count
     uint32_t chunk_capacity
     uint32_t allocated
@@ -309,11 +325,11 @@ cdef inline bint table_init(table_t* table, const uint64_t* seed) noexcept nogil
 
 cdef inline void table_free(table_t* table) noexcept nogil:
     cdef uint32_t index
-    for index in range(table.allocated):
-        if flow_at(table, index).tcp != NULL:
-            tcp_free(flow_at(table, index).tcp)
+    for index in range(table.tcp_allocated):
+        tcp_free(&table.tcp_chunks[index // CHUNK_FLOWS][index % CHUNK_FLOWS])
     for index in range(table.chunk_count):
         free(table.chunks[index])
+    for index in range(table.tcp_chunk_count):
         free(table.tcp_chunks[index])
     free(table.chunks)
     free(table.tcp_chunks)
@@ -326,10 +342,6 @@ cdef inline void table_free(table_t* table) noexcept nogil:
 
 cdef inline flow_t* flow_at(const table_t* table, uint32_t index) noexcept nogil:
     return &table.chunks[index // CHUNK_FLOWS][index % CHUNK_FLOWS]
-
-
-cdef inline tcp_t* tcp_at(const table_t* table, uint32_t index) noexcept nogil:
-    return &table.tcp_chunks[index // CHUNK_FLOWS][index % CHUNK_FLOWS]
 
 
 cdef inline bint grow_slots(table_t* table) noexcept nogil:
@@ -367,15 +379,38 @@ cdef inline bint add_chunk(table_t* table) noexcept nogil:
             return False
         table.tcp_chunks = tcp_grown
         table.chunk_capacity = capacity
-    table.chunks[table.chunk_count] = <flow_t*>aligned_alloc(128, CHUNK_FLOWS * sizeof(flow_t))
-    # Memory of flows that are not TCP is never touched, so it takes no room.
-    table.tcp_chunks[table.chunk_count] = <tcp_t*>aligned_alloc(128, CHUNK_FLOWS * sizeof(tcp_t))
-    if table.chunks[table.chunk_count] == NULL or table.tcp_chunks[table.chunk_count] == NULL:
-        free(table.chunks[table.chunk_count])
-        free(table.tcp_chunks[table.chunk_count])
+    table.chunks[table.chunk_count] = <flow_t*>aligned_alloc(4096, CHUNK_FLOWS * sizeof(flow_t))
+    if table.chunks[table.chunk_count] == NULL:
         return False
+    if table.chunk_count:                        # the first is not: a small capture touches little of it
+        fault_in(table.chunks[table.chunk_count], CHUNK_FLOWS * sizeof(flow_t))
     table.chunk_count += 1
     return True
+
+
+cdef inline tcp_t* new_tcp(table_t* table) noexcept nogil:
+    """State of a TCP stream, not begun; NULL when memory is short."""
+    cdef tcp_t* tcp = table.tcp_released
+    if tcp != NULL:
+        memcpy(&table.tcp_released, &tcp.now, sizeof(tcp_t*))
+        return tcp
+    # There are never more of them than flows, so tcp_chunks has room.
+    if table.tcp_allocated == table.tcp_chunk_count * CHUNK_FLOWS:
+        tcp = <tcp_t*>aligned_alloc(128, CHUNK_FLOWS * sizeof(tcp_t))
+        if tcp == NULL:
+            table.failed = 1
+            return NULL
+        table.tcp_chunks[table.tcp_chunk_count] = tcp
+        table.tcp_chunk_count += 1
+    tcp = &table.tcp_chunks[table.tcp_allocated // CHUNK_FLOWS][table.tcp_allocated % CHUNK_FLOWS]
+    table.tcp_allocated += 1
+    return tcp
+
+
+cdef inline void release_tcp(table_t* table, tcp_t* tcp) noexcept nogil:
+    tcp_free(tcp)
+    memcpy(&tcp.now, &table.tcp_released, sizeof(tcp_t*))
+    table.tcp_released = tcp
 
 
 cdef inline bint push_fresh(table_t* table, flow_t* flow, uint32_t order, bint stream, bint counted) noexcept nogil:
@@ -414,9 +449,6 @@ cdef inline flow_t* new_flow(table_t* table, const flow_key_t* key, uint32_t has
     flow.vlan_id = NO_VLAN
     flow.state = FLOW_LIVE
     flow.direction[0].scale = flow.direction[1].scale = NO_SCALE
-    if key.kind == KIND_TCP:
-        flow.tcp = tcp_at(table, index[0])
-        tcp_begin(flow.tcp)
     table.live += 1
     return flow
 
@@ -537,6 +569,10 @@ cdef inline flow_t* touch_tcp(
 
 cdef inline handshake_t* handshake_of(flow_t* flow) noexcept nogil:
     return <handshake_t*>flow.direction[0].spare
+
+
+cdef inline opening_t* opening_of(flow_t* flow) noexcept nogil:
+    return <opening_t*>flow.direction[1].spare
 
 
 cdef inline void note_letter(
@@ -769,7 +805,7 @@ cdef inline bint bury(table_t* table, uint32_t index) noexcept nogil:
         slot[0] = (<uint64_t>flow.hash << 32) | ((table.tombstone_count | TOMBSTONE) + 1)
         table.tombstone_count += 1
     if flow.tcp != NULL:
-        tcp_free(flow.tcp)
+        release_tcp(table, flow.tcp)
         flow.tcp = NULL
     flow.state = 0
     flow.last_frame = 0

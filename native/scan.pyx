@@ -68,6 +68,8 @@ from summary cimport (
     summary_free,
     summary_new,
     summary_t,
+    want_addresses,
+    wanted_t,
 )
 from sums cimport sums_top
 from tcp cimport CAUSES, FILLS, MARKS
@@ -79,6 +81,7 @@ cdef enum:
     SHARDS = 8
     WINDOW_BYTES = 524288            # a thread; measured: more leaves the cache before it is decoded
     ROWS_AT_ONCE = 256
+    ROWS_EXPECTED = 16               # flows of which what will be looked up is fetched before
     PAGES_BACK = 65536               # flows between two times that pages of written flows are given back
     MAX_ENDPOINTS = 1000
     MAX_PAIRS = 100
@@ -590,7 +593,7 @@ cdef class FlowReader:
             raise ValueError(f"{len(edges)} edges and a seed of {len(seed)} bytes, expected up to {MAX_EDGES} and 16")
         keys[0] = int.from_bytes(seed[:8], "little")
         keys[1] = int.from_bytes(seed[8:], "little")
-        summary = summary_new(keys)
+        summary = summary_new(self.scanner.scan.next_flow, keys)
         if summary == NULL:
             raise MemoryError
         try:
@@ -605,16 +608,24 @@ cdef class FlowReader:
     cdef summarize(self, summary_t* summary):
         cdef uint32_t at = 0, upto, index, end = self.scanner.scan.next_flow
         cdef told_t* flows = <told_t*>malloc(ROWS_AT_ONCE * sizeof(told_t))
-        cdef flow_row_t row
+        cdef flow_row_t rows[ROWS_EXPECTED]
+        cdef wanted_t wanted[ROWS_EXPECTED]
+        cdef uint32_t first, count
         if flows == NULL:
             raise MemoryError
         with nogil:
             while at < end:
                 upto = at + ROWS_AT_ONCE if end - at > ROWS_AT_ONCE else end
                 collect(self.by_id, self.spilled, &self.scanner.scan.spill, at, upto, flows)
-                for index in range(upto - at):
-                    fill_row(&row, &flows[index])
-                    add_flow(summary, &row)
+                first = 0
+                while first < upto - at:
+                    count = upto - at - first if upto - at - first < ROWS_EXPECTED else ROWS_EXPECTED
+                    for index in range(count):
+                        fill_row(&rows[index], &flows[first + index])
+                        want_addresses(summary, &rows[index], &wanted[index])
+                    for index in range(count):
+                        add_flow(summary, &rows[index], &wanted[index])
+                    first += count
                 at = upto
                 if self.spilled != NULL and at % PAGES_BACK == 0:
                     madvise(self.spilled, self.spilled_size, MADV_DONTNEED)  # resident memory counts file pages
@@ -633,6 +644,7 @@ cdef class FlowReader:
         cdef flow_t* flow
         cdef const part_t* part
         cdef flow_row_t row
+        cdef wanted_t wanted
         cdef told_t one
         for index in range(scan.spill.part_count):
             part = &scan.spill.parts[index]
@@ -640,7 +652,8 @@ cdef class FlowReader:
             last = part.first + part.count
             while number < last:
                 fill_row(&row, &self.spilled[number])
-                add_addresses(summary, &row, 0)
+                want_addresses(summary, &row, &wanted)
+                add_addresses(summary, &row, &wanted, 0)
                 number += 1
         for shard in range(scan.shards):
             for index in range(scan.tables[shard].allocated):
@@ -648,7 +661,8 @@ cdef class FlowReader:
                 if flow.state & FLOW_LIVE and flow.flow_id == NO_NUMBER and flow.key.kind == KIND_ADDRESSES:
                     tell(&one, flow)
                     fill_row(&row, &one)
-                    add_addresses(summary, &row, 0)
+                    want_addresses(summary, &row, &wanted)
+                    add_addresses(summary, &row, &wanted, 0)
 
 
 cdef dict told(summary_t* summary):

@@ -4,13 +4,15 @@ end.
 Looked at only where the count of frames is a multiple of EVICT_FRAMES, over all shards together: the rule knows
 nothing of threads or batches.
 """
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memset
 from posix.unistd cimport lseek, write
 
-from flow cimport FLOW_CLIENT_B, FLOW_LIVE, NO_NUMBER, bury, flow_at, flow_t, merge_flow, table_t
-from tcp_row cimport add_side, tcp_side_row_t, tell_side
+from flow cimport FLOW_CLIENT_B, FLOW_LIVE, KIND_TCP, NO_NUMBER, bury, flow_at, flow_t, merge_flow, table_t
+from tcp cimport tcp_t
+from tcp_row cimport add_side, tcp_side_row_t, tell_nothing, tell_side
+from wire cimport prefetch_read
 
 cdef enum:
     EVICT_FRAMES = 65536
@@ -21,6 +23,7 @@ ctypedef struct told_t:              # a flow, or a part of one, with the result
     tcp_side_row_t side[2]           # of a, of b
     int64_t initial_rtt              # ns, 0 unknown
     int64_t first_byte               # ns, -1 unknown
+    uint8_t quiet                    # it has no state of TCP: `side` says nothing
 
 ctypedef struct part_t:              # flows written out together, in order of flow_id
     uint64_t first                   # row in the spill file
@@ -60,8 +63,12 @@ cdef inline void tell(told_t* told, flow_t* flow) noexcept nogil:
     told.flow.tcp = NULL
     told.initial_rtt = 0
     told.first_byte = -1
+    told.quiet = flow.tcp == NULL
     if flow.tcp == NULL:
         memset(told.side, 0, sizeof(told.side))
+        if flow.key.kind == KIND_TCP:
+            for at in range(2):
+                tell_nothing(&told.side[at])
         return
     told.initial_rtt = flow.tcp.initial_rtt
     told.first_byte = flow.tcp.first_byte
@@ -181,6 +188,12 @@ cdef inline uint64_t first_at_or_after(const told_t* rows, uint64_t count, uint3
     return low
 
 
+cdef inline void expect_lines(const void* at, size_t size) noexcept nogil:
+    cdef size_t offset
+    for offset in range(0, size, 64):
+        prefetch_read(<const uint8_t*>at + offset)
+
+
 cdef inline void collect(
     flow_t* const* by_id, const told_t* spilled, const spill_t* spill, uint32_t begin, uint32_t end, told_t* out
 ) noexcept nogil:
@@ -198,6 +211,10 @@ cdef inline void collect(
             add_part(&out[rows[row].flow.flow_id - begin], &rows[row])
             row += 1
     for flow_id in range(begin, end):
+        if flow_id + 16 < end and by_id[flow_id + 16] != NULL:
+            expect_lines(by_id[flow_id + 16], sizeof(flow_t))
+        if flow_id + 8 < end and by_id[flow_id + 8] != NULL and by_id[flow_id + 8].tcp != NULL:
+            expect_lines(by_id[flow_id + 8].tcp, sizeof(tcp_t))
         if by_id[flow_id] == NULL:
             continue
         if not out[flow_id - begin].flow.state & FLOW_LIVE:
@@ -217,5 +234,6 @@ cdef inline void add_part(told_t* out, const told_t* part) noexcept nogil:
     merge_flow(&out.flow, &part.flow)
     if not out.initial_rtt:
         out.initial_rtt = part.initial_rtt
+    out.quiet &= part.quiet
     add_side(&out.side[0], &part.side[0])
     add_side(&out.side[1], &part.side[1])

@@ -8,7 +8,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from conversation cimport flow_row_t, side_row_t
 from flow cimport KIND_SCTP, KIND_TCP, KIND_UDP
-from sums cimport sums_free, sums_init, sums_row, sums_t
+from sums cimport sums_expect, sums_free, sums_hash, sums_init, sums_row, sums_t
 from tcp_row cimport add_side, tcp_side_row_t
 
 cdef enum:
@@ -57,16 +57,26 @@ ctypedef struct summary_t:
     ranked_t repeating               # by segments marked retransmission
 
 
-cdef inline summary_t* summary_new(const uint64_t* seed) noexcept nogil:
+ctypedef struct wanted_t:            # the keys of a flow's addresses, with their hashes
+    uint8_t client[ADDRESS_KEY]
+    uint8_t server[ADDRESS_KEY]
+    uint8_t pair[PAIR_KEY]
+    uint32_t client_hash
+    uint32_t server_hash
+    uint32_t pair_hash
+    int order
+
+
+cdef inline summary_t* summary_new(uint32_t flows, const uint64_t* seed) noexcept nogil:
     """An empty summary without edges; NULL when memory is short."""
     cdef summary_t* summary = <summary_t*>calloc(1, sizeof(summary_t))
     cdef int index
     if summary == NULL:
         return NULL
     if not (
-        sums_init(&summary.addresses, ADDRESS_KEY, MAX_KEYS, seed)
-        and sums_init(&summary.pairs, PAIR_KEY, MAX_KEYS, seed)
-        and sums_init(&summary.services, SERVICE_KEY, MAX_KEYS, seed)
+        sums_init(&summary.addresses, ADDRESS_KEY, MAX_KEYS, flows, seed)
+        and sums_init(&summary.pairs, PAIR_KEY, MAX_KEYS, flows, seed)
+        and sums_init(&summary.services, SERVICE_KEY, MAX_KEYS, 0, seed)
     ):
         summary_free(summary)
         return NULL
@@ -107,9 +117,9 @@ cdef inline void count_duration(summary_t* summary, int which, int64_t duration)
 
 
 cdef inline void add_sent(
-    sums_t* sums, const uint8_t* key, int64_t flows, const side_row_t* sent, const side_row_t* received
+    sums_t* sums, const uint8_t* key, uint32_t hash, int64_t flows, const side_row_t* sent, const side_row_t* received
 ) noexcept nogil:
-    cdef int64_t* row = sums_row(sums, key)
+    cdef int64_t* row = sums_row(sums, key, hash)
     row[0] += flows
     row[1] += sent.packets
     row[2] += received.packets
@@ -117,27 +127,36 @@ cdef inline void add_sent(
     row[4] += received.bytes
 
 
-cdef inline void add_addresses(summary_t* summary, const flow_row_t* flow, int64_t flows) noexcept nogil:
+cdef inline void want_addresses(const summary_t* summary, const flow_row_t* flow, wanted_t* wanted) noexcept nogil:
+    """The keys under which add_addresses counts, looked for in memory: those of many flows are in no cache."""
+    cdef const uint8_t* first = flow.client
+    cdef const uint8_t* second = flow.server
+    wanted.order = memcmp(flow.client, flow.server, 16)
+    if wanted.order > 0:
+        first, second = second, first
+    memset(wanted, 0, ADDRESS_KEY + ADDRESS_KEY + PAIR_KEY)
+    memcpy(wanted.client, flow.client, 16)
+    memcpy(wanted.server, flow.server, 16)
+    memcpy(wanted.pair, first, 16)
+    memcpy(wanted.pair + 16, second, 16)
+    wanted.client[16] = wanted.server[16] = wanted.pair[32] = flow.ip_version
+    wanted.client_hash = sums_expect(&summary.addresses, wanted.client)
+    wanted.server_hash = sums_expect(&summary.addresses, wanted.server)
+    wanted.pair_hash = sums_expect(&summary.pairs, wanted.pair)
+
+
+cdef inline void add_addresses(
+    summary_t* summary, const flow_row_t* flow, const wanted_t* wanted, int64_t flows
+) noexcept nogil:
     """Both addresses and their pair. flows: 1, or 0 for packets that are counted by address alone."""
-    cdef uint8_t key[PAIR_KEY]
-    cdef int order = memcmp(flow.client, flow.server, 16)
     cdef const side_row_t* client = &flow.side[0]
     cdef const side_row_t* server = &flow.side[1]
-    memset(key, 0, sizeof(key))
-    key[16] = flow.ip_version
-    memcpy(key, flow.client, 16)
-    add_sent(&summary.addresses, key, flows, client, server)
-    if order != 0:                               # a host that talks to itself is counted once
-        memcpy(key, flow.server, 16)
-        add_sent(&summary.addresses, key, flows, server, client)
-    memset(key, 0, sizeof(key))
-    memcpy(key, &flow.client[0] if order <= 0 else &flow.server[0], 16)
-    memcpy(key + 16, &flow.server[0] if order <= 0 else &flow.client[0], 16)
-    key[32] = flow.ip_version
-    if order <= 0:
-        add_sent(&summary.pairs, key, flows, client, server)
-    else:
-        add_sent(&summary.pairs, key, flows, server, client)
+    add_sent(&summary.addresses, wanted.client, wanted.client_hash, flows, client, server)
+    if wanted.order != 0:                        # a host that talks to itself is counted once
+        add_sent(&summary.addresses, wanted.server, wanted.server_hash, flows, server, client)
+    if wanted.order > 0:
+        client, server = server, client
+    add_sent(&summary.pairs, wanted.pair, wanted.pair_hash, flows, client, server)
 
 
 cdef inline void add_service(summary_t* summary, const flow_row_t* flow) noexcept nogil:
@@ -147,7 +166,7 @@ cdef inline void add_service(summary_t* summary, const flow_row_t* flow) noexcep
     key[0] = flow.protocol
     key[1] = <uint8_t>(flow.server_port >> 8)
     key[2] = <uint8_t>(flow.server_port & 0xFF)
-    row = sums_row(&summary.services, key)
+    row = sums_row(&summary.services, key, sums_hash(&summary.services, key))
     row[0] += 1
     row[1] += flow.side[0].packets + flow.side[1].packets
     row[2] += flow.side[0].bytes + flow.side[1].bytes
@@ -166,8 +185,9 @@ cdef inline void add_tcp(summary_t* summary, const flow_row_t* flow) noexcept no
     repeated = <int64_t>flow.side[0].tcp.marks[0] + flow.side[1].tcp.marks[0]
     if repeated:
         keep_ranked(&summary.repeating, repeated, flow)
-    add_side(&summary.tcp[0], &flow.side[0].tcp)
-    add_side(&summary.tcp[1], &flow.side[1].tcp)
+    if not flow.quiet:
+        add_side(&summary.tcp[0], &flow.side[0].tcp)
+        add_side(&summary.tcp[1], &flow.side[1].tcp)
     summary.bounded += flow.side[0].tcp.bounded != 0 or flow.side[1].tcp.bounded != 0
     count_duration(summary, 0, flow.handshake_network_ns)
     count_duration(summary, 1, flow.handshake_client_ns)
@@ -217,11 +237,11 @@ cdef inline void keep_ranked(ranked_t* ranked, int64_t score, const flow_row_t* 
     place_row(ranked, at, score, row)
 
 
-cdef inline void add_flow(summary_t* summary, const flow_row_t* flow) noexcept nogil:
+cdef inline void add_flow(summary_t* summary, const flow_row_t* flow, const wanted_t* wanted) noexcept nogil:
     """Count one whole flow."""
     cdef bint one_sided = flow.side[0].packets == 0 or flow.side[1].packets == 0
     summary.kinds[flow.kind & 7] += 1
-    add_addresses(summary, flow, 1)
+    add_addresses(summary, flow, wanted, 1)
     if flow.kind == KIND_TCP or flow.kind == KIND_UDP:
         summary.one_sided += one_sided
         summary.two_sided += not one_sided

@@ -8,7 +8,8 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from flow cimport mix
-from wire cimport load64
+from pages cimport want_huge
+from wire cimport load64, prefetch_read
 
 cdef enum:
     SUM_COLUMNS = 5
@@ -27,16 +28,24 @@ ctypedef struct sums_t:
     uint8_t failed                   # memory ran out
 
 
-cdef inline bint sums_init(sums_t* sums, size_t width, uint32_t limit, const uint64_t* seed) noexcept nogil:
+cdef inline bint sums_init(
+    sums_t* sums, size_t width, uint32_t limit, uint32_t expected, const uint64_t* seed
+) noexcept nogil:
+    """expected: keys at most, as far as known: memory for as many is asked for at once, and touched as they come."""
     memset(sums, 0, sizeof(sums_t))
     sums.width = width
     sums.limit = limit
     sums.seed[0], sums.seed[1] = seed[0], seed[1]
-    sums.mask = 2047
     sums.capacity = 1024
-    sums.slots = <uint64_t*>calloc(sums.mask + 1, sizeof(uint64_t))
+    while sums.capacity < expected and sums.capacity < limit:
+        sums.capacity *= 2
+    sums.mask = sums.capacity * 2 - 1
+    sums.slots = <uint64_t*>calloc(<size_t>sums.mask + 1, sizeof(uint64_t))
     sums.keys = <uint8_t*>malloc(sums.capacity * width)
     sums.values = <int64_t*>calloc(sums.capacity, SUM_COLUMNS * sizeof(int64_t))
+    want_huge(sums.slots, (<size_t>sums.mask + 1) * sizeof(uint64_t))
+    want_huge(sums.keys, sums.capacity * width)
+    want_huge(sums.values, sums.capacity * SUM_COLUMNS * sizeof(int64_t))
     return sums.slots != NULL and sums.keys != NULL and sums.values != NULL
 
 
@@ -51,9 +60,10 @@ cdef inline void sums_free(sums_t* sums) noexcept nogil:
 
 cdef inline uint32_t sums_hash(const sums_t* sums, const uint8_t* key) noexcept nogil:
     cdef uint64_t wide = sums.seed[0]
-    cdef size_t at
-    for at in range(0, sums.width, 8):
+    cdef size_t at = 0
+    while at < sums.width:
         wide = mix(wide ^ load64(key + at), sums.seed[1] | 1) ^ sums.seed[0]
+        at += 8
     return <uint32_t>(wide ^ (wide >> 32))
 
 
@@ -84,9 +94,9 @@ cdef inline bint grow_sums(sums_t* sums) noexcept nogil:
     return True
 
 
-cdef inline int64_t* sums_row(sums_t* sums, const uint8_t* key) noexcept nogil:
+cdef inline int64_t* sums_row(sums_t* sums, const uint8_t* key, uint32_t hash) noexcept nogil:
     """The row of a key, (SUM_COLUMNS,), made where there is none; the last common one beyond the limit."""
-    cdef uint32_t hash = sums_hash(sums, key), at = hash & sums.mask, number
+    cdef uint32_t at = hash & sums.mask, number
     while sums.slots[at]:
         number = <uint32_t>sums.slots[at] - 1
         if <uint32_t>(sums.slots[at] >> 32) == hash and memcmp(sums.keys + number * sums.width, key, sums.width) == 0:
@@ -108,34 +118,42 @@ cdef inline int64_t* sums_row(sums_t* sums, const uint8_t* key) noexcept nogil:
     return sums.values + <size_t>number * SUM_COLUMNS
 
 
+cdef inline uint32_t sums_expect(const sums_t* sums, const uint8_t* key) noexcept nogil:
+    """The hash of a key whose row will be asked for soon."""
+    cdef uint32_t hash = sums_hash(sums, key)
+    prefetch_read(&sums.slots[hash & sums.mask])
+    return hash
+
+
 cdef inline int64_t sum_of(const sums_t* sums, uint32_t number, int first, int second) noexcept nogil:
     cdef const int64_t* row = sums.values + <size_t>number * SUM_COLUMNS
     return row[first] + row[second]
 
 
-cdef inline bint is_reached(const sums_t* sums, int first, int second, int64_t bound, size_t limit) noexcept nogil:
-    """Whether at least `limit` rows are `bound` or more."""
-    cdef uint32_t number
+cdef inline bint is_reached(const int64_t* totals, uint32_t count, int64_t bound, size_t limit) noexcept nogil:
+    """Whether at least `limit` totals are `bound` or more."""
+    cdef uint32_t at = 0, end
     cdef size_t rows = 0
-    for number in range(sums.count):
-        rows += sum_of(sums, number, first, second) >= bound
-        if rows >= limit:
-            return True
-    return False
+    while at < count and rows < limit:           # a stretch without a branch at a time
+        end = at + 256 if count - at > 256 else count
+        while at < end:
+            rows += totals[at] >= bound
+            at += 1
+    return rows >= limit
 
 
-cdef inline int64_t top_bound(const sums_t* sums, int first, int second, size_t limit) noexcept nogil:
-    """The sum of the last row among the `limit` largest, found bit by bit; -1 when there are fewer rows."""
+cdef inline int64_t top_bound(const int64_t* totals, uint32_t count, size_t limit) noexcept nogil:
+    """The last of the `limit` largest, found bit by bit; -1 when there are fewer."""
     cdef int64_t bound = 0, step = 1, largest = 0
     cdef uint32_t number
-    if sums.count <= limit:
+    if count <= limit:
         return -1
-    for number in range(sums.count):
-        largest = max(largest, sum_of(sums, number, first, second))
+    for number in range(count):
+        largest = max(largest, totals[number])
     while step <= largest >> 1:
         step <<= 1
     while step:
-        if is_reached(sums, first, second, bound + step, limit):
+        if is_reached(totals, count, bound + step, limit):
             bound += step
         step >>= 1
     return bound
@@ -169,21 +187,20 @@ cdef inline void raise_key(const sums_t* sums, uint32_t* heap, uint32_t at) noex
 
 
 cdef inline uint32_t choose_top(
-    const sums_t* sums, int first, int second, uint32_t limit, uint32_t* chosen
+    const sums_t* sums, const int64_t* totals, uint32_t limit, uint32_t* chosen
 ) noexcept nogil:
     """The numbers of the `limit` rows with the largest sums, of equals those with the smaller keys; how many."""
-    cdef int64_t bound = top_bound(sums, first, second, limit), value
+    cdef int64_t bound = top_bound(totals, sums.count, limit)
     cdef uint32_t number, larger = 0, equal = 0, room
     for number in range(sums.count):
-        if sum_of(sums, number, first, second) > bound:
+        if totals[number] > bound:
             chosen[larger] = number
             larger += 1
     room = limit - larger
     if bound < 0 or room == 0:
         return larger
     for number in range(sums.count):
-        value = sum_of(sums, number, first, second)
-        if value != bound:
+        if totals[number] != bound:
             continue
         if equal < room:
             chosen[larger + equal] = number
@@ -199,9 +216,15 @@ cdef inline list sums_top(const sums_t* sums, int first, int second, uint32_t li
     """[(key, values)] of the rows with the largest sum of two columns, largest first, of equals by key."""
     cdef uint32_t* chosen = <uint32_t*>malloc((limit + 1) * sizeof(uint32_t))
     cdef uint32_t index, count, column
-    if chosen == NULL:
+    cdef int64_t* totals = <int64_t*>malloc((<size_t>sums.count + 1) * sizeof(int64_t))
+    if chosen == NULL or totals == NULL:
+        free(chosen)
+        free(totals)
         raise MemoryError
-    count = choose_top(sums, first, second, limit, chosen)
+    for index in range(sums.count):
+        totals[index] = sum_of(sums, index, first, second)
+    count = choose_top(sums, totals, limit, chosen)
+    free(totals)
     rows = []
     for index in range(count):
         key = (<const char*>(sums.keys + chosen[index] * sums.width))[:sums.width]

@@ -1,7 +1,7 @@
 """What is kept of a TCP flow beside its counters: the state of Wireshark's judgement and of our own measures.
 
-A flow costs `tcp_t` (640 bytes, flow.pxd's tcp pool), two lines of it and the sender's and receiver's part for each
-packet; what only a direction with trouble needs is allocated when trouble comes.
+A flow costs `tcp_t` (640 bytes, from flow.pxd's pool) from its second packet on, of which each packet touches two lines
+and the parts of sender and receiver; what only a direction with trouble needs is allocated when trouble comes.
 """
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free

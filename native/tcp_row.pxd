@@ -67,6 +67,11 @@ cdef inline void tell_troubles(tcp_side_row_t* row, const troubles_t* troubles, 
         row.zero_ns += <uint64_t>(now - troubles.zero_since)
 
 
+cdef inline void tell_nothing(tcp_side_row_t* row) noexcept nogil:
+    """Of a direction that has sent no data; the row is zeroed before."""
+    row.rtt_least = row.rtt_most = row.rtt_p50 = row.rtt_p95 = -1
+
+
 cdef inline void tell_side(tcp_side_row_t* row, tcp_t* tcp, int sender, uint64_t payload_bytes) noexcept nogil:
     """The results of one direction. A zero window that is open ends with the stream's last time."""
     cdef side_t* side = &tcp.side[sender]

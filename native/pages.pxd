@@ -1,0 +1,35 @@
+"""What the system is told of memory that is about to be touched: advice, and where it is not taken nothing is lost."""
+from libc.stddef cimport size_t
+
+cdef extern from * nogil:
+    """
+    #include <stddef.h>
+    #include <stdint.h>
+    #include <sys/mman.h>
+    #if defined(__linux__) && !defined(MADV_POPULATE_WRITE)
+    #define MADV_POPULATE_WRITE 23
+    #endif
+
+    /* Whole pages within it: what is beside them belongs to somebody else. */
+    static inline void pcap_advise(void *memory, size_t size, int advice) {
+        uintptr_t begin = ((uintptr_t)memory + 4095) & ~(uintptr_t)4095;
+        uintptr_t end = ((uintptr_t)memory + size) & ~(uintptr_t)4095;
+        if (memory && begin < end)
+            (void)madvise((void *)begin, end - begin, advice);
+    }
+    static inline void pcap_fault_in(void *memory, size_t size) {
+    #if defined(MADV_POPULATE_WRITE)
+        pcap_advise(memory, size, MADV_POPULATE_WRITE);
+    #endif
+    }
+    static inline void pcap_want_huge(void *memory, size_t size) {
+    #if defined(MADV_HUGEPAGE)
+        if (size >= 4u << 20)
+            pcap_advise(memory, size, MADV_HUGEPAGE);
+    #endif
+    }
+    """
+    # All of it is going to be written: its pages come at once instead of by a fault each.
+    void fault_in "pcap_fault_in"(void* memory, size_t size) noexcept
+    # It is going to be touched at random: larger pages where it is large.
+    void want_huge "pcap_want_huge"(void* memory, size_t size) noexcept
