@@ -5,8 +5,8 @@ time from new ones, and how many never came. Bounded: beyond MAX_HOLES the oldes
 missed; a jump over more than the largest window that TCP knows is no hole: the caller begins anew.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
-from libc.string cimport memmove
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memmove
 
 from serial cimport after, before
 
@@ -25,12 +25,12 @@ ctypedef struct hole_t:              # [begin, end)
 ctypedef struct coverage_t:          # 32 bytes
     uint32_t begin
     uint32_t end
-    hole_t* holes                    # (count,) in order
+    hole_t* holes                    # those from `head` on, (count,), are there, in order
     uint16_t count
     uint16_t capacity
     uint8_t known                    # begin and end are valid
     uint8_t bounded
-    uint16_t zero
+    uint16_t head
     uint64_t given_up                # bytes in holes that are no longer listed
 
 ctypedef struct covered_t:           # what a segment brought
@@ -43,59 +43,97 @@ ctypedef struct covered_t:           # what a segment brought
 cdef inline void coverage_free(coverage_t* coverage) noexcept nogil:
     free(coverage.holes)
     coverage.holes = NULL
-    coverage.count = coverage.capacity = 0
+    coverage.count = coverage.capacity = coverage.head = 0
+
+
+cdef inline hole_t* holes_of(const coverage_t* coverage) noexcept nogil:
+    """The first of coverage.count holes in order."""
+    return coverage.holes + coverage.head
 
 
 cdef inline uint64_t missed_bytes(const coverage_t* coverage) noexcept nogil:
     """Bytes between the first and the last captured one that never came."""
+    cdef const hole_t* holes = holes_of(coverage)
     cdef uint64_t missed = coverage.given_up
     cdef uint32_t at
     for at in range(coverage.count):
-        missed += coverage.holes[at].end - coverage.holes[at].begin
+        missed += holes[at].end - holes[at].begin
     return missed
 
 
 cdef inline void drop_hole(coverage_t* coverage, uint32_t at) noexcept nogil:
+    """Close the gap from the nearer end: of a thousand holes, the oldest costs no more than the latest."""
+    cdef hole_t* holes = holes_of(coverage)
     coverage.count -= 1
-    memmove(&coverage.holes[at], &coverage.holes[at + 1], (coverage.count - at) * sizeof(hole_t))
+    if at < <uint32_t>coverage.count - at:
+        memmove(holes + 1, holes, at * sizeof(hole_t))
+        coverage.head += 1
+    else:
+        memmove(holes + at, holes + at + 1, (coverage.count - at) * sizeof(hole_t))
 
 
 cdef inline void give_up_hole(coverage_t* coverage) noexcept nogil:
-    coverage.given_up += coverage.holes[0].end - coverage.holes[0].begin
+    cdef const hole_t* oldest = holes_of(coverage)
+    coverage.given_up += oldest.end - oldest.begin
     coverage.bounded = 1
     drop_hole(coverage, 0)
 
 
+cdef inline bint make_room_for_hole(coverage_t* coverage) noexcept nogil:
+    """Room behind the last hole, and in front of the first: for half as many as there are. False: memory is short."""
+    cdef uint32_t capacity = coverage.capacity, head = coverage.count // 2
+    cdef hole_t* holes = coverage.holes
+    if coverage.head + <uint32_t>coverage.count < capacity:
+        return True
+    if 2 * <uint32_t>coverage.count >= capacity:
+        capacity = capacity * 2 if capacity else 4
+        holes = <hole_t*>malloc(capacity * sizeof(hole_t))
+        if holes == NULL:
+            return False
+        if coverage.count:
+            memcpy(holes + head, holes_of(coverage), coverage.count * sizeof(hole_t))
+        free(coverage.holes)
+    else:
+        memmove(holes + head, holes_of(coverage), coverage.count * sizeof(hole_t))
+    coverage.holes = holes
+    coverage.head = <uint16_t>head
+    coverage.capacity = <uint16_t>capacity
+    return True
+
+
 cdef inline void add_hole(coverage_t* coverage, uint32_t at, const hole_t* hole) noexcept nogil:
     """A hole at place `at` of the list."""
-    cdef uint32_t capacity
-    cdef hole_t* grown
+    cdef hole_t* holes
     if coverage.count == MAX_HOLES:
         give_up_hole(coverage)
         at -= at != 0
-    if coverage.count == coverage.capacity:
-        capacity = coverage.capacity * 2 if coverage.capacity else 4
-        grown = <hole_t*>realloc(coverage.holes, capacity * sizeof(hole_t))
-        if grown == NULL:
-            coverage.given_up += hole.end - hole.begin
-            coverage.bounded = 1
-            return
-        coverage.holes = grown
-        coverage.capacity = <uint16_t>capacity
-    memmove(&coverage.holes[at + 1], &coverage.holes[at], (coverage.count - at) * sizeof(hole_t))
-    coverage.holes[at] = hole[0]
+    if not make_room_for_hole(coverage):
+        coverage.given_up += hole.end - hole.begin
+        coverage.bounded = 1
+        return
+    if coverage.head and at < <uint32_t>coverage.count - at:
+        coverage.head -= 1
+        holes = holes_of(coverage)
+        memmove(holes, holes + 1, at * sizeof(hole_t))
+    else:
+        holes = holes_of(coverage)
+        memmove(holes + at + 1, holes + at, (coverage.count - at) * sizeof(hole_t))
+    holes[at] = hole[0]
     coverage.count += 1
 
 
 cdef inline uint32_t first_hole_behind(const coverage_t* coverage, uint32_t number) noexcept nogil:
     """The place of the first hole that ends behind a sequence number."""
-    cdef uint32_t low = 0, high = coverage.count, middle
-    while low < high:
-        middle = (low + high) // 2
-        if after(coverage.holes[middle].end, number):
-            high = middle
-        else:
-            low = middle + 1
+    cdef const hole_t* holes = holes_of(coverage)
+    cdef uint32_t low = 0, left = coverage.count, half
+    if not left:
+        return 0
+    while left > 1:                              # without a branch: which way to go is random
+        half = left // 2
+        low += half & -<uint32_t>(not after(holes[low + half - 1].end, number))
+        left -= half
+    if not after(holes[low].end, number):
+        low += 1
     return low
 
 
@@ -110,8 +148,8 @@ cdef inline void fill_holes(coverage_t* coverage, uint32_t begin, uint32_t end, 
     cdef uint32_t at = first_hole_behind(coverage, begin)
     cdef hole_t* hole
     cdef hole_t rest
-    while at < coverage.count and before(coverage.holes[at].begin, end):
-        hole = &coverage.holes[at]
+    while at < coverage.count and before(holes_of(coverage)[at].begin, end):
+        hole = holes_of(coverage) + at
         if after(begin, hole.begin):
             if before(end, hole.end):            # inside: two holes are left
                 note_filled(covered, hole, end - begin)
@@ -172,8 +210,8 @@ cdef inline void restart_coverage(coverage_t* coverage, uint32_t number) noexcep
 cdef inline void forget_beginning(coverage_t* coverage) noexcept nogil:
     """Remember the last MAX_JUMP bytes only."""
     coverage.begin = coverage.end - <uint32_t>MAX_JUMP
-    while coverage.count and before(coverage.holes[0].begin, coverage.begin):
-        coverage.given_up += coverage.holes[0].end - coverage.holes[0].begin
+    while coverage.count and before(holes_of(coverage).begin, coverage.begin):
+        coverage.given_up += holes_of(coverage).end - holes_of(coverage).begin
         drop_hole(coverage, 0)
 
 
@@ -212,7 +250,7 @@ cdef inline uint64_t missed_bytes_before(const coverage_t* coverage, uint32_t nu
     cdef uint32_t at
     cdef const hole_t* hole
     for at in range(coverage.count):
-        hole = &coverage.holes[at]
+        hole = holes_of(coverage) + at
         if not before(hole.begin, number):
             break
         missed += (hole.end if before(hole.end, number) else number) - hole.begin

@@ -88,13 +88,15 @@ cdef inline bint make_room(unacked_t* unacked) noexcept nogil:
 
 cdef inline uint32_t place_of_end(const segment_t* items, uint32_t count, uint32_t end) noexcept nogil:
     """How many segments end before `end`."""
-    cdef uint32_t low = 0, high = count, middle
-    while low < high:
-        middle = (low + high) // 2
-        if before(items[middle].end, end):
-            low = middle + 1
-        else:
-            high = middle
+    cdef uint32_t low = 0, left = count, half
+    if count == 0 or not before(items[0].end, end):
+        return 0
+    while left > 1:                              # without a branch: which way to go is random
+        half = left // 2
+        low += half & -<uint32_t>before(items[low + half - 1].end, end)
+        left -= half
+    if before(items[low].end, end):
+        low += 1
     return low
 
 
