@@ -569,7 +569,7 @@ cdef inline uint32_t judge_packet(
     worker.counters.segment_bytes += packet.payload_length
     if judged.marks:
         count_marks(&worker.counters, packet, judged.marks, client)
-        note_marks(&flow.tcp.side[sender], packet, judged.marks)
+        note_marks(&flow.tcp.side[sender], packet, judged.marks, batch.frame_number[row])
     if batch.tcp != NULL:
         told = &batch.tcp[row]
         told.ack_rtt = judged.ack_rtt

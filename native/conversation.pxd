@@ -2,7 +2,7 @@
 
 The table keeps a flow by the order of its addresses (flow.pxd); this is its row in the results.
 """
-from libc.stdint cimport INT64_MIN, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport INT64_MIN, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from flow cimport (
@@ -78,6 +78,8 @@ ctypedef struct flow_row_t:
     int64_t handshake_client_ns
     int64_t initial_rtt_ns
     int64_t first_byte_ns            # from the client's last payload before it to the server's first
+    uint64_t first_frame
+    uint64_t last_frame
     side_row_t side[2]               # client, server
     uint32_t flow_id
     uint32_t stream
@@ -207,6 +209,8 @@ cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
     row.last_ns = flow.last_seen if flow.state & FLOW_TIMED else INT64_MIN
     fill_side(&row.side[0], from_client, from_server, flow.state & FLOW_TIMED)
     fill_side(&row.side[1], from_server, from_client, flow.state & FLOW_TIMED)
+    row.first_frame = flow.first_frame
+    row.last_frame = flow.last_frame
     row.flow_id = flow.flow_id
     row.stream = flow.stream
     row.vlan_id = flow.vlan_id

@@ -86,6 +86,11 @@ cdef inline void note_top(
         stamps.probe_time = now
 
 
+cdef inline void note_identification(side_t* own, uint16_t ip_id) noexcept nogil:
+    """The IPv4 identification of the segment with the newest data, 0 unknown. One that never changes says nothing."""
+    own.rtt.top_id = 0 if ip_id == own.rtt.top_id else ip_id
+
+
 cdef inline void leave_out(side_t* own, int64_t payload) noexcept nogil:
     """Payload that is no data of the stream."""
     cdef troubles_t* troubles = troubles_of(own) if payload else NULL
@@ -266,6 +271,8 @@ cdef inline uint32_t take_odd_data(
         widen_repair(own, &span, last, not again, now)
     note_top(tcp, sender, packet, span.end, now)
     if covered.new:
+        if own.coverage.end == last:
+            note_identification(own, packet.ip_id)
         note_new_payload(tcp, sender, payload, now, near)
     forget_old(own)
     return MARK_SEEN_TWICE if payload != covered.new else 0
@@ -312,6 +319,7 @@ cdef inline uint32_t take_data(
     if seq != own.top or seq != own.coverage.end or payload == 1 or payload > <uint32_t>MAX_WINDOW:
         return take_odd(tcp, sender, packet, frame, now, near, measured)
     own.coverage.end = seq + payload
+    note_identification(own, packet.ip_id)
     own.states &= ~<uint16_t>STATE_UNSURE
     note_top(tcp, sender, packet, seq + payload, now)
     note_new_payload(tcp, sender, payload, now, near)

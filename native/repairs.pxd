@@ -4,7 +4,7 @@ None of this is reached by a segment in order. Causes are told from timing and f
 they equal the kernel's own counters on recordings made at the sender's end. RFC 2883 (DSACK), 3522 (Eifel), 8985 (tail
 loss and RACK). tests/reference/tcp_measures_repeats.py is the same in plain Python.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport malloc
 
 from coverage cimport hole_t
@@ -46,6 +46,8 @@ from unacked cimport place_of_end, segment_t, unacked_t
 cdef enum:
     SOON_NS = 3000000                # stands for the initial round trip where that is unknown, as in Wireshark
     TIMER_NS = 150000000             # below Linux' least retransmission time-out, 200 ms
+    COPY_NS = 50000000               # copies of a mirror port come within 10 ms, those of a slow router a little later
+    COPY_IDS = 64                    # packets that a copy may come late
     LOOKED_AHEAD = 4                 # segments behind the first that may hold the same bytes
     MAX_WINDOW = 0x40000000          # the largest window there is (RFC 7323), rounded up
     MANY = 255                       # where the count of duplicate ACKs ends
@@ -252,6 +254,22 @@ cdef inline void note_original(
         troubles.delay_most = measured.delay
 
 
+cdef inline bint is_copy(
+    const side_t* own, const packet_t* packet, int64_t since, const trips_t* trips
+) noexcept nogil:
+    """Whether somebody on the way made it, or the capture took it twice: the sender did not send it again.
+
+    It comes sooner than anybody could have asked for it, or it is numbered as what was sent before the newest data: a
+    sender numbers every packet anew (RFC 6864). since: ns from the last copy, -1 unknown.
+    """
+    cdef int16_t behind = <int16_t>(packet.ip_id - own.rtt.top_id)
+    if since >= COPY_NS:
+        return False
+    if 0 <= since < reaction_time(trips) and since < COPY_NS // 5:
+        return True
+    return packet.ip_id and own.rtt.top_id and -COPY_IDS < behind <= 0
+
+
 cdef inline void note_repetition(
     tcp_t* tcp, int sender, const packet_t* packet, uint64_t frame, int64_t now, const span_t* span,
     const trips_t* trips, measured_t* measured
@@ -280,7 +298,25 @@ cdef inline void note_repetition(
     else:
         measured.cause = <uint8_t>cause_of(own, &tcp.side[1 - sender], troubles, now, span, since, trips)
     troubles.causes[measured.cause] += 1
+    if is_copy(own, packet, since, trips):
+        troubles.copies += 1
+        troubles.copies_as_repairs += CAUSE_RTO <= measured.cause <= CAUSE_TAIL_LOSS
+    elif measured.cause == CAUSE_FAST or measured.cause == CAUSE_RTO:
+        note_lost(troubles, span)
     remember(troubles, packet, frame, now, span, 0, measured)
+
+
+cdef inline void note_lost(troubles_t* troubles, const span_t* span) noexcept nogil:
+    """A segment that was lost and came after all. One right behind the one before it was lost together with it."""
+    if troubles.loss_known and span.begin == troubles.loss_end:
+        troubles.loss_run += 1
+    else:
+        troubles.loss_run = 1
+        troubles.loss_runs += 1
+    if troubles.loss_run > troubles.loss_run_most:
+        troubles.loss_run_most = troubles.loss_run
+    troubles.loss_end = span.end
+    troubles.loss_known = 1
 
 
 # ---------------------------------------------------------------- holes
@@ -310,6 +346,8 @@ cdef inline void note_fill(
         return
     troubles.fills[measured.fill] += 1
     troubles.filled_bytes[measured.fill] += bytes
+    if measured.fill == FILL_REPAIRED:
+        note_lost(troubles, span)
     remember(troubles, packet, frame, now, span, RECENT_FILL, measured)
 
 

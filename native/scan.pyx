@@ -579,10 +579,11 @@ cdef class FlowReader:
                 madvise(self.spilled, self.spilled_size, MADV_DONTNEED)
             free(flows)
 
-    def summary(self, edges, bytes seed not None):
+    def summary(self, edges, bytes seed not None, observe=None):
         """All flows summed in one pass: see native/summary.pxd.
 
         edges: ascending ns from 0, at most 1,024, the lower bounds of the buckets of durations.  seed: 16 bytes.
+        observe: called with all flows in batches, in order of flow_id, each a view of flow_row_t valid until it returns.
         Returns a dict of counts; `endpoints`, `pairs`, `services` are [(key, values)] of the largest, `largest` is a
         list of flows, each a dict of the fields of flow_row_t.  Raises MemoryError.
         """
@@ -600,38 +601,45 @@ cdef class FlowReader:
             summary.edge_count = len(edges)
             for index in range(summary.edge_count):
                 summary.edges[index] = edges[index]
-            self.summarize(summary)
+            self.summarize(summary, observe)
             return told(summary)
         finally:
             summary_free(summary)
 
-    cdef summarize(self, summary_t* summary):
+    cdef summarize(self, summary_t* summary, observe):
         cdef uint32_t at = 0, upto, index, end = self.scanner.scan.next_flow
         cdef told_t* flows = <told_t*>malloc(ROWS_AT_ONCE * sizeof(told_t))
-        cdef flow_row_t rows[ROWS_EXPECTED]
+        cdef flow_row_t* rows = <flow_row_t*>malloc(ROWS_AT_ONCE * sizeof(flow_row_t))
         cdef wanted_t wanted[ROWS_EXPECTED]
         cdef uint32_t first, count
-        if flows == NULL:
-            raise MemoryError
-        with nogil:
-            while at < end:
-                upto = at + ROWS_AT_ONCE if end - at > ROWS_AT_ONCE else end
-                collect(self.by_id, self.spilled, &self.scanner.scan.spill, at, upto, flows)
-                first = 0
-                while first < upto - at:
-                    count = upto - at - first if upto - at - first < ROWS_EXPECTED else ROWS_EXPECTED
-                    for index in range(count):
-                        fill_row(&rows[index], &flows[first + index])
-                        want_addresses(summary, &rows[index], &wanted[index])
-                    for index in range(count):
-                        add_flow(summary, &rows[index], &wanted[index])
-                    first += count
-                at = upto
-                if self.spilled != NULL and at % PAGES_BACK == 0:
-                    madvise(self.spilled, self.spilled_size, MADV_DONTNEED)  # resident memory counts file pages
-            self.add_without_flow(summary)
-            if self.spilled != NULL:
-                madvise(self.spilled, self.spilled_size, MADV_DONTNEED)
+        cdef bint observed = observe is not None
+        try:
+            if flows == NULL or rows == NULL:
+                raise MemoryError
+            with nogil:
+                while at < end:
+                    upto = at + ROWS_AT_ONCE if end - at > ROWS_AT_ONCE else end
+                    collect(self.by_id, self.spilled, &self.scanner.scan.spill, at, upto, flows)
+                    first = 0
+                    while first < upto - at:
+                        count = upto - at - first if upto - at - first < ROWS_EXPECTED else ROWS_EXPECTED
+                        for index in range(first, first + count):
+                            fill_row(&rows[index], &flows[index])
+                            want_addresses(summary, &rows[index], &wanted[index - first])
+                        for index in range(first, first + count):
+                            add_flow(summary, &rows[index], &wanted[index - first])
+                        first += count
+                    if observed:
+                        with gil:
+                            observe(PyMemoryView_FromMemory(<char*>rows, (upto - at) * sizeof(flow_row_t), PyBUF_READ))
+                    at = upto
+                    if self.spilled != NULL and at % PAGES_BACK == 0:
+                        madvise(self.spilled, self.spilled_size, MADV_DONTNEED)  # resident memory counts file pages
+                self.add_without_flow(summary)
+                if self.spilled != NULL:
+                    madvise(self.spilled, self.spilled_size, MADV_DONTNEED)
+        finally:
+            free(rows)
             free(flows)
         if summary.addresses.failed or summary.pairs.failed or summary.services.failed:
             raise MemoryError
@@ -719,6 +727,9 @@ cdef dict side_told(const tcp_side_row_t* side):
         "rtt_max_ns": side.rtt_most, "rtt_p50_ns": side.rtt_p50, "rtt_p95_ns": side.rtt_p95,
         "syn_retries": side.syn_retries, "fin_retries": side.fin_retries, "spurious_dsack": side.spurious_dsack,
         "spurious_timestamps": side.spurious_timestamps, "max_bytes_in_flight": side.flight_most,
+        "largest": side.largest, "loss_runs": side.loss_runs, "loss_run_most": side.loss_run_most, "copies": side.copies,
+        "copies_as_repairs": side.copies_as_repairs,
+        "mark_frames": [side.mark_frames[at] for at in range(<int>MARKS)],
     }
 
 
@@ -728,7 +739,8 @@ cdef dict row_told(const flow_row_t* row):
         "flow_id": row.flow_id, "stream": row.stream, "kind": row.kind, "ip_version": row.ip_version,
         "protocol": row.protocol, "client": (<const char*>row.client)[:16], "server": (<const char*>row.server)[:16],
         "client_port": row.client_port, "server_port": row.server_port, "first_ns": row.first_ns,
-        "last_ns": row.last_ns, "vlan_id": row.vlan_id, "path": row.path, "syn_retries": row.syn_retries,
+        "last_ns": row.last_ns, "first_frame": row.first_frame, "last_frame": row.last_frame, "vlan_id": row.vlan_id,
+        "path": row.path, "syn_retries": row.syn_retries,
         "handshake_network_ns": row.handshake_network_ns, "handshake_client_ns": row.handshake_client_ns,
         "initial_rtt_ns": row.initial_rtt_ns, "first_byte_ns": row.first_byte_ns, "completeness": row.completeness,
         "conn_state": row.conn_state, "ended": row.ended,
@@ -782,9 +794,20 @@ cdef list side_layout(str name, const side_row_t* side, const char* base):
         ("syn_retries", "<u4", <char*>&tcp.syn_retries - base), ("fin_retries", "<u4", <char*>&tcp.fin_retries - base),
         ("spurious_dsack", "<u4", <char*>&tcp.spurious_dsack - base),
         ("spurious_timestamps", "<u4", <char*>&tcp.spurious_timestamps - base),
-        ("flight_most", "<u4", <char*>&tcp.flight_most - base),
+        ("flight_most", "<u4", <char*>&tcp.flight_most - base), ("largest", "<u4", <char*>&tcp.largest - base),
+        ("loss_runs", "<u4", <char*>&tcp.loss_runs - base),
+        ("loss_run_most", "<u4", <char*>&tcp.loss_run_most - base), ("copies", "<u4", <char*>&tcp.copies - base),
+        ("copies_as_repairs", "<u4", <char*>&tcp.copies_as_repairs - base),
+        ("mark_frames", f"({<int>MARKS},)<u8", <char*>&tcp.mark_frames - base),
     ]
     return [(f"{name}_{field}", kind, offset) for field, kind, offset in fields]
+
+
+def flow_told(const uint8_t[::1] row not None):
+    """A row of `summary`'s observer as Python values. Raises ValueError where it is not one row."""
+    if row.shape[0] != sizeof(flow_row_t):
+        raise ValueError(f"{row.shape[0]} bytes, expected {sizeof(flow_row_t)}")
+    return row_told(<const flow_row_t*>&row[0])
 
 
 def flow_row_layout():
@@ -794,6 +817,7 @@ def flow_row_layout():
     fields = [
         ("client", "V16", <char*>&row.client - base), ("server", "V16", <char*>&row.server - base),
         ("first_ns", "<i8", <char*>&row.first_ns - base), ("last_ns", "<i8", <char*>&row.last_ns - base),
+        ("first_frame", "<u8", <char*>&row.first_frame - base), ("last_frame", "<u8", <char*>&row.last_frame - base),
         ("handshake_network_ns", "<i8", <char*>&row.handshake_network_ns - base),
         ("handshake_client_ns", "<i8", <char*>&row.handshake_client_ns - base),
         ("initial_rtt_ns", "<i8", <char*>&row.initial_rtt_ns - base),

@@ -18,7 +18,7 @@ cdef enum:
     STEP_BITS = 5
     STEPS = 32                       # buckets a power of two
     SPREAD_BUCKETS = 1920            # up to 2 ** 63 ns
-    WAITING = 5
+    WAITING = 4
 
 ctypedef struct bar_t:
     uint32_t count
@@ -39,6 +39,7 @@ ctypedef struct spread_t:            # 48 bytes
     uint8_t waits
     uint8_t failed                   # memory was short: percentiles miss some
     uint16_t waiting[WAITING]        # buckets not yet in `bars`
+    uint16_t top_id                  # no duration: room that the direction around it has no other place for, see data.pxd
 
 
 cdef inline uint32_t bucket_of(int64_t duration) noexcept nogil:

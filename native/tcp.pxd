@@ -150,6 +150,14 @@ ctypedef struct troubles_t:          # of one direction
     uint8_t recent_count
     uint8_t recent_next
     recent_t* recents                # (MAX_RECENTS,) or NULL
+    uint64_t mark_frames[MARKS]      # the first with each mark, 0 none
+    uint32_t loss_runs               # stretches of the sequence that were lost at a time
+    uint32_t loss_run                # segments of the last of them
+    uint32_t loss_run_most
+    uint32_t loss_end                # behind the last lost segment
+    uint32_t copies                  # that no sender made
+    uint32_t copies_as_repairs       # those of them that `causes` takes for repairs of loss
+    uint8_t loss_known               # loss_end is valid
 
 cdef enum episode_t:
     EPISODE_SACK = 1
@@ -227,7 +235,7 @@ cdef inline troubles_t* troubles_of(side_t* side) noexcept nogil:
     return side.troubles
 
 
-cdef inline void note_marks(side_t* side, const packet_t* packet, uint32_t marks) noexcept nogil:
+cdef inline void note_marks(side_t* side, const packet_t* packet, uint32_t marks, uint64_t frame) noexcept nogil:
     """Count the marks of a packet in its direction."""
     cdef troubles_t* troubles = troubles_of(side)
     cdef uint32_t left = marks, bit
@@ -235,6 +243,8 @@ cdef inline void note_marks(side_t* side, const packet_t* packet, uint32_t marks
         return
     while left:
         bit = trailing_zeros(left)
+        if troubles.marks[bit] == 0:
+            troubles.mark_frames[bit] = frame
         troubles.marks[bit] += 1
         left &= left - 1
     if marks & MARK_RETRANSMISSION:

@@ -42,12 +42,19 @@ ctypedef struct tcp_side_row_t:      # of what one side sent
     uint32_t zero_periods
     uint32_t flight_most
     uint32_t bounded                 # a list was full
+    uint32_t largest                 # payload of a segment
+    uint32_t loss_runs               # stretches of the sequence that were lost at a time
+    uint32_t loss_run_most           # segments of the longest
+    uint32_t copies                  # that no sender made
+    uint32_t copies_as_repairs       # those of them that `causes` takes for repairs of loss
+    uint64_t mark_frames[MARKS]      # the first frame with each mark, 0 none
 
 
 cdef inline void tell_troubles(tcp_side_row_t* row, const troubles_t* troubles, int64_t now) noexcept nogil:
     cdef int at
     for at in range(MARKS):
         row.marks[at] = troubles.marks[at]
+        row.mark_frames[at] = troubles.mark_frames[at]
     for at in range(CAUSES):
         row.causes[at] = troubles.causes[at]
     for at in range(FILLS):
@@ -62,6 +69,10 @@ cdef inline void tell_troubles(tcp_side_row_t* row, const troubles_t* troubles, 
     row.delays = troubles.delays
     row.delay_total = troubles.delay_total
     row.delay_most = troubles.delay_most
+    row.loss_runs = troubles.loss_runs
+    row.copies = troubles.copies
+    row.copies_as_repairs = troubles.copies_as_repairs
+    row.loss_run_most = troubles.loss_run_most
     row.zero_ns = troubles.zero_ns
     if troubles.zero_open and now > troubles.zero_since:
         row.zero_ns += <uint64_t>(now - troubles.zero_since)
@@ -95,6 +106,7 @@ cdef inline void tell_side(tcp_side_row_t* row, tcp_t* tcp, int sender, uint64_t
     row.rtt_p50 = percentile(&side.rtt, 50)
     row.rtt_p95 = percentile(&side.rtt, 95)
     row.flight_most = side.flight_most
+    row.largest = side.largest
     row.bounded = side.unacked.bounded | side.coverage.bounded | side.rtt.failed
 
 
@@ -126,6 +138,7 @@ cdef inline void add_side(tcp_side_row_t* into, const tcp_side_row_t* later) noe
         into.limits[at] += later.limits[at]
     for at in range(MARKS):
         into.marks[at] += later.marks[at]
+        into.mark_frames[at] = into.mark_frames[at] if into.mark_frames[at] else later.mark_frames[at]
     for at in range(CAUSES):
         into.causes[at] += later.causes[at]
     for at in range(FILLS):
@@ -137,3 +150,8 @@ cdef inline void add_side(tcp_side_row_t* into, const tcp_side_row_t* later) noe
     into.zero_periods += later.zero_periods
     into.flight_most = later.flight_most if later.flight_most > into.flight_most else into.flight_most
     into.bounded |= later.bounded
+    into.largest = later.largest if later.largest > into.largest else into.largest
+    into.loss_runs += later.loss_runs
+    into.copies += later.copies
+    into.copies_as_repairs += later.copies_as_repairs
+    into.loss_run_most = later.loss_run_most if later.loss_run_most > into.loss_run_most else into.loss_run_most

@@ -161,3 +161,11 @@ def test_a_file_name_cannot_steer_the_terminal(tmp_path):
     path.write_bytes(pcap_file(FRAMES))
     assert b"\x1b" not in run("analyze", path, cwd=tmp_path).stdout
     assert b"\x1b" not in run("analyze", tmp_path / "no\x1b[31m.pcap", expect=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "code"), [([], 0), (["--fail-on", "critical"], 0), (["--fail-on", "warning"], 3), (["--strict"], 0)]
+)
+def test_fail_on_ends_with_three_where_a_finding_is_as_severe(captures, tmp_path, given, code):
+    capture = captures / "recorded" / "loss_cubic.client.pcap"
+    run("analyze", capture, "--json", "it.json", *given, cwd=tmp_path, expect=code)

@@ -3,7 +3,7 @@ that needs it, and for `analyze` while the scan is already running. (argparse, b
 time of anything nicer, and a small capture is analysed in less.)
 
 Exit codes: 0 done, damage is a warning · 1 with --strict, damaged or partly unsupported · 2 no capture or wrong use ·
-130 interrupted. Of several files the first of 2, 1 that occurred.
+3 --fail-on met · 130 interrupted. Of several files the first of 2, 1, 3 that occurred.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from pcap_analyzer.report.model import Report
 
 PROGRAM = "pcap-analyzer"
-DONE, STRICT_FAILURE, NO_CAPTURE, INTERRUPTED = 0, 1, 2, 130
+DONE, STRICT_FAILURE, NO_CAPTURE, FOUND, INTERRUPTED = 0, 1, 2, 3, 130
 STANDARD = "-"
+SEVERE = ("warning", "critical")
 MAX_THREADS, MAX_BATCH, MAX_PORT = 16, 65536, 65535
 SWITCH_S = 0.0002  # the scan asks for the interpreter between windows: what is imported beside it must not keep it long
 COLLECT_AFTER = 200_000  # objects: more than one analysis makes, so that importing is not searched for garbage
@@ -63,7 +64,10 @@ examples:
   pcap-analyzer analyze big.pcap --json - | jq .capture
   tcpdump -w - -c 10000 | pcap-analyzer analyze - --html now.html
 
-exit codes: 0 done, damage is a warning · 1 with --strict · 2 no capture or wrong use · 130 interrupted"""
+  pcap-analyzer analyze --fail-on warning nightly.pcap
+
+exit codes: 0 done, damage is a warning · 1 with --strict · 2 no capture or wrong use · 3 with --fail-on ·
+130 interrupted"""
 
 
 def analyze_options(parser: ArgumentParser) -> None:
@@ -75,6 +79,9 @@ def analyze_options(parser: ArgumentParser) -> None:
         "--threads", type=between(1, MAX_THREADS), metavar="N", help="threads to use (one a processor, at most 8)"
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a capture is damaged or unsupported")
+    parser.add_argument(
+        "--fail-on", choices=SEVERE, help="exit with 3 where a finding is as severe as this, or more so"
+    )
     parser.add_argument(
         "--batch-size", type=between(1, MAX_BATCH), metavar="N", help="packets handled at a time; changes no result"
     )
@@ -99,8 +106,11 @@ def analyze(given: Namespace) -> int:
         written = _write(report, outputs)
         if given.json != STANDARD:
             _summarize(report, written)
-        codes.append(STRICT_FAILURE if given.strict and _is_flawed(report) else DONE)
-    return next((code for code in (NO_CAPTURE, STRICT_FAILURE) if code in codes), DONE)
+        if given.strict and _is_flawed(report):
+            codes.append(STRICT_FAILURE)
+        if given.fail_on and _is_met(report, given.fail_on):
+            codes.append(FOUND)
+    return next((code for code in (NO_CAPTURE, STRICT_FAILURE, FOUND) if code in codes), DONE)
 
 
 # ---------------------------------------------------------------- the other commands
@@ -298,6 +308,12 @@ def _is_flawed(report: Report) -> bool:
     """Whether part of the capture could not be read."""
     quality = report.quality
     return quality.damage is not None or quality.unsupported > 0
+
+
+def _is_met(report: Report, least: str) -> bool:
+    """Whether a finding is as severe as `least`."""
+    met = SEVERE[SEVERE.index(least) :]
+    return any(finding.severity in met for finding in report.findings)
 
 
 def _summarize(report: Report, written: Sequence[str]) -> None:

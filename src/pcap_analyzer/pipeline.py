@@ -37,7 +37,7 @@ MAX_WANTED_THREADS = 16
 MAX_ROWS = 65536
 ROWS_PER_THREAD = 1024  # measured: a batch of 128-byte rows then stays in the cache, and threads seldom wait
 FLOW_LIMIT = 1_000_000
-LATE_IMPORTS = "pcap_analyzer.analysis.assembly"
+LATE_IMPORTS = ("pcap_analyzer.analysis.assembly", "pcap_analyzer.findings")
 
 
 class Progress(NamedTuple):
@@ -106,8 +106,9 @@ def analyze_source(
         seconds = time.perf_counter() - began
         prepared()
         from pcap_analyzer.analysis.assembly import assemble
+        from pcap_analyzer.findings import program
 
-        return assemble(reader, seconds=seconds, threads=threads)
+        return assemble(reader, seconds=seconds, threads=threads, program=program())
 
 
 def open_capture(path: CapturePath, *, threads: int | None = None) -> Capture:
@@ -242,11 +243,12 @@ def _reader(
 
 def _beside(meanwhile: Callable[[], object] | None) -> Callable[[], None]:
     """Import what the end of an analysis needs and call `meanwhile`, on a thread; the answer waits for its end."""
-    if LATE_IMPORTS in sys.modules and meanwhile is None:
+    if all(module in sys.modules for module in LATE_IMPORTS) and meanwhile is None:
         return lambda: None
 
     def prepare() -> None:
-        import_module(LATE_IMPORTS)
+        for module in LATE_IMPORTS:
+            import_module(module)
         if meanwhile is not None:
             meanwhile()
 

@@ -22,6 +22,7 @@ from pcap_analyzer.analysis.model import (
 )
 from pcap_analyzer.analysis.protocols import path_text, protocol_rows, unsupported_parts
 from pcap_analyzer.analysis.tcp import tcp_totals
+from pcap_analyzer.analysis.watches import Program
 from pcap_analyzer.capture.magic import Format
 from pcap_analyzer.capture.pcapng import InterfaceNotes, resolution_words
 from pcap_analyzer.capture.reader import CaptureReader
@@ -30,8 +31,11 @@ MAX_INTERFACES = 1000
 BUCKET_FIELDS = 13  # of bucket_t in native/counters.pxd
 
 
-def assemble(reader: CaptureReader, *, seconds: float, threads: int) -> Analysis:
-    """All tables of a capture whose windows have been handled. seconds: wall time of the scan."""
+def assemble(reader: CaptureReader, *, seconds: float, threads: int, program: Program | None = None) -> Analysis:
+    """All tables of a capture whose windows have been handled.
+
+    seconds: wall time of the scan.  program: what else is asked of every flow, for `Analysis.answers`.
+    """
     scanner, source = reader.scanner, reader.source
     counters = scanner.counters()
     paths = scanner.paths()
@@ -39,7 +43,8 @@ def assemble(reader: CaptureReader, *, seconds: float, threads: int) -> Analysis
     flows = scanner.flow_reader()
     steps = [path_text(steps) for steps in scanner.path_steps()]
 
-    summed = summary.flow_summary(flows)
+    watcher = None if program is None else program.watcher()
+    summed = summary.flow_summary(flows, None if watcher is None else watcher.observe)
     interfaces = _interfaces(reader, int(counters["packets"] or 0))
     return Analysis(
         source=SourceInfo(source.name, source.size_bytes, source.compression, seconds, threads, scanner.stage_ns),
@@ -58,6 +63,7 @@ def assemble(reader: CaptureReader, *, seconds: float, threads: int) -> Analysis
         marks_exact=totals["evicted_flows"] == 0,
         evicted_flows=totals["evicted_flows"],
         flow_batches=FlowTable(flows, steps).batches,
+        answers=None if program is None or watcher is None else program.answers(watcher),
     )
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from pcap_analyzer.analysis.watches import Answers
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -457,6 +459,8 @@ class Analysis(msgspec.Struct, frozen=True, eq=False):
     evicted_flows: int = 0
     flow_batches: FlowBatches = _no_flows
     """Called with columns and a batch size; see flows()."""
+    answers: Answers | None = None
+    """To what the diagnosis asks of every flow; None: it was not asked."""
 
     def flows(self, columns: Sequence[str] | None = None, *, batch_size: int = 16_384) -> pa.RecordBatchReader:
         """The table `flows` (schema.py) as a stream of record batches of at most `batch_size` rows, by flow_id.

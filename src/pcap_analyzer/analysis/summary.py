@@ -6,7 +6,7 @@ Packets without a flow (later fragments, malformed ones) count for addresses too
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pcap_analyzer._native.scan import FlowReader
@@ -28,9 +28,9 @@ ADDRESS = 16  # bytes; in the keys of endpoints and pairs the IP version stands 
 SEED_BYTES = 16
 
 
-def flow_summary(reader: FlowReader) -> dict[str, Any]:
-    """Everything below in one pass over the flows."""
-    summary: dict[str, Any] = reader.summary(bucket_edges(), os.urandom(SEED_BYTES))
+def flow_summary(reader: FlowReader, observe: Callable[[memoryview], None] | None) -> dict[str, Any]:
+    """Everything below in one pass over the flows. observe: is shown them in batches, see FlowReader.summary."""
+    summary: dict[str, Any] = reader.summary(bucket_edges(), os.urandom(SEED_BYTES), observe)
     return summary
 
 

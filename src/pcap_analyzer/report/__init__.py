@@ -2,7 +2,7 @@
 
 Each section is one module with one function from `Analysis` to its part of the model. A section bounds its own lists,
 so the report is small whatever the capture; what is left out is counted. Sections do not know each other. The
-order here is the order of the JSON.
+order of the JSON is that of `Report`; the diagnosis makes two parts of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pcap_analyzer.analysis.model import Analysis
 from pcap_analyzer.report.capture import capture_section
 from pcap_analyzer.report.conversations import conversations_section
 from pcap_analyzer.report.endpoints import endpoints_section
-from pcap_analyzer.report.findings import findings_section
+from pcap_analyzer.report.findings import diagnosis_section
 from pcap_analyzer.report.flows import flows_section
 from pcap_analyzer.report.interfaces import interfaces_section
 from pcap_analyzer.report.intervals import intervals_section
@@ -31,7 +31,6 @@ SECTIONS: dict[str, Callable[[Analysis], Any]] = {
     "source": source_section,
     "capture": capture_section,
     "quality": quality_section,
-    "findings": findings_section,
     "intervals": intervals_section,
     "protocols": protocols_section,
     "endpoints": endpoints_section,
@@ -45,4 +44,10 @@ SECTIONS: dict[str, Callable[[Analysis], Any]] = {
 
 def build_report(analysis: Analysis) -> Report:
     """The report on one capture."""
-    return Report(schema_version=SCHEMA_VERSION, **{name: section(analysis) for name, section in SECTIONS.items()})
+    diagnosis = diagnosis_section(analysis)
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        findings=diagnosis.findings,
+        health=diagnosis.health,
+        **{name: section(analysis) for name, section in SECTIONS.items()},
+    )

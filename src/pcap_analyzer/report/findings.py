@@ -1,11 +1,32 @@
-"""Diagnosed problems, ordered by harm. There is no diagnosis yet, so there are none to tell."""
+"""Diagnosed problems, ordered by harm, and the health score: `findings/` judges, here its words are made fit to send.
+
+Names out of the capture may stand in titles and filters.
+"""
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pcap_analyzer.analysis.model import Analysis
-from pcap_analyzer.report.model import Finding
+from pcap_analyzer.findings import diagnose
+from pcap_analyzer.findings.model import Diagnosis, Finding
+from pcap_analyzer.report.text import plain
+
+MAX_FILTER = 1_000
 
 
-def findings_section(analysis: Analysis) -> list[Finding]:
-    """Empty until `findings/` exists."""
-    return []
+def diagnosis_section(analysis: Analysis) -> Diagnosis:
+    """Findings and health."""
+    diagnosis = diagnose(analysis)
+    return Diagnosis([_plain(finding) for finding in diagnosis.findings], diagnosis.health)
+
+
+def _plain(finding: Finding) -> Finding:
+    return replace(
+        finding,
+        title=plain(finding.title),
+        cause=plain(finding.cause, 600),
+        remedy=plain(finding.remedy, 600),
+        filter=plain(finding.filter, MAX_FILTER),
+        evidence=[replace(one, text=plain(one.text)) for one in finding.evidence],
+    )

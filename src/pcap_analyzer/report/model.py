@@ -24,6 +24,7 @@ from pcap_analyzer.analysis.model import (
     Silence,
     Windows,
 )
+from pcap_analyzer.findings.model import Finding, Health
 
 SCHEMA_VERSION = 1
 
@@ -281,16 +282,6 @@ class TcpSummary(msgspec.Struct, frozen=True):
     """Null: segments were not judged, or there are none."""
 
 
-class Finding(msgspec.Struct, frozen=True):
-    """A diagnosed problem."""
-
-    code: str
-    severity: str
-    title: str
-    explanation: str
-    display_filter: str | None = None
-
-
 class Report(msgspec.Struct, frozen=True):
     schema_version: int
     source: Source
@@ -298,6 +289,7 @@ class Report(msgspec.Struct, frozen=True):
     quality: QualitySummary
     findings: list[Finding]
     """Ordered by harm."""
+    health: Health
     intervals: Series
     protocols: Protocols
     endpoints: Endpoints

@@ -15,6 +15,9 @@ from pcap_analyzer.terminal.parts import Part, Remarks, Span, Table, Words
 from pcap_analyzer.terminal.rates import rates
 
 LEVEL_STYLES = {"problem": "bold red", "caution": "yellow", "note": "dim"}
+SEVERITY_STYLES = {"critical": "bold red", "warning": "yellow", "notice": "cyan", "info": "dim"}
+WELL, ILL = 90, 50
+MAX_FINDINGS = 8
 MAX_TALKERS = 5
 MAX_PROTOCOLS = 12
 MAX_SERVICES = 5
@@ -26,6 +29,8 @@ def print_summary(report: Report, written: Sequence[str] = (), *, file: TextIO |
     parts = (
         Words(_capture(report)),
         _quality(report),
+        Words(_health(report)),
+        _findings(report),
         _talkers(report),
         _protocols(report),
         _services(report),
@@ -73,6 +78,29 @@ def _quality(report: Report) -> Part:
     if not report.quality.remarks:
         return Words([Span("Quality: nothing was found that limits what this capture can show.", "green")])
     return Remarks([(Span(remark.level, LEVEL_STYLES[remark.level]), remark.text) for remark in report.quality.remarks])
+
+
+def _health(report: Report) -> list[Span]:
+    health = report.health
+    if health.score is None:
+        return [Span("Health      ", "bold"), Span("not measured: there is no evidence", "dim")]
+    ill = [f"{part.part} {part.score}" for part in health.parts if part.score is not None and part.score < WELL]
+    style = "green" if health.score >= WELL else "yellow" if health.score >= ILL else "bold red"
+    spans = [Span("Health      ", "bold"), Span(f"{health.score} of 100", style)]
+    if ill:
+        return [*spans, Span(f"; {', '.join(ill)}")]
+    return spans if report.findings else [*spans, Span("; no trouble was found")]
+
+
+def _findings(report: Report) -> Part | None:
+    """The worst of them, a sentence each."""
+    shown = report.findings[:MAX_FINDINGS]
+    if not shown:
+        return None
+    rows = [(Span(finding.severity, SEVERITY_STYLES[finding.severity]), finding.title) for finding in shown]
+    if len(report.findings) > len(shown):
+        rows.append((Span("", "dim"), f"and {len(report.findings) - len(shown)} more in the report"))
+    return Remarks(rows)
 
 
 def _interfaces(report: Report) -> Table:

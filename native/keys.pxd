@@ -1,0 +1,107 @@
+"""Byte keys of one width, numbered from 0 in the order in which they come; at most `limit` of them.
+
+The hash is keyed, so that a capture cannot be made to collide.
+"""
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+from flow cimport mix
+from wire cimport load64
+
+cdef enum:
+    NO_KEY = 0xFFFFFFFF
+    FIRST_KEYS = 64
+
+ctypedef struct keys_t:
+    uint8_t* keys                    # (count, width)
+    uint64_t* slots                  # hash << 32 | number + 1
+    uint64_t seed[2]
+    uint32_t width                   # a multiple of eight
+    uint32_t mask
+    uint32_t count
+    uint32_t capacity
+    uint32_t limit
+    uint8_t failed                   # memory ran out
+
+
+cdef inline bint keys_init(keys_t* keys, uint32_t width, uint32_t limit, const uint64_t* seed) noexcept nogil:
+    """False: no memory; keys_free is still to be called."""
+    memset(keys, 0, sizeof(keys_t))
+    keys.width = width
+    keys.limit = limit
+    keys.seed[0], keys.seed[1] = seed[0], seed[1]
+    keys.mask = 2 * FIRST_KEYS - 1
+    keys.capacity = FIRST_KEYS
+    keys.slots = <uint64_t*>calloc(keys.mask + 1, sizeof(uint64_t))
+    keys.keys = <uint8_t*>malloc(<size_t>keys.capacity * width)
+    return keys.slots != NULL and keys.keys != NULL
+
+
+cdef inline void keys_free(keys_t* keys) noexcept nogil:
+    free(keys.slots)
+    free(keys.keys)
+    keys.slots = NULL
+    keys.keys = NULL
+
+
+cdef inline const uint8_t* key_at(const keys_t* keys, uint32_t number) noexcept nogil:
+    return keys.keys + <size_t>number * keys.width
+
+
+cdef inline uint32_t hash_bytes(const keys_t* keys, const uint8_t* key) noexcept nogil:
+    cdef uint64_t wide = keys.seed[0]
+    cdef uint32_t at
+    for at in range(0, keys.width, 8):
+        wide = mix(wide ^ load64(key + at), keys.seed[1] | 1) ^ keys.seed[0]
+    return <uint32_t>(wide ^ (wide >> 32))
+
+
+cdef inline bint grow_keys(keys_t* keys) noexcept nogil:
+    """Room for twice as many."""
+    cdef uint32_t mask = keys.mask * 2 + 1, at
+    cdef size_t index
+    cdef uint64_t* slots = <uint64_t*>calloc(<size_t>mask + 1, sizeof(uint64_t))
+    cdef uint8_t* grown = <uint8_t*>realloc(keys.keys, <size_t>keys.capacity * 2 * keys.width)
+    if grown != NULL:
+        keys.keys = grown
+    if slots == NULL or grown == NULL:
+        free(slots)
+        return False
+    for index in range(<size_t>keys.mask + 1):
+        if keys.slots[index]:
+            at = <uint32_t>(keys.slots[index] >> 32) & mask
+            while slots[at]:
+                at = (at + 1) & mask
+            slots[at] = keys.slots[index]
+    free(keys.slots)
+    keys.slots = slots
+    keys.mask = mask
+    keys.capacity *= 2
+    return True
+
+
+cdef inline uint32_t number_of(keys_t* keys, const uint8_t* key, bint* fresh) noexcept nogil:
+    """The number of a key, given where it has none; NO_KEY beyond the limit. fresh: whether it was given now."""
+    cdef uint32_t hash = hash_bytes(keys, key), at = hash & keys.mask, number
+    fresh[0] = False
+    while keys.slots[at]:
+        number = <uint32_t>keys.slots[at] - 1
+        if <uint32_t>(keys.slots[at] >> 32) == hash and memcmp(key_at(keys, number), key, keys.width) == 0:
+            return number
+        at = (at + 1) & keys.mask
+    if keys.count == keys.limit:
+        return NO_KEY
+    if keys.count == keys.capacity:
+        if not grow_keys(keys):
+            keys.failed = 1
+            return NO_KEY
+        at = hash & keys.mask
+        while keys.slots[at]:
+            at = (at + 1) & keys.mask
+    number = keys.count
+    keys.slots[at] = (<uint64_t>hash << 32) | (number + 1)
+    memcpy(keys.keys + <size_t>number * keys.width, key, keys.width)
+    keys.count += 1
+    fresh[0] = True
+    return number

@@ -1,0 +1,24 @@
+"""Typed face of native/watch.pyx; what each member means stands there."""
+
+from collections.abc import Sequence
+
+from typing_extensions import Buffer
+
+Step = tuple[int, int, int, int, int]
+Folds = Sequence[tuple[int, int]]
+Parts = Sequence[tuple[int, int]]
+
+class Watcher:
+    def __init__(
+        self,
+        itemsize: int,
+        steps: Sequence[Step],
+        tallies: Sequence[tuple[int, int, int, Folds]],
+        groups: Sequence[tuple[int, Parts, Parts, int, int, int, Folds]],
+        seed: bytes,
+    ) -> None: ...
+    def observe(self, rows: Buffer) -> None: ...
+    def tally(self, number: int) -> tuple[int, list[int], list[tuple[int, bytes]]]: ...
+    def group(
+        self, number: int, at_least: Sequence[tuple[int, int]], order: int, most: int
+    ) -> tuple[int, int, int, list[tuple[bytes, int, int, list[int], int, float, float]]]: ...

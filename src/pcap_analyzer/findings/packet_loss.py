@@ -1,0 +1,100 @@
+"""Packet loss: segments with data that were sent and did not arrive, by direction and side of the capture point.
+
+Behind the capture point a lost segment was captured, and is captured again when its sender repeats it; before it, the
+capture sees the hole that it left, and later what fills it. Repetitions that the receiver proved needless are none
+(RFC 2883, 3522), nor are copies that came sooner than any sender could react.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pcap_analyzer.analysis.watches import Groups, Tally, most
+from pcap_analyzer.findings import terms
+from pcap_analyzer.findings.case import (
+    Case,
+    Question,
+    Rule,
+    Words,
+    counted,
+    make,
+    mark_evidence,
+    percent,
+    stream_filter,
+)
+from pcap_analyzer.findings.model import Finding, Measure, harm_of, reaching
+from pcap_analyzer.findings.terms import DIRECTIONS, OTHER, SIDES
+from pcap_analyzer.findings.thresholds import LOSS_DOUBT, LOSS_HARM, LOSS_SHARE
+from pcap_analyzer.findings.trust import sure
+
+SHOWN = {
+    "fast_retransmission": "sent again after duplicate ACKs",
+    "retransmission": "sent again",
+    "lost_segment": "something is missing in front of it",
+    "out_of_order": "fills a hole",
+}
+FILTER = (
+    "tcp.analysis.retransmission || tcp.analysis.fast_retransmission || tcp.analysis.out_of_order || "
+    "tcp.analysis.lost_segment"
+)
+
+
+def _questions() -> Iterator[tuple[str, Question]]:
+    for side in SIDES:
+        lost, segments = terms.lost(side), terms.segments(side)
+        carries = terms.is_tcp & (terms.of(side, "payload_bytes") > 0)
+        sums = {
+            "lost": lost,
+            "behind": terms.repeated(side),
+            "segments": most(segments + terms.repaired(side), lost + 1),
+            "bytes": terms.whole_bytes,
+        }
+        yield f"packet_loss.{side}", Tally(where=carries & (lost > 0), score=lost, sums=sums)
+        yield f"packet_loss.{side}.all", Tally(where=carries, score=lost, sums=sums, keep=0)
+        yield f"packet_loss.{side}.paths", Groups(where=carries, key=("client", "server"), sums=sums)
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    for side in SIDES:
+        flows = case.tally(f"packet_loss.{side}")
+        if not flows.flows:
+            continue
+        _, paths = case.answers.groups(f"packet_loss.{side}.paths", {"lost": 1}, by="lost", limit=100)
+        lossy = [path for path in paths if path.values["lost"] >= LOSS_SHARE * path.values["segments"]]
+        lost, segments = (sum(path.values[name] for path in lossy) for name in ("lost", "segments"))
+        if not lost:
+            continue
+        behind = sum(path.values["behind"] for path in lossy)
+        share, reach = lost / segments, segments / case.tally(f"packet_loss.{side}.all").sums["segments"]
+        yield make(
+            case,
+            "packet_loss",
+            "loss",
+            direction=DIRECTIONS[side],
+            measure=Measure("loss_share", round(share, 5), "ratio"),
+            harm=reaching(harm_of(lost / (segments + LOSS_DOUBT), LOSS_HARM), reach),
+            confidence=sure(lost) * case.trust.complete * case.trust.both_sides * case.trust.marks,
+            words=_words(side, share, lost, behind, len(lossy)),
+            told=[flows],
+            evidence=mark_evidence(flows.worst, side, SHOWN),
+            filter=stream_filter(flows.worst, FILTER),
+        )
+
+
+def _words(side: str, share: float, lost: int, behind: int, paths: int) -> Words:
+    place = f"between the {side} and the capture point"
+    if 2 * behind >= lost:
+        place = f"between the capture point and the {OTHER[side]}"
+    if 5 * min(behind, lost - behind) > lost:
+        place = "on both sides of the capture point"
+    on = "" if paths == 1 else f" on {paths} paths"
+    return Words(
+        title=f"{percent(share)} of the data segments from {side} to {OTHER[side]} are lost{on}.",
+        cause=f"{counted(lost, 'segment')} had to be sent again; what is missing was lost {place}.",
+        remedy="Look there for errors on interfaces, full queues, policers, duplex mismatches and radio links; compare "
+        "with a capture on the other side.",
+        source="RFC 5681, RFC 2883; Wireshark tcp.analysis.retransmission",
+    )
+
+
+RULE = Rule(questions=dict(_questions()), judge=judge)

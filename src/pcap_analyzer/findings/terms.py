@@ -1,0 +1,106 @@
+"""The words in which findings ask about flows: columns of the flow's row, by the side that sent.
+
+Places in array columns are those of native/tcp.pxd: marks in the order of the public table, causes, fills and limits as
+their enums there; states are indices of analysis.flows.STATES.
+"""
+
+from __future__ import annotations
+
+from pcap_analyzer.analysis.flows import KIND_ICMP, KIND_TCP, KIND_UDP, STATES
+from pcap_analyzer.analysis.model import TCP_MARKS
+from pcap_analyzer.analysis.tcp import CAUSE_ORDER, LIMIT_ORDER
+from pcap_analyzer.analysis.watches import NO_TIME, Term, column, least, most, where
+from pcap_analyzer.findings.model import Direction
+
+SIDES = ("client", "server")
+DIRECTIONS: dict[str, Direction] = {"client": "client_to_server", "server": "server_to_client"}
+OTHER = {"client": "server", "server": "client"}
+FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
+FILL_ORDER = ("reordered", "repaired", "late")
+
+is_tcp = column("kind").equals(KIND_TCP)
+is_udp = column("kind").equals(KIND_UDP)
+is_icmp = column("kind").equals(KIND_ICMP)
+one = where(is_tcp, 1, 1)
+whole_bytes = column("client_bytes") + column("server_bytes")
+duration = column("last_ns") - column("first_ns")
+
+
+def of(side: str, name: str) -> Term:
+    return column(f"{side}_{name}")
+
+
+def mark(side: str, name: str) -> Term:
+    """Segments with a mark."""
+    return column(f"{side}_marks", TCP_MARKS.index(name))
+
+
+def cause(side: str, name: str) -> Term:
+    """Repeated segments by why."""
+    return column(f"{side}_causes", CAUSE_ORDER.index(name))
+
+
+def fill(side: str, name: str) -> Term:
+    """Segments that came late, by why."""
+    return column(f"{side}_fills", FILL_ORDER.index(name))
+
+
+def limit(side: str, name: str) -> Term:
+    """ns for which a side's sending waited."""
+    return column(f"{side}_limits_ns", LIMIT_ORDER.index(name))
+
+
+def flag(side: str, name: str) -> Term:
+    """Segments with a flag."""
+    return column(f"{side}_flags", FLAGS.index(name))
+
+
+def state(*names: str) -> Term:
+    """Whether the flow's conn_state is one of these."""
+    return column("conn_state").one_of(STATES.index(name) for name in names)
+
+
+def known(term: Term) -> Term:
+    """Whether a time is there."""
+    return ~term.equals(NO_TIME)
+
+
+def spurious(side: str) -> Term:
+    """Repetitions that the receiver, or its timestamps, proved needless."""
+    return most(of(side, "spurious_dsack"), of(side, "spurious_timestamps"))
+
+
+def doubled(side: str) -> Term:
+    """Copies that no sender made: the network did, or the capture took a packet twice."""
+    return of(side, "copies")
+
+
+def sent_again(side: str) -> Term:
+    """Segments that the sender sent again, for whatever reason."""
+    again = cause(side, "rto") + cause(side, "fast") + cause(side, "tail_loss")
+    return most(again - of(side, "copies_as_repairs"), 0)
+
+
+def repeated(side: str) -> Term:
+    """Segments that the sender sent again for what it took for loss, those proved needless left out.
+
+    Only where the other side's answers are in the capture: without them nobody can tell a repetition from a copy.
+    """
+    needless = most(spurious(side) - doubled(side), 0)
+    return most(sent_again(side) - needless, 0)
+
+
+def repaired(side: str) -> Term:
+    """Segments that were lost before the capture point: it saw the hole, and later what was sent to fill it."""
+    return fill(side, "repaired")
+
+
+def lost(side: str) -> Term:
+    return repeated(side) + repaired(side)
+
+
+def segments(side: str) -> Term:
+    """Segments with data, at least: as many as the payload fills, or as were pushed."""
+    payload, largest = of(side, "payload_bytes"), of(side, "largest")
+    full = (payload + most(largest - 1, 0)) // largest
+    return least(most(full, least(flag(side, "psh"), payload)), of(side, "packets"))

@@ -1,0 +1,90 @@
+"""Every number at which something begins to be worth telling, with its reason. Nothing else holds one.
+
+A table of harm is (measure, harm) from mild to bad; between two rows harm rises with the logarithm of the measure, and
+from 0.7 on it is called critical, from 0.4 a warning, from 0.15 a notice.
+"""
+
+from __future__ import annotations
+
+MS, SECOND = 1_000_000, 1_000_000_000
+Table = tuple[tuple[float, float], ...]
+
+CRITICAL, WARNING, NOTICE = 0.7, 0.4, 0.15
+
+# ---------------------------------------------------------------- evidence
+
+ENOUGH = 10
+"""So many cases leave no doubt that they are no accident; one alone is believed by half."""
+SHOWN_FLOWS = 20
+SHOWN_EVIDENCE = 10
+FILTER_STREAMS = 10
+"""More streams than these make a filter that nobody reads."""
+
+# ---------------------------------------------------------------- packets that are lost, late, or twice
+
+LOSS_SHARE = 0.0005
+"""Of data segments. Congestion control needs some loss to find the rate of a path: Reno fills 10 Gbit/s·100 ms only
+below 1e-9, 100 Mbit/s·30 ms at about 1e-4 (RFC 6582, Mathis 1997); below this share no reader would act."""
+LOSS_HARM: Table = ((0.0005, 0.15), (0.01, 0.5), (0.03, 0.72), (0.1, 0.95))
+"""At 1 % one Reno connection over 30 ms gets no more than 5 Mbit/s (Mathis 1997); at 3 % calls break (ITU-T G.113)."""
+LOSS_DOUBT = 20
+"""Segments more that are taken to have arrived when harm is judged: one lost of three says little about a path."""
+BURST_RUN, BURST_MEAN = 3, 1.5
+"""Independent losses of 5 % follow each other once in twenty; three at a stretch and half again as many losses as
+stretches are no accident (RFC 3611 calls such periods bursts)."""
+BURST_HARM: Table = ((1.5, 0.3), (3, 0.45), (10, 0.6))
+"""By the mean length of a stretch: a burst costs a time-out where single losses cost a round trip (RFC 8985)."""
+REORDER_LEAST, REORDER_SHARE = 3, 0.001
+REORDER_HARM: Table = ((0.001, 0.15), (0.01, 0.35), (0.1, 0.6))
+"""Of data segments. Three places late looks like loss to a sender without RACK (RFC 5681, 4737)."""
+DUPLICATE_LEAST, DUPLICATE_SHARE = 3, 0.005
+DUPLICATE_HARM: Table = ((0.005, 0.15), (0.1, 0.35), (0.5, 0.45))
+"""Of data segments. Doubled packets waste the path; at half of all it is the capture that sees each twice."""
+SPURIOUS_LEAST, SPURIOUS_SHARE = 2, 0.002
+SPURIOUS_HARM: Table = ((0.002, 0.15), (0.02, 0.3), (0.1, 0.45))
+"""Of data segments. Each also halves the rate of a sender that does not undo it (RFC 3522, 5682)."""
+
+# ---------------------------------------------------------------- opening connections
+
+UNANSWERED_AFTER = 3 * SECOND
+"""The second retry has gone out by then (RFC 6298: 1 s, then 2 s); a SYN this close to the end may yet be answered."""
+UNANSWERED_HARM: Table = ((0.001, 0.15), (0.05, 0.5), (0.5, 0.85))
+"""Of connections that were tried; where a service answers nobody the second table speaks."""
+DEAD_SERVICE_HARM: Table = ((1, 0.5), (10, 0.72), (1000, 0.9))
+"""Connections to a service that answered none of them."""
+REFUSED_HARM: Table = ((1, 0.3), (10, 0.6), (1000, 0.8))
+"""Refusals: users see an error at once, which is better than waiting for one."""
+HANDSHAKE_FACTOR, HANDSHAKE_LEAST = 3, 100 * MS
+"""Against the same path's round trip later on; below 100 ms nobody notices (Nielsen 1993)."""
+HANDSHAKE_MOST = 190 * SECOND
+"""Longer no TCP waits for a handshake (RFC 9293 section 3.8.3: three minutes): the clock stepped."""
+HANDSHAKE_HARM: Table = ((0.1, 0.2), (1, 0.5), (10, 0.8))
+"""Seconds that it took longer."""
+
+# ---------------------------------------------------------------- delay
+
+HIGH_RTT = 200 * MS
+"""A page needs some ten round trips: two seconds. ITU-T G.114 wants calls below 150 ms one way."""
+HIGH_RTT_HARM: Table = ((0.2, 0.25), (0.6, 0.5), (2, 0.75))
+"""Seconds. A satellite hop takes 0.6."""
+QUEUE_SAMPLES, QUEUE_SEGMENTS = 20, 8
+"""Round trips that say enough, of senders with enough under way to fill a queue."""
+QUEUE_FACTOR, QUEUE_LEAST = 1.5, 10 * MS
+"""Delay under load against the idle path: a queue of half a round trip is what one flow needs (Appenzeller 2004)."""
+QUEUE_HARM: Table = ((0.01, 0.25), (0.1, 0.5), (1, 0.85))
+"""Seconds of queue. RFC 7567: from 100 ms on calls and games suffer."""
+RESPONSE_FACTOR, RESPONSE_LEAST = 4, 500 * MS
+"""Time to the first byte beyond the round trip. Above a second a reader's thought is lost (Nielsen 1993)."""
+RESPONSE_HARM: Table = ((0.5, 0.3), (2, 0.55), (10, 0.8))
+
+# ---------------------------------------------------------------- transfers
+
+RECEIVER_SHARE, RECEIVER_LEAST = 0.1, 100 * MS
+"""Of the time of a transfer. Windows close for a moment in every healthy one."""
+RECEIVER_HARM: Table = ((0.1, 0.3), (1, 0.45), (10, 0.65))
+"""Seconds that senders waited."""
+RESET_LEAST, RESET_SHARE = 1, 0.02
+"""Of connections with data. Browsers and load balancers end some idle ones by a reset; those had sent a FIN or had
+nothing under way."""
+RESET_HARM: Table = ((0.02, 0.2), (0.2, 0.45), (0.8, 0.7))
+"""Of established connections."""
