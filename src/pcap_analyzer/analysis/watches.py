@@ -121,9 +121,9 @@ class Groups(msgspec.Struct, frozen=True):
     smallest: Mapping[str, Term] = {}
     sequence: Term | None = None
     """Of which the steps from flow to flow are measured."""
-    limit: int = 100_000
-    """Keys; flows of keys beyond it are counted, not looked at."""
-    distinct_limit: int = 400_000
+    limit: int = 30_000
+    """Keys; flows of keys beyond it are counted, not looked at. (A question then takes 12 MB at most.)"""
+    distinct_limit: int = 120_000
 
 
 class Told(msgspec.Struct, frozen=True):

@@ -37,6 +37,7 @@ FILTER = (
     "tcp.analysis.retransmission || tcp.analysis.fast_retransmission || tcp.analysis.out_of_order || "
     "tcp.analysis.lost_segment"
 )
+MOST_PATHS = 1000
 
 
 def _questions() -> Iterator[tuple[str, Question]]:
@@ -59,12 +60,9 @@ def judge(case: Case) -> Iterator[Finding]:
         flows = case.tally(f"packet_loss.{side}")
         if not flows.flows:
             continue
-        _, paths = case.answers.groups(f"packet_loss.{side}.paths", {"lost": 1}, by="lost", limit=100)
-        lossy = [path for path in paths if path.values["lost"] >= LOSS_SHARE * path.values["segments"]]
-        lost, segments = (sum(path.values[name] for path in lossy) for name in ("lost", "segments"))
+        lost, segments, behind, paths = _on_lossy_paths(case, side)
         if not lost:
             continue
-        behind = sum(path.values["behind"] for path in lossy)
         share, reach = lost / segments, segments / case.tally(f"packet_loss.{side}.all").sums["segments"]
         yield make(
             case,
@@ -74,11 +72,24 @@ def judge(case: Case) -> Iterator[Finding]:
             measure=Measure("loss_share", round(share, 5), "ratio"),
             harm=reaching(harm_of(lost / (segments + LOSS_DOUBT), LOSS_HARM), reach),
             confidence=sure(lost) * case.trust.complete * case.trust.both_sides * case.trust.marks,
-            words=_words(side, share, lost, behind, len(lossy)),
+            words=_words(side, share, lost, behind, paths),
             told=[flows],
             evidence=mark_evidence(flows.worst, side, SHOWN),
             filter=stream_filter(flows.worst, FILTER),
         )
+
+
+def _on_lossy_paths(case: Case, side: str) -> tuple[int, int, int, int]:
+    """Segments lost, sent, and lost behind the capture point, on how many paths; of more than are held, all together."""
+    name = f"packet_loss.{side}.paths"
+    if case.answers.beyond(name):
+        sums = case.tally(f"packet_loss.{side}.all").sums
+        lossy = 1 if sums["lost"] >= LOSS_SHARE * sums["segments"] else 0
+        return sums["lost"] * lossy, sums["segments"], sums["behind"], lossy
+    _, paths = case.answers.groups(name, {"lost": 1}, by="lost", limit=MOST_PATHS)
+    values = [path.values for path in paths if path.values["lost"] >= LOSS_SHARE * path.values["segments"]]
+    lost, segments, behind = (sum(one[key] for one in values) for key in ("lost", "segments", "behind"))
+    return lost, segments, behind, len(values)
 
 
 def _words(side: str, share: float, lost: int, behind: int, paths: int) -> Words:
