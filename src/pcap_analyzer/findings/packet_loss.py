@@ -80,7 +80,7 @@ def judge(case: Case) -> Iterator[Finding]:
 
 
 def _on_lossy_paths(case: Case, side: str) -> tuple[int, int, int, int]:
-    """Segments lost, sent, and lost behind the capture point, on how many paths; of more than are held, all together."""
+    """Segments lost, sent, and lost behind the capture point, and on how many paths; too many are taken together."""
     name = f"packet_loss.{side}.paths"
     if case.answers.beyond(name):
         sums = case.tally(f"packet_loss.{side}.all").sums
