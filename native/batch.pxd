@@ -11,6 +11,7 @@ from completeness cimport completeness_bits
 from counters cimport count_marks, count_one, count_trip, counters_t
 from data cimport leave_out
 from decode cimport decode_frame
+from events cimport earlier_t, event_shard_t, note_earlier, seldom, tell_events
 from flow cimport (
     FLOW_CLIENT_B,
     FLOW_COUNTED,
@@ -123,6 +124,7 @@ ctypedef struct batch_t:
     flow_t** stream                  # (capacity,) the entry whose stream number a row shows, or NULL
     uint8_t* forward                 # (capacity,) 1: the sender is side a of the flow's key
     tcp_row_t* tcp                   # (capacity,) or NULL where nobody asks for it
+    event_shard_t* events            # (shards,) or NULL where nobody asks for them; the scan's
     extra_t* extras                  # (capacity,)
     piece_t* pieces                  # (capacity / PIECE_ROWS, rounded up,)
     list_t* lists                    # (pieces, shards)
@@ -547,6 +549,7 @@ cdef inline uint32_t judge_packet(
     cdef uint64_t total
     cdef near_t near
     cdef measured_t measured
+    cdef earlier_t earlier
     cdef tcp_row_t* told
     memset(&judged, 0, sizeof(judged_t))
     judged.marks = reuse_mark(flow, fresh)
@@ -558,6 +561,8 @@ cdef inline uint32_t judge_packet(
     near.client = flow.tcp.client
     samples = other.rtt.samples
     total = other.rtt.total
+    if seldom(batch.events != NULL):
+        note_earlier(&earlier, flow.tcp, sender, client)
     judged.marks |= measure(flow.tcp, sender, packet, batch.frame_number[row], &sack, &near, &measured)
     judge(
         flow.tcp, sender, packet, batch.frame_number[row], flow.base_seq[sender],
@@ -570,6 +575,12 @@ cdef inline uint32_t judge_packet(
     if judged.marks:
         count_marks(&worker.counters, packet, judged.marks, client)
         note_marks(&flow.tcp.side[sender], packet, judged.marks, batch.frame_number[row])
+    if seldom(batch.events != NULL):
+        if not tell_events(
+            &batch.events[shard_of(packet.hash, batch.shards)], flow, packet, batch.frame_number[row], row, &judged,
+            &measured, &earlier,
+        ):
+            worker.failed = 1
     if batch.tcp != NULL:
         told = &batch.tcp[row]
         told.ack_rtt = judged.ack_rtt
@@ -705,6 +716,8 @@ cdef inline void track_shard(table_t* table, worker_t* worker, batch_t* batch, u
     cdef uint32_t at, item, code, count = gather_items(worker, batch, shard)
     cdef decoder_t decoder
     decoder.extras = batch.extras
+    if batch.events != NULL:
+        batch.events[shard].count = 0
     for at in range(count):
         look_ahead(table, batch, worker.items, at, count)
         item = <uint32_t>worker.items[at] & ITEM_MASK

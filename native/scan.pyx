@@ -27,6 +27,7 @@ from batch cimport MAX_SHARDS, MAX_THREADS, PIECE_ROWS, batch_free, batch_init, 
 from community cimport COMMUNITY_SIZE, community_id
 from conversation cimport fill_row, flow_row_t, side_row_t
 from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counters_t, merge_counters
+from events cimport event_count, event_shard_t, events_free, events_new, merge_events, tcp_event_t
 from flow cimport (
     FLOW_CLIENT_B,
     FLOW_LIVE,
@@ -96,16 +97,18 @@ cdef class Scanner:
 
     threads: 1 to 16.  batch_rows: rows a batch.  flow_limit: live flows before the least recently seen are written to
     `spill_descriptor`, an open file for writing and reading.  tcp_rows: keep what is found of every TCP segment, for
-    `batch_tcp`.  Raises MemoryError, and OSError when the spill file cannot be written.
+    `batch_tcp`.  tcp_events: list the events of every batch, for `batch_tcp_events`.  Raises MemoryError, and OSError
+    when the spill file cannot be written.
     """
     cdef scan_t* scan
     cdef Py_buffer buffer
     cdef bint holding
     cdef bint tcp_rows
+    cdef event_shard_t* event_shards # (shards,) or NULL
 
     def __cinit__(
         self, *, uint32_t threads=1, uint32_t batch_rows=65536, uint64_t flow_limit=1000000, int spill_descriptor=-1,
-        bytes seed not None, bint tcp_rows=False,
+        bytes seed not None, bint tcp_rows=False, bint tcp_events=False,
     ):
         cdef uint32_t index
         if not 1 <= threads <= MAX_THREADS:
@@ -126,6 +129,10 @@ cdef class Scanner:
         self.scan.batch_rows = batch_rows
         self.scan.flow_limit = flow_limit
         self.scan.spill.descriptor = spill_descriptor
+        if tcp_events:
+            self.event_shards = events_new(self.scan.shards)
+            if self.event_shards == NULL:
+                raise MemoryError
         self.scan.file.descriptor = -1
         self.allocate()
         self.start_threads()
@@ -142,6 +149,7 @@ cdef class Scanner:
         for index in range(2):
             if not batch_init(&scan.batches[index], scan.batch_rows, scan.shards, self.tcp_rows):
                 raise MemoryError
+            scan.batches[index].events = self.event_shards
         for index in range(scan.threads):
             scan.workers[index].decoder.paths = scan.paths
             scan.workers[index].seed = scan.seed
@@ -187,6 +195,7 @@ cdef class Scanner:
         if scan.tables != NULL:
             for index in range(scan.shards):
                 table_free(&scan.tables[index])
+        events_free(self.event_shards, scan.shards)
         for index in range(2):
             batch_free(&scan.batches[index], scan.batch_rows)
         for index in range(WINDOWS):
@@ -446,6 +455,25 @@ cdef class Scanner:
         if batch == NULL or batch.tcp == NULL:
             return b""
         return PyMemoryView_FromMemory(<char*>batch.tcp, batch.rows * sizeof(tcp_row_t), PyBUF_READ)
+
+    @property
+    def batch_event_count(self):
+        """How many TCP events the last step found."""
+        if self.event_shards == NULL or self.scan.tracked == NULL:
+            return 0
+        return event_count(self.event_shards, self.scan.shards)
+
+    def batch_tcp_events(self, uint8_t[::1] out not None):
+        """Write the TCP events of the last step, tcp_event_t each, in the order of frames.
+
+        out: OUT (batch_event_count * size,), of the size that `tcp_event_layout` says. Raises ValueError otherwise.
+        """
+        cdef uint64_t count = self.batch_event_count
+        if <uint64_t>len(out) != count * sizeof(tcp_event_t):
+            raise ValueError(f"{count} events take {count * sizeof(tcp_event_t)} bytes, not {len(out)}")
+        if count:
+            with nogil:
+                merge_events(self.event_shards, self.scan.shards, self.scan.tracked.flow, <tcp_event_t*>&out[0])
 
     # ------------------------------------------------------------ results
 
@@ -808,6 +836,34 @@ def flow_told(const uint8_t[::1] row not None):
     if row.shape[0] != sizeof(flow_row_t):
         raise ValueError(f"{row.shape[0]} bytes, expected {sizeof(flow_row_t)}")
     return row_told(<const flow_row_t*>&row[0])
+
+
+def tcp_event_layout():
+    """numpy's description of tcp_event_t: names, formats, offsets, itemsize; taken from the C struct."""
+    cdef tcp_event_t event
+    cdef char* base = <char*>&event
+    fields = [
+        ("frame_number", "<u8", <char*>&event.frame_number - base),
+        ("timestamp", "<i8", <char*>&event.timestamp - base),
+        ("repeats_frame", "<u8", <char*>&event.repeats_frame - base),
+        ("answers_frame", "<u8", <char*>&event.answers_frame - base),
+        ("acks_frame", "<u8", <char*>&event.acks_frame - base),
+        ("since_frame", "<u8", <char*>&event.since_frame - base),
+        ("needless_frame", "<u8", <char*>&event.needless_frame - base),
+        ("threshold", "<i8", <char*>&event.threshold - base), ("since", "<i8", <char*>&event.since - base),
+        ("delay", "<i8", <char*>&event.delay - base), ("flow_id", "<u4", <char*>&event.flow_id - base),
+        ("stream", "<u4", <char*>&event.stream - base), ("expected", "<u4", <char*>&event.expected - base),
+        ("found", "<u4", <char*>&event.found - base),
+        ("duplicate_number", "<u4", <char*>&event.duplicate_number - base),
+        ("event", "u1", <char*>&event.event - base), ("cause", "u1", <char*>&event.cause - base),
+        ("fill", "u1", <char*>&event.fill - base), ("has", "u1", <char*>&event.has - base),
+    ]
+    return {
+        "names": [name for name, _, _ in fields],
+        "formats": [kind for _, kind, _ in fields],
+        "offsets": [offset for _, _, offset in fields],
+        "itemsize": sizeof(tcp_event_t),
+    }
 
 
 def flow_row_layout():

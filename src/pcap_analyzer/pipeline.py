@@ -35,6 +35,7 @@ CapturePath = str | os.PathLike[str] | BinaryIO
 MAX_THREADS = 8  # by default; more bring little
 MAX_WANTED_THREADS = 16
 MAX_ROWS = 65536
+ROWS_PER_EVENT_STEP = 8192
 ROWS_PER_THREAD = 1024  # measured: a batch of 128-byte rows then stays in the cache, and threads seldom wait
 FLOW_LIMIT = 1_000_000
 LATE_IMPORTS = ("pcap_analyzer.analysis.assembly", "pcap_analyzer.findings")
@@ -117,7 +118,10 @@ def open_capture(path: CapturePath, *, threads: int | None = None) -> Capture:
 
 
 class Capture:
-    """A capture that is open for one pass: over its packets, behind which its flows are known too, or to its flows."""
+    """A capture that is open for one pass: over its packets or its TCP events, or to its flows.
+
+    Behind packets or events the flows are known too.
+    """
 
     def __init__(self, source: Source, threads: int) -> None:
         self._source = source
@@ -137,9 +141,7 @@ class Capture:
 
         from pcap_analyzer.packet_stream import packet_schema
 
-        if self._reader is not None or self._closed:
-            raise ValueError("the packets of this capture have been taken, or it was closed: open it again")
-        _wanted(batch_size, MAX_ROWS, "batch_size", MAX_ROWS)
+        self._check(batch_size)
         wanted = None if columns is None else tuple(columns)
         schema = packet_schema(wanted)
         return pa.RecordBatchReader.from_batches(schema, self._batches(wanted, batch_size))
@@ -180,6 +182,35 @@ class Capture:
 
         self._flows = flow_table(reader.scanner)
 
+    def tcp_events(self, columns: Sequence[str] | None = None, *, batch_size: int = 65536) -> pa.RecordBatchReader:
+        """The table `tcp_events` (schema.py) as a stream of record batches of `batch_size` rows, but for the last.
+
+        What every segment that is marked was judged by, in the order of frames.  Everything else as for `packets`; of
+        the two one can be taken, once, and `flows` behind it.
+        """
+        import pyarrow as pa
+
+        from pcap_analyzer.event_stream import event_schema
+
+        self._check(batch_size)
+        wanted = None if columns is None else tuple(columns)
+        return pa.RecordBatchReader.from_batches(event_schema(wanted), self._event_batches(wanted, batch_size))
+
+    def _event_batches(self, columns: tuple[str, ...] | None, batch_size: int) -> Iterator[pa.RecordBatch]:
+        from pcap_analyzer.event_stream import event_batches
+
+        rows = ROWS_PER_EVENT_STEP
+        with _reader(self._source, self._threads, rows, FLOW_LIMIT, tcp_events=True) as reader:
+            self._reader = reader
+            yield from event_batches(reader, columns, batch_size)
+            self._keep_flows(reader)
+
+    def _check(self, batch_size: int) -> None:
+        """Raises ValueError where nothing can be taken, or not in such batches."""
+        if self._reader is not None or self._closed:
+            raise ValueError("the packets of this capture have been taken, or it was closed: open it again")
+        _wanted(batch_size, MAX_ROWS, "batch_size", MAX_ROWS)
+
     @property
     def damage(self) -> Damage | None:
         """What ended reading before the end of the file; None where nothing did, or nothing was read yet."""
@@ -215,7 +246,13 @@ def default_threads() -> int:
 
 @contextmanager
 def _reader(
-    source: Source, threads: int, batch_rows: int, flow_limit: int, *, tcp_rows: bool = False
+    source: Source,
+    threads: int,
+    batch_rows: int,
+    flow_limit: int,
+    *,
+    tcp_rows: bool = False,
+    tcp_events: bool = False,
 ) -> Iterator[CaptureReader]:
     """A reader whose surplus flows go to a temporary file that vanishes with it."""
     try:
@@ -231,6 +268,7 @@ def _reader(
             flow_limit=flow_limit,
             spill_descriptor=spill.fileno(),
             tcp_rows=tcp_rows,
+            tcp_events=tcp_events,
         )
         try:
             yield reader

@@ -48,6 +48,10 @@ MARKS = (
     "tfo_ack",
     "tfo_ignored",
 )
+# By event_kind_t, cause_t and fill_t of the kernels.
+TCP_EVENT_KINDS = (*MARKS, "syn_retry", "reset", "gap", "spurious_dsack", "spurious_timestamps")
+CAUSES = ("unknown", "rto", "fast", "tail_loss", "syn_retry")
+FILLS = ("reordered", "repaired", "late")
 
 
 @dataclass(frozen=True)
@@ -182,6 +186,108 @@ PACKETS = Table(
             "names of the layers read, as Wireshark's frame.protocols, e.g. eth:ip:tcp",
             null="no layer was read",
         ),
+    ),
+)
+
+
+TCP_EVENTS = Table(
+    "tcp_events",
+    "one mark of a packet; one SYN retry, reset, gap, or repetition proven needless",
+    (
+        field("frame_number", "uint64", "of the packet, as in `packets`; rows are in its order"),
+        field("timestamp", TIME, "when the packet was captured", null="the record has no time"),
+        field("flow_id", "uint32", "row of the flow in `flows`"),
+        field("stream", "uint32", "Wireshark's tcp.stream"),
+        field("from_client", "bool", "sent by the client side of the flow"),
+        field(
+            "event",
+            WORD,
+            "a mark, by its name in tcp_marks; syn_retry; reset; gap: bytes before the segment were not captured; "
+            "spurious_dsack, spurious_timestamps: the packet proves that needless_frame was not needed",
+            source="tcp.analysis.*; RFC 2883 (DSACK), RFC 3522 (timestamps)",
+        ),
+        field(
+            "repeats_frame",
+            "uint64",
+            "first captured frame with the segment's first byte; of a duplicate ACK, the ACK that it repeats",
+            null="no repetition, or what it repeats was not captured or is forgotten",
+            source="ours; of a duplicate ACK tcp.analysis.duplicate_ack_frame",
+        ),
+        field(
+            "answers_frame",
+            "uint64",
+            "the other side's packet that it answers or is judged by: keep-alive, probe, the last ACK, the window",
+            null="it answers none, or that was not captured",
+        ),
+        field(
+            "acks_frame",
+            "uint64",
+            "the segment whose end it acknowledges",
+            null="it acknowledges the end of no captured segment",
+            source="tcp.analysis.acks_frame",
+        ),
+        field(
+            "expected",
+            "uint32",
+            "raw sequence number that was due; of ack_lost_segment, the end of what was captured without a gap; of "
+            "spurious_retransmission, what was acknowledged; of window_full, the window's edge; of gap, its beginning",
+            null="not known, or the event is a proof",
+        ),
+        field(
+            "found",
+            "uint32",
+            "the segment's instead; of ack_lost_segment, its ACK number; of window_full and gap, their end",
+            null="the event is a proof",
+        ),
+        field(
+            "threshold",
+            SPAN,
+            "that told retransmission from out of order: initial round trip, or 3 ms; 20 ms of a fast one",
+            unit="ns",
+            null="no time was compared",
+        ),
+        field(
+            "since",
+            SPAN,
+            "what was compared with it: time since since_frame; negative where time ran backwards, which is very long",
+            unit="ns",
+            null="no time was compared",
+        ),
+        field(
+            "since_frame",
+            "uint64",
+            "that reached the highest sequence number; of a fast retransmission, the other side's last packet",
+            null="no time was compared, or there was none",
+        ),
+        field(
+            "delay",
+            SPAN,
+            "since repeats_frame; time that ran backwards stands still",
+            unit="ns",
+            null="no repetition of data, or its original is not known",
+        ),
+        field(
+            "cause",
+            WORD,
+            "why it was sent again: rto, fast, tail_loss, syn_retry or unknown",
+            null="nothing of it was captured before",
+            source="RFC 6298, RFC 5681, RFC 8985",
+        ),
+        field(
+            "fill",
+            WORD,
+            "how it came to fill a gap: reordered on the way; repaired: sent again, the first copy was lost before the "
+            "capture point; late: acknowledged before",
+            null="it fills none",
+        ),
+        field(
+            "duplicate_number",
+            "uint32",
+            "of a duplicate ACK, from 1",
+            null="no duplicate ACK",
+            source="tcp.analysis.duplicate_ack_num",
+        ),
+        field("needless_frame", "uint64", "the repetition that is proven needless", null="the event is no proof"),
     ),
 )
 
@@ -535,7 +641,9 @@ CAPTURE = Table(
     ),
 )
 
-TABLES = {table.name: table for table in (PACKETS, FLOWS, ENDPOINTS, PROTOCOLS, INTERVALS, INTERFACES, CAPTURE)}
+TABLES = {
+    table.name: table for table in (PACKETS, TCP_EVENTS, FLOWS, ENDPOINTS, PROTOCOLS, INTERVALS, INTERFACES, CAPTURE)
+}
 
 
 def arrow_type(kind: str) -> pa.DataType:

@@ -33,16 +33,20 @@ class Analysis:
             self.keys.add(frozenset(ends))
         if not header.analysed or header.length is None:
             return None
-        segment = Segment(
-            frame,
-            time,
-            header.seq,
-            header.ack,
-            header.flags,
-            header.length,
-            header.window,
-            header.scale,
-            tuple(header.sack),
-            header.cookie,
-        )
-        return conversation.add(ends[0] > ends[1], segment)
+        return conversation.add(ends[0] > ends[1], segment_of(frame, time, header))
+
+
+def segment_of(frame: int, time: int, header: Header) -> Segment:
+    """What the analysis reads of a TCP header."""
+    return Segment(
+        frame,
+        time,
+        header.seq,
+        header.ack,
+        header.flags,
+        header.length or 0,
+        header.window,
+        header.scale,
+        tuple(header.sack),
+        header.cookie,
+    )

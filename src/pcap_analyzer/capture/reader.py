@@ -28,8 +28,8 @@ class CaptureReader:
     """Drives one scanner over one source. Takes over the source and closes it.
 
     threads: of the scanner.  batch_rows: rows a batch, 1 to 65,536.  flow_limit: live flows before the least recently
-    seen are written to `spill_descriptor`.  tcp_rows: see Scanner.batch_tcp.  Raises CaptureError when the source is no
-    capture or of an unsupported version.
+    seen are written to `spill_descriptor`.  tcp_rows, tcp_events: see Scanner.  Raises CaptureError when the source is
+    no capture or of an unsupported version.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class CaptureReader:
         flow_limit: int = 1_000_000,
         spill_descriptor: int = -1,
         tcp_rows: bool = False,
+        tcp_events: bool = False,
     ) -> None:
         self.source = source
         self.notes = Notes()
@@ -56,6 +57,7 @@ class CaptureReader:
             spill_descriptor=spill_descriptor,
             seed=os.urandom(ENTROPY_BYTES),
             tcp_rows=tcp_rows,
+            tcp_events=tcp_events,
         )
         try:
             self.format = self._begin()
