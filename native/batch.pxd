@@ -453,7 +453,8 @@ cdef inline bint is_lone_syn(const packet_t* packet) noexcept nogil:
     """Whether a stream's first packet leaves nothing to remember but itself."""
     return (
         packet.tcp_flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST) == TCP_SYN and packet.present & HAS_TIME
-        and not packet.payload_length and not packet.tcp_options & (OPTION_SACK | OPTION_FAST_OPEN)
+        and not packet.payload_length and not packet.tcp_ack
+        and not packet.tcp_options & (OPTION_SACK | OPTION_FAST_OPEN)
     )
 
 
@@ -461,9 +462,7 @@ cdef inline void note_opening(flow_t* flow, const packet_t* packet) noexcept nog
     cdef opening_t* opening = opening_of(flow)
     opening.timestamp = packet.timestamp
     opening.seq = packet.tcp_seq
-    opening.ack = packet.tcp_ack
     opening.tsval = packet.tcp_tsval
-    opening.tsecr = packet.tcp_tsecr
     opening.window = packet.tcp_window
     opening.mss = packet.tcp_mss
     opening.flags = packet.tcp_flags
@@ -484,9 +483,7 @@ cdef inline void replay_opening(tcp_t* tcp, flow_t* flow) noexcept nogil:
     packet.present = HAS_TIME
     packet.timestamp = opening.timestamp
     packet.tcp_seq = opening.seq
-    packet.tcp_ack = opening.ack
     packet.tcp_tsval = opening.tsval
-    packet.tcp_tsecr = opening.tsecr
     packet.tcp_window = opening.window
     packet.tcp_mss = opening.mss
     packet.tcp_flags = opening.flags
@@ -499,7 +496,7 @@ cdef inline void replay_opening(tcp_t* tcp, flow_t* flow) noexcept nogil:
     if opening.options & OPTION_MSS:
         tcp.mss[sender] = near.mss[sender] = opening.mss
     measure(tcp, sender, &packet, flow.first_frame, &sack, &near, &measured)
-    judge(tcp, sender, &packet, flow.first_frame, opening.seq, opening.ack, &sack, &judged)
+    judge(tcp, sender, &packet, flow.first_frame, opening.seq, 0, &sack, &judged)
 
 
 cdef inline void begin_stream(table_t* table, flow_t* flow, bint opened) noexcept nogil:

@@ -22,6 +22,7 @@ from flow cimport (
     handshake_t,
 )
 from packet cimport NO_SCALE
+from sizes cimport size_deviation
 from spill cimport told_t
 from tcp_row cimport tcp_side_row_t
 
@@ -56,6 +57,7 @@ ctypedef struct side_row_t:
     int64_t payload_bytes
     int64_t first_payload_ns         # INT64_MIN without payload
     int64_t last_payload_ns
+    double size_stddev               # original lengths, bytes; negative where unknown
     uint32_t flag_count[8]
     uint32_t window_min              # scaled as far as the scale is known; valid with `windows`
     uint32_t window_max
@@ -182,6 +184,7 @@ cdef inline void fill_side(
     side.last_payload_ns = own.last_payload if timed and own.payload_bytes else INT64_MIN
     side.shortest = own.shortest
     side.longest = own.longest
+    side.size_stddev = size_deviation(own.packets, own.bytes, own.squares)
     memcpy(side.flag_count, own.flag_count, sizeof(side.flag_count))
     fill_windows(side, own, other)
 

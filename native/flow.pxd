@@ -34,6 +34,7 @@ from packet cimport (
     packet_t,
 )
 from pages cimport fault_in
+from sizes cimport add_or_stay, with_square
 from tcp cimport TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, tcp_free, tcp_t
 from wire cimport load64, prefetch_read
 
@@ -107,6 +108,7 @@ cdef enum flow_state_t:              # bits of flow_t.state
     FLOW_OPENING = 1024              # a SYN/ACK waits for its ACK
     FLOW_MOVED = 4096                # this packet is a SYN/ACK with another number than the one before
     FLOW_REUSES = 2048               # its first SYN used the ports of a flow before it
+    FLOW_SYN = 8192                  # the client's SYN was seen, with a time
 
 cdef enum letter_t:                  # Zeek's history letters, in each direction
     LETTER_SYN = 1
@@ -143,7 +145,8 @@ ctypedef struct direction_t:         # 128 bytes
     uint8_t scale                    # NO_SCALE: no option seen
     uint8_t options
     uint16_t letters
-    uint8_t spare[32]
+    uint8_t spare[24]
+    uint64_t squares                 # of the original lengths, see sizes.pxd
 
 ctypedef struct flow_t:              # 384 bytes
     flow_key_t key
@@ -170,7 +173,6 @@ ctypedef struct flow_t:              # 384 bytes
     direction_t direction[2]         # from a, from b
 
 ctypedef struct handshake_t:         # lies in direction[0].spare: touched while a connection opens
-    int64_t syn                      # the first
     int64_t last_syn                 # the latest before the answer
     int64_t syn_ack
     int64_t ack
@@ -178,9 +180,7 @@ ctypedef struct handshake_t:         # lies in direction[0].spare: touched while
 ctypedef struct opening_t:           # lies in direction[1].spare: the SYN of a stream that has no tcp_t yet
     int64_t timestamp
     uint32_t seq
-    uint32_t ack
     uint32_t tsval
-    uint32_t tsecr
     uint16_t window
     uint16_t mss
     uint16_t flags
@@ -481,7 +481,7 @@ cdef inline flow_t* revive(table_t* table, uint64_t* slot, const flow_key_t* key
     flow.flow_id = stone.flow_id
     flow.stream = stone.stream
     flow.base_seq[0], flow.base_seq[1] = stone.base_seq[0], stone.base_seq[1]
-    flow.state = <uint16_t>((stone.state | FLOW_RETURNED | FLOW_LIVE) & ~<uint32_t>FLOW_TIMED)
+    flow.state = <uint16_t>((stone.state | FLOW_RETURNED | FLOW_LIVE) & ~<uint32_t>(FLOW_TIMED | FLOW_SYN))
     flow.direction[0].letters, flow.direction[1].letters = stone.letters[0], stone.letters[1]
     slot[0] = (<uint64_t>hash << 32) | (index + 1)
     return flow
@@ -611,10 +611,9 @@ cdef inline void count_handshake(flow_t* flow, const packet_t* packet, bint clie
                 handshake.syn_ack = packet.timestamp
                 flow.state |= FLOW_OPENING
         elif client and not handshake.ack:
-            if handshake.syn and flow.syn_retries < 0xFFFF:
+            if flow.state & FLOW_SYN and flow.syn_retries < 0xFFFF:
                 flow.syn_retries += 1
-            if not handshake.syn:
-                handshake.syn = packet.timestamp
+            flow.state |= FLOW_SYN
             if not handshake.syn_ack:
                 handshake.last_syn = packet.timestamp
     elif flags & TCP_ACK and client and handshake.syn_ack and not handshake.ack:
@@ -699,6 +698,7 @@ cdef inline void count_packet(flow_t* flow, const packet_t* packet, uint64_t fra
     direction.longest = length if length > direction.longest else direction.longest
     direction.packets += 1
     direction.bytes += length
+    direction.squares = with_square(direction.squares, length)
     direction.payload_bytes += packet.payload_length
     if packet.present & HAS_TCP:
         count_tcp(flow, direction, packet, client)
@@ -730,6 +730,7 @@ cdef inline void merge_direction(direction_t* into, const direction_t* later) no
         into.window_last = later.window_last
     into.packets += later.packets
     into.bytes += later.bytes
+    into.squares = add_or_stay(into.squares, later.squares)
     into.payload_bytes += later.payload_bytes
     into.zero_windows += later.zero_windows
     for index in range(8):
@@ -760,8 +761,8 @@ cdef inline void merge_flow(flow_t* into, const flow_t* later) noexcept nogil:
         if into.history_length < HISTORY:
             into.history[into.history_length] = later.history[index]
             into.history_length += 1
-    if not ours.syn:
-        ours.syn, ours.last_syn = theirs.syn, theirs.last_syn
+    if not ours.last_syn:
+        ours.last_syn = theirs.last_syn
     if not ours.syn_ack:
         ours.syn_ack = theirs.syn_ack
     if not ours.ack:

@@ -796,6 +796,7 @@ cdef list side_layout(str name, const side_row_t* side, const char* base):
         ("payload_bytes", "<i8", <char*>&side.payload_bytes - base),
         ("first_payload_ns", "<i8", <char*>&side.first_payload_ns - base),
         ("last_payload_ns", "<i8", <char*>&side.last_payload_ns - base),
+        ("size_stddev", "<f8", <char*>&side.size_stddev - base),
         ("flags", "(8,)<u4", <char*>&side.flag_count - base),
         ("window_min", "<u4", <char*>&side.window_min - base), ("window_max", "<u4", <char*>&side.window_max - base),
         ("window_last", "<u4", <char*>&side.window_last - base), ("windows", "u1", <char*>&side.windows - base),

@@ -419,6 +419,28 @@ def _round_trips(side: str) -> tuple[Field, ...]:
     )
 
 
+def _sizes(side: str) -> tuple[Field, ...]:
+    """How large the packets of `side` were."""
+    none = f"no packet of the {side}"
+    return (
+        *(
+            field(f"{side}_size_{which}", kind, f"{words} original length of its packets", unit="bytes", null=none)
+            for which, kind, words in (
+                ("min", "uint32", "smallest"),
+                ("mean", "float64", "mean"),
+                ("max", "uint32", "largest"),
+            )
+        ),
+        field(
+            f"{side}_size_stddev",
+            "float64",
+            "standard deviation of the original lengths of its packets",
+            unit="bytes",
+            null=none + ", or lengths that no packet can have",
+        ),
+    )
+
+
 def _handling(side: str) -> tuple[Field, ...]:
     """Why `side` sent again, what proved that needless, and what it waited for."""
     causes = {
@@ -549,7 +571,9 @@ FLOWS = Table(
             null=NOT_TCP,
             source="tcp.completeness",
         ),
-        # size and inter-arrival figures, service and server name go here.
+        *_sizes("client"),
+        *_sizes("server"),
+        # inter-arrival figures, service and server name go here.
         *_handling("client"),
         *_handling("server"),
         field("bounded", "bool", "a list of this flow was full: some of its TCP measures are less exact"),
@@ -656,6 +680,7 @@ def arrow_type(kind: str) -> pa.DataType:
         "uint16": pa.uint16,
         "uint32": pa.uint32,
         "uint64": pa.uint64,
+        "float64": pa.float64,
         "string": pa.string,
         TIME: lambda: pa.timestamp("ns", tz="UTC"),
         SPAN: lambda: pa.duration("ns"),

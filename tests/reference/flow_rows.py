@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import struct
 from dataclasses import dataclass, field
 from typing import Any
@@ -221,7 +222,7 @@ def _side(flow: Flow, number: int, *, tcp: bool) -> Row:
     own, other = flow.sides[number], flow.sides[1 - number]
     payloads = [one.payload_length or 0 for one in own.packets]
     paid = [time for time, payload in zip(own.times, payloads, strict=True) if payload and time is not None]
-    row: Row = {"packets": len(own.packets), "bytes": sum(own.lengths)}
+    row: Row = {"packets": len(own.packets), "bytes": sum(own.lengths), **_sizes(own.lengths)}
     if all(one.payload_length is not None for one in own.packets):
         row["payload_bytes"] = sum(payloads)
         row["first_payload"] = paid[0] if paid else None
@@ -235,6 +236,18 @@ def _side(flow: Flow, number: int, *, tcp: bool) -> Row:
         if mark is not Mark.seen_twice
     }
     return row | _options(own) | _windows(own, other) | _measures(flow, number)
+
+
+def _sizes(lengths: list[int]) -> Row:
+    if not lengths:
+        return {f"size_{name}": None for name in ("min", "mean", "max", "stddev")}
+    count, squares = len(lengths), sum(length * length for length in lengths)
+    return {
+        "size_min": min(lengths),
+        "size_mean": sum(lengths) / count,
+        "size_max": max(lengths),
+        "size_stddev": math.sqrt(count * squares - sum(lengths) ** 2) / count,
+    }
 
 
 def _options(own: Side) -> Row:

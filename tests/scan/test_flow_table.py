@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import math
 import struct
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from pcap_analyzer import schema
 from pcap_analyzer.pipeline import analyze_capture, open_capture
 from tests.native.test_flow_twin import plain_rows
 from tests.reference.flow_rows import community_id
-from tests.scan.files import ACK, DATA, EPOCH, FIN_ACK, SYN, SYN_ACK, pcap_file, pcapng_file, tcp_frame
+from tests.scan.files import ACK, DATA, EPOCH, FIN_ACK, SYN, SYN_ACK, pcap_file, pcap_record, pcapng_file, tcp_frame
 from tests.scan.test_flows import CONNECTION
 
 MSS, SACK_PERMITTED, SCALE_2, SCALE_7 = b"\x02\x04\x05\xb4", b"\x04\x02", b"\x03\x03\x02", b"\x03\x03\x07"
@@ -72,6 +73,11 @@ def test_ten_packets_by_hand():
         "server_packets": 4,
         "client_bytes": 6 * 54 + 12 + 50,
         "server_bytes": 4 * 54 + 8 + 40,
+        # 66, 54, 64, 74, 74, 54
+        "client_size_min": 54,
+        "client_size_max": 74,
+        "client_size_mean": 386 / 6,
+        "client_size_stddev": math.sqrt(6 * (66**2 + 2 * 54**2 + 64**2 + 2 * 74**2) - 386**2) / 6,
         "client_payload_bytes": 50,
         "server_payload_bytes": 40,
         "client_syn": 1,
@@ -215,6 +221,18 @@ def test_the_community_id_that_its_specification_works_out():
     frame = ip_packet(6, address("128.232.110.120"), address("66.35.250.204"), content)
     (flow,) = analyze_capture(io.BytesIO(pcap_file([frame], link_type=101))).flows().read_all().to_pylist()
     assert flow["community_id"] == "1:LQU9qZlK+B5F3KDmev6m5PMibrg="
+
+
+@pytest.mark.parametrize(("packets", "told"), [(1, 0.0), (2, None), (3, None)])
+def test_sizes_that_no_packet_can_have_give_no_deviation(packets, told):
+    records = [pcap_record(TEN[2], number, original=0xFFFFFFFF) for number in range(packets)]
+    data = pcap_file([]) + b"".join(records)
+    (flow,) = plain_rows(analyze_capture(io.BytesIO(data)).flows().read_all())
+    assert (flow["client_size_max"], flow["client_size_stddev"]) == (0xFFFFFFFF, told)
+
+
+def test_equal_sizes_do_not_deviate():
+    assert {flow["client_size_stddev"] for flow in flows([TEN[2]] * 1001)} == {0.0}
 
 
 MANY = [tcp_frame(number % 97, flags=DATA, seq=number, payload=b"x" * (number % 900)) for number in range(9000)]

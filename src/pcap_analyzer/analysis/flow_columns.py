@@ -98,6 +98,15 @@ def _mean(total: str, count: str, rows: Rows) -> NDArray[Any]:
     return np.asarray(rows[total] // np.maximum(rows[count], 1)).astype(np.int64)
 
 
+def _mean_size(side: str, rows: Rows) -> NDArray[Any]:
+    return np.asarray(rows[f"{side}_bytes"] / np.maximum(rows[f"{side}_packets"], 1))
+
+
+def _not_negative(name: str, rows: Rows) -> Mask:
+    mask: Mask = rows[name] >= 0
+    return mask
+
+
 def _duration(rows: Rows) -> NDArray[Any]:
     return np.asarray(rows["last_ns"] - rows["first_ns"])
 
@@ -113,6 +122,7 @@ NUMPY = {
     "uint16": np.uint16,
     "uint32": np.uint32,
     "uint64": np.uint64,
+    "float64": np.float64,
     **{one.kind: np.int64 for one in FLOWS.fields if one.kind.startswith(("timestamp", "duration"))},
 }
 
@@ -168,7 +178,7 @@ def _side(side: str) -> dict[str, Make]:
     other = OTHER_SIDE[side]
     measured, stamped = (partial(_other_than, 0, f"{other}_{name}_samples") for name in ("rtt", "stamped"))
     delayed, syn = partial(_other_than, 0, f"{side}_delays"), partial(_has_syn, side)
-    windows = partial(_other_than, 0, f"{side}_windows")
+    windows, sent = (partial(_other_than, 0, f"{side}_{name}") for name in ("windows", "packets"))
     same = {"spurious_dsack", "spurious_timestamps", "unique_bytes", "missed_bytes", "zero_window_periods"}
     renamed = {
         "zero_window_periods": "zero_periods",
@@ -186,6 +196,10 @@ def _side(side: str) -> dict[str, Make]:
         **{f"{limit}_limited": _plain(f"{side}_limits_ns", _is_tcp, at) for at, limit in enumerate(LIMIT_ORDER)},
         **{name: _plain(f"{side}_{renamed.get(name, name)}", _is_tcp) for name in {*same, *renamed}},
         **{f"window_{which}": _plain(f"{side}_window_{which}", windows) for which in ("min", "max", "last")},
+        "size_min": _plain(f"{side}_shortest", sent),
+        "size_mean": partial(_column, partial(_mean_size, side), sent),
+        "size_max": _plain(f"{side}_longest", sent),
+        "size_stddev": _plain(f"{side}_size_stddev", partial(_not_negative, f"{side}_size_stddev")),
         "mss": _plain(f"{side}_mss", partial(_other_than, 0, f"{side}_mss")),
         "window_scale": _plain(f"{side}_scale", partial(_other_than, NO_SCALE, f"{side}_scale")),
         "sack_permitted": partial(_column, partial(_with_option, OPTION_SACK_PERMITTED, side), syn),
