@@ -12,7 +12,7 @@ LATER = {"bytes_acked": (120, "Q"), "bytes_received": (128, "Q"), "segs_out": (1
 
 def of_this_host() -> dict[str, int]:
     """/proc/net/snmp and netstat, what is not zero. The namespace is new, so they count this recording alone."""
-    counts = {}
+    counts: dict[str, int] = {}
     for file in ("snmp", "netstat"):
         lines = Path("/proc/self/net", file).read_text().splitlines()
         for names, values in zip(lines[::2], lines[1::2], strict=True):

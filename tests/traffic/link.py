@@ -1,7 +1,7 @@
 """The link between the hosts' TAP devices: a process that carries frames, with known faults, and knows what it did.
 
 Faults are drawn here, not by tc netem, which many kernels lack (and which cannot say which packet it dropped). ARP and
-neighbour discovery always get through.
+neighbour discovery get through at once: real neighbours are near.
 """
 
 import contextlib
@@ -17,12 +17,15 @@ from typing import Any
 from tests.traffic import packets
 from tests.traffic.middleboxes import Middlebox, Verdict
 
-MOST_EVENTS = 100
+MOST_EVENTS = 60
 
 
 @dataclass(frozen=True)
 class Path:
-    """One direction of the link. Shares are 0–1; `bursts` are lost: (number of the first packet, how many in a row)."""
+    """One direction of the link. Shares are 0–1; `bursts` are lost: (number of the first packet, how many in a row).
+
+    `stalls`: at (number of a packet) nothing moves for (so many ms), and nothing is lost.
+    """
 
     delay_ms: float = 0
     jitter_ms: float = 0
@@ -31,6 +34,7 @@ class Path:
     reorder: float = 0
     reorder_ms: float = 0
     double: float = 0
+    stalls: tuple[tuple[int, float], ...] = ()
     rate_mbit: float = 0
     queue: int = 100
 
@@ -99,6 +103,7 @@ class Line:
         if self._happens(self.path.reorder):
             self.note("held_back", packet)
             return [due + int(self.path.reorder_ms * 1e6)]
+        due += sum(int(ms * 1e6) for number, ms in self.path.stalls if number == self.count.received)
         self.last_due = due = max(due, self.last_due)
         if self._happens(self.path.double):
             self.note("doubled", packet)
@@ -193,7 +198,7 @@ class Link:
         packet = packets.read(frame)
         self._show(frame, side, now)
         if packet is None or packets.is_neighbour_discovery(packet):
-            self._send(now + int(line.path.delay_ms * 1e6), receiver, frame)
+            self._send(now, receiver, frame)
             return
         line.arrives(packet)
         verdict = self._judge(packet, now)

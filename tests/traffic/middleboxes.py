@@ -93,11 +93,12 @@ class StateTable(Middlebox):
 
 @dataclass
 class Resetter(Middlebox):
-    """An inspecting box that ends connections to a port, in both ends' names, once enough was said."""
+    """An inspecting box that ends connections to a port, in both ends' names, once enough was said; then it drops."""
 
     port: int
     after_bytes: int
     spoken: dict[frozenset[tuple[bytes, int]], int] = field(default_factory=dict)
+    ended: set[frozenset[tuple[bytes, int]]] = field(default_factory=set)
 
     def judge(self, packet: Packet, now_ns: int) -> Verdict:
         if packet.protocol != packets.TCP or self.port not in {packet.source_port, packet.target_port}:
@@ -105,8 +106,9 @@ class Resetter(Middlebox):
         so_far = self.spoken[packet.flow] = self.spoken.get(packet.flow, 0) + packet.payload
         if so_far < self.after_bytes:
             return Verdict()
-        if not packet.payload or packet.flags & packets.RST:
+        if not packet.payload or packet.flow in self.ended:
             return Verdict(False)
+        self.ended.add(packet.flow)
         return Verdict(
             False,
             back=[packets.reset(packet, to_sender=True, ttl=BOX_TTL)],
@@ -123,6 +125,8 @@ class Router(Middlebox):
     code: int
 
     def judge(self, packet: Packet, now_ns: int) -> Verdict:
-        if packet.version != 4 or socket.inet_ntoa(packet.target) not in self.hosts:
+        family = socket.AF_INET if packet.version == 4 else socket.AF_INET6
+        if socket.inet_ntop(family, packet.target) not in self.hosts:
             return Verdict()
-        return Verdict(False, back=[packets.unreachable(packet, self.code, self.address, BOX_TTL)])
+        answer = packets.unreachable if packet.version == 4 else packets.unreachable6
+        return Verdict(False, back=[answer(packet, self.code, self.address, BOX_TTL)])

@@ -74,7 +74,10 @@ class Host:
 
     def set_up(self, addresses: list[str], settings: Mapping[str, str | int], mtu: int = 1500) -> None:
         """Addresses with their prefixes (10.77.0.1/24) for the device, settings (net.ipv4.…) for the kernel."""
-        self.run(_write_settings, settings)
+        quiet = {
+            f"net.ipv6.conf.{self.device}.{name}": 0 for name in ("accept_ra", "accept_dad", "router_solicitations")
+        }
+        self.run(_write_settings, quiet | dict(settings))
         self.command("ip", "link", "set", "lo", "up")
         self.command("ip", "link", "set", self.device, "address", self.mac, "mtu", str(mtu))
         self.command("ip", "link", "set", self.device, "up")

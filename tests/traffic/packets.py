@@ -4,7 +4,7 @@ import socket
 import struct
 from typing import NamedTuple
 
-TCP, UDP, ICMP = 6, 17, 1
+TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 ETHERNET = 14
 
@@ -56,16 +56,16 @@ def read(frame: bytes) -> Packet | None:
     else:
         return None
     at = ETHERNET + header
-    ports = struct.unpack_from("!HH", frame, at) if protocol in {TCP, UDP} else (0, 0)
+    source_port, target_port = struct.unpack_from("!HH", frame, at) if protocol in {TCP, UDP} else (0, 0)
     seq, ack, flags, payload = 0, 0, 0, max(0, length - header - 8)
     if protocol == TCP:
         seq, ack, offset, flags = struct.unpack_from("!IIBB", frame, at + 4)
         payload = length - header - (offset >> 4) * 4
-    return Packet(frame, version, protocol, source, target, length, *ports, seq, ack, flags, payload)
+    return Packet(frame, version, protocol, source, target, length, source_port, target_port, seq, ack, flags, payload)
 
 
 def is_neighbour_discovery(packet: Packet) -> bool:
-    return packet.version == 6 and packet.protocol in {0, 58}
+    return packet.version == 6 and packet.protocol in {0, ICMP6}
 
 
 def checksum(data: bytes) -> int:
@@ -105,6 +105,16 @@ def unreachable(seen: Packet, code: int, router: str, ttl: int) -> bytes:
     icmp = icmp[:2] + struct.pack("!H", checksum(icmp)) + icmp[4:]
     macs = seen.frame[6:12] + seen.frame[:6]
     return macs + b"\x08\x00" + _ipv4(socket.inet_aton(router), seen.source, ICMP, ttl, icmp)
+
+
+def unreachable6(seen: Packet, code: int, router: str, ttl: int) -> bytes:
+    """ICMPv6 destination unreachable (RFC 4443) with as much of what was dropped as is allowed."""
+    source = socket.inet_pton(socket.AF_INET6, router)
+    icmp = struct.pack("!BBHI", 1, code, 0, 0) + seen.frame[ETHERNET : ETHERNET + 1232]
+    pseudo = source + seen.source + struct.pack("!II", len(icmp), ICMP6)
+    icmp = icmp[:2] + struct.pack("!H", checksum(pseudo + icmp)) + icmp[4:]
+    header = struct.pack("!IHBB", 6 << 28, len(icmp), ICMP6, ttl) + source + seen.source
+    return seen.frame[6:12] + seen.frame[:6] + b"\x86\xdd" + header + icmp
 
 
 def routed(frame: bytes, source_mac: bytes, target_mac: bytes) -> bytes:

@@ -30,13 +30,9 @@ from tests.traffic.scenario import (
 
 # What is still under way when the programs have ended: FINs, the last acknowledgements.
 SETTLE_S = 0.5
-# No noise of the hosts' own: router solicitations, what an earlier connection taught.
+# Nothing of the machine's own ways: what it forwards, what earlier connections taught, what it tries on its own.
 SETTINGS = {
     "net.ipv4.ip_forward": 0,
-    "net.ipv6.conf.all.accept_ra": 0,
-    "net.ipv6.conf.default.accept_ra": 0,
-    "net.ipv6.conf.default.router_solicitations": 0,
-    "net.ipv6.conf.default.accept_dad": 0,
     "net.ipv4.tcp_no_metrics_save": 1,
     "net.ipv4.tcp_mtu_probing": 0,
 }
@@ -125,10 +121,11 @@ def _hosts(plan: Plan, stack: ExitStack) -> dict[str, Host]:
     client.set_up([f"{CLIENT}/24", f"{CLIENT6}/64", *plan.more_client_addresses], settings, plan.mtu)
     server.set_up([f"{SERVER}/24", f"{SERVER6}/64", *plan.more_server_addresses], settings, plan.mtu)
     # The server's host is the way to everywhere: what it has no address for is nobody.
-    for host, other in ((client, SERVER), (server, CLIENT)):
+    for host, other, other6 in ((client, SERVER, SERVER6), (server, CLIENT, CLIENT6)):
         _route(host, "10.77.0.0/24")
         _route(host, "fd77::/64")
         _route(host, "default", "via", other)
+        _route(host, "fd88::/16", "via", other6)
     if plan.mirror:
         mirror = hosts["mirror"] = Host("span0", "02:00:00:00:00:03")
         stack.callback(mirror.end)
@@ -144,7 +141,7 @@ def _route(host: Host, *route: str) -> None:
 
 
 def _configured(plan: Plan) -> dict[str, Any]:
-    boxes = [
+    boxes: list[dict[str, Any]] = [
         {"kind": type(box).__name__} | {k: v for k, v in vars(box).items() if isinstance(v, int | float | str)}
         for box in plan.boxes
     ]

@@ -14,6 +14,8 @@ CLIENT, SERVER = "10.77.0.1", "10.77.0.2"
 CLIENT6, SERVER6 = "fd77::1", "fd77::2"
 # Documentation addresses (RFC 5737, RFC 3849) stand for the internet: outside of the hosts' private networks.
 OUTSIDE = "203.0.113.10"
+# Large enough that no window holds a transfer back.
+LARGE_WINDOWS = {"net.ipv4.tcp_rmem": "4096 4194304 16777216"}
 TO_SERVER, TO_CLIENT, BOTH, NONE = "client_to_server", "server_to_client", "both", "none"
 
 

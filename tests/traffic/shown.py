@@ -7,7 +7,10 @@ from typing import Any
 
 
 def counts(capture: Path, display_filters: Sequence[str]) -> list[int]:
-    """How many packets of a capture each display filter shows; none of them may hold a comma."""
+    """How many packets of a capture each display filter shows; none of them may hold a comma.
+
+    Not counted are packets whose dissection fails at the snap length (ICMP errors, which quote): keep those longer.
+    """
     command = ["tshark", "-n", "-q", "-r", str(capture), "-z", ",".join(["io,stat,0", *display_filters])]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     # One row for the whole time: | from <> to | frames | bytes | frames | bytes | …

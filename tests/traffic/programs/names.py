@@ -12,7 +12,7 @@ from typing import Any
 from tests.traffic.namespaces import with_files
 from tests.traffic.programs.sockets import family
 
-A, TXT, AAAA = 1, 16, 28
+A, PTR, TXT, AAAA = 1, 12, 16, 28
 NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
 
 
@@ -72,6 +72,8 @@ def _data(kind: int, answer: Answer) -> bytes:
         return bytes([192, 0, 2, 80])
     if kind == AAAA:
         return socket.inet_pton(socket.AF_INET6, "2001:db8::80")
+    if kind == PTR:
+        return b"\x04host\x07example\x04test\x00"
     return b"".join(bytes([len(part)]) + part for part in _strings(answer.text or b"v=1"))
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 PORT = 4000
 PIECE_S = 0.02
+# linux/in.h
+IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0
 
 
 def listener(ready: Callable[[], None], address: str) -> None:
@@ -15,7 +17,7 @@ def listener(ready: Callable[[], None], address: str) -> None:
         phone.bind((address, PORT))
         ready()
         while True:
-            phone.recv(2048)
+            phone.recv(65536)
 
 
 def call(address: str, seconds: float) -> int:
@@ -40,3 +42,14 @@ def bursts(address: str, length: int, every_s: float, number: int) -> int:
                 sender.send(bytes(1400))
             time.sleep(every_s)
     return number * length
+
+
+def datagrams(address: str, size: int, number: int, every_s: float) -> int:
+    """Datagrams of one size at an even pace, fragmented where they do not fit."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT)
+        sender.connect((address, PORT))
+        for _ in range(number):
+            sender.send(random.randbytes(size))
+            time.sleep(every_s)
+    return number

@@ -73,6 +73,18 @@ def visit(
     return waited
 
 
+def watch(address: str, pieces: Sequence[int], rest: Callable[[], None]) -> None:
+    """Fetch piece after piece on one kept connection, with a rest after each."""
+    connection = http.client.HTTPConnection(address, 80, timeout=60)
+    for number, length in enumerate(pieces):
+        connection.request(
+            "GET", f"/film/{number}.m4s?bytes={length}&think_ms=3", headers={"Host": "film.example.test"}
+        )
+        connection.getresponse().read()
+        rest()
+    connection.close()
+
+
 def browse(address: str, people: int, seed: int, *, port: int = 80) -> int:
     """People who open a page with what belongs to it on two connections each, then read; the number of requests."""
     draw = random.Random(seed)

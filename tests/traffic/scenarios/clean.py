@@ -5,8 +5,19 @@ import time
 from typing import Any
 
 from tests.traffic.link import Path
-from tests.traffic.programs import bulk, names, scanning, shell, web
-from tests.traffic.scenario import CLEAN, SERVER, SERVER6, Network, Plan, at, everywhere, scenario
+from tests.traffic.programs import bulk, clocks, names, scanning, shell, web
+from tests.traffic.scenario import (
+    CLEAN,
+    LARGE_WINDOWS,
+    OUTSIDE,
+    SERVER,
+    SERVER6,
+    Network,
+    Plan,
+    at,
+    everywhere,
+    scenario,
+)
 
 QUIET = {
     "tcp.analysis.retransmission": (0, 0),
@@ -53,6 +64,7 @@ def backup(draw: random.Random) -> Plan:
         link,
         link,
         mtu=9000,
+        settings=LARGE_WINDOWS,
         snap_length=80,
         configured={"length": length},
     )
@@ -131,3 +143,66 @@ def administration(draw: random.Random) -> Plan:
         more_server_addresses=[f"{host}/24" for host in hosts],
         configured={"hosts": len(hosts)},
     )
+
+
+@scenario("what runs behind everything: the time asked for every minute, and a kept connection that says it is alive")
+def background(draw: random.Random) -> Plan:
+    every_s, rounds = draw.choice([60, 64]), 24
+
+    def run(net: Network) -> None:
+        net.server.serve(scanning.greeters, 5223, b"hello\r\n")
+        net.server.serve(clocks.time_server, OUTSIDE)
+        net.client.run(clocks.keep_in_touch, OUTSIDE, 5223, rounds, lambda: net.calendar.pass_time(every_s))
+
+    link = Path(delay_ms=draw.uniform(8, 20))
+    shows = {**QUIET, "udp.port == 123": (rounds * 2, rounds * 2), "tcp.flags.syn == 1": (2, 2)}
+    return Plan(
+        run,
+        at(client=CLEAN),
+        {"client": shows},
+        link,
+        link,
+        more_server_addresses=[f"{OUTSIDE}/32"],
+        snap_length=112,
+        configured={"every_s": every_s, "rounds": rounds},
+    )
+
+
+@scenario("a film: a piece of it every few seconds over one kept connection, as fast as the line is, then silence")
+def streaming(draw: random.Random) -> Plan:
+    every_s, pieces = draw.uniform(4, 6), [draw.randrange(60_000, 160_000) for _ in range(10)]
+
+    def run(net: Network) -> None:
+        net.server.serve(web.site, OUTSIDE)
+        net.client.run(web.watch, OUTSIDE, pieces, lambda: net.calendar.pass_time(every_s))
+
+    link = Path(delay_ms=draw.uniform(8, 15))
+    shows = {**QUIET, "tcp.len > 1000": (400, None), "tcp.flags.syn == 1": (2, 2)}
+    return Plan(
+        run,
+        at(client=CLEAN),
+        {"client": shows},
+        link,
+        link,
+        more_server_addresses=[f"{OUTSIDE}/32"],
+        settings=LARGE_WINDOWS,
+        snap_length=80,
+        configured={"pieces": len(pieces), "every_s": every_s},
+    )
+
+
+@scenario("many names that never repeat and mean no harm: reverse look-ups of a log server, hosts of a content network")
+def name_lookups(draw: random.Random) -> Plan:
+    seed = draw.randrange(1 << 30)
+    reverse = [(f"{draw.randrange(1, 255)}.{draw.randrange(256)}.51.198.in-addr.arpa", names.PTR) for _ in range(70)]
+    content = [(f"r{draw.randrange(9)}---sn-{draw.randbytes(4).hex()}.cdn.example.test", names.A) for _ in range(50)]
+    asked = draw.sample(reverse + content, 120)
+    unknown = {name: names.Answer(names.NXDOMAIN) for name, _ in reverse[:8]}
+
+    def run(net: Network) -> None:
+        net.server.serve(names.name_server, SERVER, unknown, names.Answer())
+        net.client.run(lambda: names.ask(SERVER, asked, every_s=0.03, seed=seed))
+
+    link = Path(delay_ms=draw.uniform(3, 10))
+    shows = {"dns.flags.response == 1": (120, 120), "dns.flags.rcode == 3": (8, 8)}
+    return Plan(run, at(client=CLEAN), {"client": shows}, link, link, snap_length=300)

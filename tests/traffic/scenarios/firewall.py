@@ -174,8 +174,13 @@ def reset_by_middlebox(draw: random.Random) -> Plan:
 
 @scenario("a router that has no way to some hosts, or may not reach them, and says so by ICMP")
 def icmp_unreachable(draw: random.Random) -> Plan:
-    hosts = [f"10.88.{draw.randrange(256)}.{draw.randrange(1, 255)}" for _ in range(3)]
-    code = draw.choice([1, 13])
+    # Host unreachable or prohibited; in IPv6 no route or prohibited.
+    if draw.random() < 0.5:
+        hosts = [f"10.88.{draw.randrange(256)}.{draw.randrange(1, 255)}" for _ in range(3)]
+        router, kind, code = "10.77.0.254", "icmp.type == 3 && icmp.code", draw.choice([1, 13])
+    else:
+        hosts = [f"fd88::{draw.randrange(1, 65536):x}" for _ in range(3)]
+        router, kind, code = "fd77::254", "icmpv6.type == 1 && icmpv6.code", draw.choice([0, 1])
 
     def run(net: Network) -> list[str]:
         net.server.serve(web.site, SERVER)
@@ -187,11 +192,11 @@ def icmp_unreachable(draw: random.Random) -> Plan:
     return Plan(
         run,
         at(client=Diagnosis([Expected("icmp_errors")], ["syn_unanswered"])),
-        {"client": {f"icmp.type == 3 && icmp.code == {code}": (3, None)}},
+        {"client": {f"{kind} == {code}": (3, None)}},
         link,
         link,
-        boxes=[Router("10.77.0.254", set(hosts), code)],
-        snap_length=128,
+        boxes=[Router(router, set(hosts), code)],
+        snap_length=256,
         configured={"hosts": hosts, "code": code},
     )
 

@@ -8,6 +8,7 @@ from tests.traffic.link import Path
 from tests.traffic.programs import names, scanning, shell, web
 from tests.traffic.scenario import (
     CLIENT,
+    LARGE_WINDOWS,
     OUTSIDE,
     SERVER,
     TO_SERVER,
@@ -202,6 +203,7 @@ def exfiltration(draw: random.Random) -> Plan:
         link,
         more_server_addresses=[f"{OUTSIDE}/32"],
         mtu=9000,
+        settings=LARGE_WINDOWS,
         snap_length=80,
         configured={"sent": length},
     )

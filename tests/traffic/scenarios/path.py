@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.traffic.link import Path
 from tests.traffic.middleboxes import SmallPipe
-from tests.traffic.programs import bulk, voice
+from tests.traffic.programs import bulk, voice, web
 from tests.traffic.scenario import (
     SERVER,
     SERVER6,
@@ -18,6 +18,7 @@ from tests.traffic.scenario import (
     Outcome,
     Plan,
     at,
+    everywhere,
     scenario,
 )
 
@@ -64,7 +65,8 @@ def mtu_black_hole(draw: random.Random) -> Plan:
     def run(net: Network) -> Any:
         net.server.serve(bulk.sink_and_source, SERVER)
         net.client.run(bulk.upload, SERVER, 400)
-        return net.client.run(lambda: bulk.stuck_transfer(SERVER, length, MTU_HOLE_S, up=up))
+        stuck = [net.client.start(lambda: bulk.stuck_transfer(SERVER, length, MTU_HOLE_S, up=up)) for _ in range(2)]
+        return [transfer.result() for transfer in stuck]
 
     sender, direction = ("client", TO_SERVER) if up else ("server", TO_CLIENT)
     found = Diagnosis(
@@ -74,7 +76,7 @@ def mtu_black_hole(draw: random.Random) -> Plan:
     return Plan(
         run,
         at(**{sender: found}),
-        {sender: {f"{RETRANSMISSION} && ip.len > {mtu}": (3, None), "tcp.flags.syn == 1": (4, 4)}},
+        {sender: {f"{RETRANSMISSION} && ip.len > {mtu}": (3, None), "tcp.flags.syn == 1": (6, 6)}},
         link,
         link,
         boxes=[SmallPipe(mtu)],
@@ -177,6 +179,72 @@ def link_duplicates(draw: random.Random) -> Plan:
         {"client": {RETRANSMISSION: (5, None)}},
         base,
         Path(delay_ms=base.delay_ms, double=draw.uniform(0.02, 0.05)),
+    )
+
+
+@scenario("a download over a line that stands still for a moment now and then; what it held arrives after all")
+def stalls(draw: random.Random) -> Plan:
+    base = Path(delay_ms=draw.uniform(6, 12))
+    transfers, length = 6, 150_000
+    # About once in each transfer, which is some 110 packets long.
+    still = tuple((110 * one + draw.randrange(40, 70), draw.uniform(350, 600)) for one in range(transfers))
+
+    def run(net: Network) -> Any:
+        net.server.serve(bulk.sink_and_source, SERVER)
+        return [net.client.run(bulk.download, SERVER, length) for _ in range(transfers)]
+
+    return Plan(
+        run,
+        at(server=Diagnosis([Expected("spurious_retransmission", TO_CLIENT)], ["high_rtt", "packet_loss"])),
+        {"server": {REPEATED: (transfers, None)}},
+        base,
+        Path(delay_ms=base.delay_ms, stalls=still),
+    )
+
+
+@scenario("a web site at the other end of a satellite: every answer takes more than half a second to travel")
+def long_way(draw: random.Random) -> Plan:
+    link = Path(delay_ms=draw.uniform(260, 330))
+    seed = draw.randrange(1 << 30)
+
+    def run(net: Network) -> Any:
+        net.server.serve(web.site, SERVER)
+        return net.client.run(web.browse, SERVER, 2, seed)
+
+    rtt = ("rtt", link.delay_ms * 2, "ms")
+    shows = {"tcp.analysis.initial_rtt > 0.5": (20, None), RETRANSMISSION: (0, 0)}
+    return Plan(
+        run,
+        everywhere(Diagnosis([Expected("high_rtt", None, rtt, 0.2)])),
+        {"client": shows, "server": shows},
+        link,
+        link,
+        snap_length=96,
+    )
+
+
+@scenario("datagrams that are larger than the link: each travels in fragments, and a lost one costs the whole")
+def fragments(draw: random.Random) -> Plan:
+    size, number = draw.randrange(3000, 8000), 60
+
+    def run(net: Network) -> int:
+        net.server.serve(voice.listener, SERVER)
+        return int(net.client.run(voice.datagrams, SERVER, size, number, 0.05))
+
+    link = Path(delay_ms=draw.uniform(5, 12))
+    shows = {"ip.flags.mf == 1 || ip.frag_offset > 0": (number * 3, None)}
+    return Plan(
+        run,
+        at(
+            client=Diagnosis(
+                [Expected("fragmentation", TO_SERVER, ("fragmented_datagrams", number, "datagrams"), 0.05)]
+            )
+        ),
+        {"client": shows},
+        link,
+        link,
+        snap_length=64,
+        configured={"size": size, "datagrams": number},
     )
 
 
