@@ -291,8 +291,8 @@ def layout() -> dict[str, Any]:
 def _field(kind: str, offset: int) -> tuple[int, int, int, int]:
     shape, _, scalar = kind.rpartition(")")
     many = int(shape.strip("(,")) if shape else 1
-    if scalar not in TYPES:  # bytes
-        return offset, int(scalar[1:]), -1, 1
+    if scalar not in TYPES:  # bytes, or a fraction
+        return offset, int(scalar.lstrip("<")[1:]), -1, 1
     number, size = TYPES[scalar]
     return offset, size * many, number, many
 
