@@ -5,12 +5,16 @@ from tests.traffic.cases import KEPT, Case, kept
 HEAD = """\
 # Golden captures
 
-Small recordings of real programs between two hosts of our own, over a link with known faults, each made by `python -m
-tests.traffic --scenario NAME --seed N -o tests/captures`; `python -m tests.traffic.listing` writes this list.
-`truth.json` beside each capture says what was configured, what the link did to which packet, what both kernels
-counted, and in `expected`, by capture, which finding has to come first, with its direction and size; a clean case
-names none. The same seed draws the same faults, though never the same times. Nobody's traffic is in them; addresses
-are private or of documentation (RFC 5737).
+Small recordings of real programs between two hosts of our own, over a link with known faults. The first command makes
+one, the second writes this list:
+
+    python -m tests.traffic --scenario NAME --seed N -o tests/captures
+    python -m tests.traffic.listing
+
+`truth.json` beside each capture says what was configured, what the link did to which packet, what both kernels counted,
+and in `expected`, by capture, which finding has to come first, with its direction and size; a clean case names none.
+The same seed draws the same faults, though never the same times. Nobody's traffic is in them; addresses are private or
+of documentation (RFC 5737).
 
 | case | purpose | finding | taken at | seed |
 |---|---|---|---|---|
