@@ -11,6 +11,8 @@ from completeness cimport completeness_bits
 from counters cimport count_marks, count_one, count_trip, counters_t
 from data cimport leave_out
 from decode cimport decode_frame
+from dns cimport dns_t, is_dns
+from dns_track cimport begin_dns, follow_dns
 from events cimport earlier_t, event_shard_t, note_earlier, seldom, tell_events
 from flow cimport (
     FLOW_CLIENT_B,
@@ -128,6 +130,7 @@ ctypedef struct batch_t:
     extra_t* extras                  # (capacity,)
     piece_t* pieces                  # (capacity / PIECE_ROWS, rounded up,)
     list_t* lists                    # (pieces, shards)
+    dns_t* dns                       # (shards,)
 
 ctypedef struct worker_t:
     decoder_t decoder
@@ -645,6 +648,11 @@ cdef inline void track_packet(table_t* table, worker_t* worker, batch_t* batch, 
                 flow.tcp = NULL
         if is_socks(packet):
             follow_socks(table, batch.window, flow, packet, item)
+    if is_dns(packet):
+        follow_dns(
+            &batch.dns[shard_of(packet.hash, batch.shards)], batch.window, flow, packet, batch.frame_number[row],
+            forward,
+        )
     batch.flow[row] = flow
     batch.stream[row] = flow if kind <= KIND_UDP else NULL
 
@@ -715,6 +723,7 @@ cdef inline void track_shard(table_t* table, worker_t* worker, batch_t* batch, u
     decoder.extras = batch.extras
     if batch.events != NULL:
         batch.events[shard].count = 0
+    begin_dns(&batch.dns[shard])
     for at in range(count):
         look_ahead(table, batch, worker.items, at, count)
         item = <uint32_t>worker.items[at] & ITEM_MASK

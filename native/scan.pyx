@@ -17,6 +17,7 @@ numpy, so a scan can begin while numpy is being imported.
 """
 from cpython.buffer cimport PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.memoryview cimport PyMemoryView_FromMemory
+from cpython.pycapsule cimport PyCapsule_New
 from libc.errno cimport ENOSPC
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -27,6 +28,8 @@ from batch cimport MAX_SHARDS, MAX_THREADS, PIECE_ROWS, batch_free, batch_init, 
 from community cimport COMMUNITY_SIZE, community_id
 from conversation cimport fill_row, flow_row_t, side_row_t
 from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counters_t, merge_counters
+from dns cimport dns_free, dns_init, dns_t
+from dns_stream cimport streams_free
 from events cimport event_count, event_shard_t, events_free, events_new, merge_events, tcp_event_t
 from flow cimport (
     FLOW_CLIENT_B,
@@ -96,9 +99,9 @@ cdef class Scanner:
     """Walks, decodes and tracks a capture; see pcap_analyzer.capture.reader for how it is driven.
 
     threads: 1 to 16.  batch_rows: rows a batch.  flow_limit: live flows before the least recently seen are written to
-    `spill_descriptor`, an open file for writing and reading.  tcp_rows: keep what is found of every TCP segment, for
-    `batch_tcp`.  tcp_events: list the events of every batch, for `batch_tcp_events`.  Raises MemoryError, and OSError
-    when the spill file cannot be written.
+    `spill_descriptor`, an open file for writing and reading.  dns_descriptor: another, for DNS transactions; -1: they
+    stay in memory.  tcp_rows: keep what is found of every TCP segment, for `batch_tcp`.  tcp_events: list the events of
+    every batch, for `batch_tcp_events`.  Raises MemoryError, and OSError when a file cannot be written.
     """
     cdef scan_t* scan
     cdef Py_buffer buffer
@@ -108,7 +111,7 @@ cdef class Scanner:
 
     def __cinit__(
         self, *, uint32_t threads=1, uint32_t batch_rows=65536, uint64_t flow_limit=1000000, int spill_descriptor=-1,
-        bytes seed not None, bint tcp_rows=False, bint tcp_events=False,
+        int dns_descriptor=-1, bytes seed not None, bint tcp_rows=False, bint tcp_events=False,
     ):
         cdef uint32_t index
         if not 1 <= threads <= MAX_THREADS:
@@ -133,6 +136,7 @@ cdef class Scanner:
             self.event_shards = events_new(self.scan.shards)
             if self.event_shards == NULL:
                 raise MemoryError
+        self.scan.dns.file.descriptor = dns_descriptor
         self.scan.file.descriptor = -1
         self.allocate()
         self.start_threads()
@@ -144,9 +148,14 @@ cdef class Scanner:
         scan.reader.events = <event_t*>malloc(MAX_EVENTS * sizeof(event_t))
         scan.workers = <worker_t*>calloc(scan.threads, sizeof(worker_t))
         scan.tables = <table_t*>calloc(scan.shards, sizeof(table_t))
-        if not (scan.paths and scan.reader.events and scan.workers and scan.tables):
+        scan.dns.shards = <dns_t*>calloc(scan.shards, sizeof(dns_t))
+        if not (scan.paths and scan.reader.events and scan.workers and scan.tables and scan.dns.shards):
             raise MemoryError
+        scan.dns.count = scan.shards
+        for index in range(scan.shards):
+            dns_init(&scan.dns.shards[index], &scan.dns.file, scan.seed)
         for index in range(2):
+            scan.batches[index].dns = scan.dns.shards
             if not batch_init(&scan.batches[index], scan.batch_rows, scan.shards, self.tcp_rows):
                 raise MemoryError
             scan.batches[index].events = self.event_shards
@@ -196,6 +205,10 @@ cdef class Scanner:
             for index in range(scan.shards):
                 table_free(&scan.tables[index])
         events_free(self.event_shards, scan.shards)
+        if scan.dns.shards != NULL:
+            for index in range(scan.shards):
+                streams_free(&scan.dns.shards[index])
+                dns_free(&scan.dns.shards[index])
         for index in range(2):
             batch_free(&scan.batches[index], scan.batch_rows)
         for index in range(WINDOWS):
@@ -203,6 +216,7 @@ cdef class Scanner:
         paths_free(scan.paths)
         free(scan.workers)
         free(scan.tables)
+        free(scan.dns.shards)
         free(scan.reader.events)
         free(scan.reader.interfaces)
         free(scan.spill.parts)
@@ -219,7 +233,7 @@ cdef class Scanner:
         if self.scan.failed == FAILED_MEMORY:
             raise MemoryError("the flow table needs more memory than there is")
         if self.scan.failed == FAILED_DISK:
-            raise OSError(ENOSPC, "flows could not be written to the temporary file: is its disk full?")
+            raise OSError(ENOSPC, "flows or DNS transactions could not be written to a file: is the disk full?")
 
     def begin_pcap(
         self, *, bint big_endian, uint32_t tick_ns, uint8_t record_header, uint8_t swapped_lengths,
@@ -544,6 +558,10 @@ cdef class Scanner:
     def path_steps(self):
         """The steps of every node of the protocol hierarchy so far, by the number that packets and flows carry."""
         return [path_names(self.scan.paths, node) for node in range(self.scan.paths.count)]
+
+    def dns_state(self):
+        """What native/dns_table.pyx reads the DNS transactions from; it is this scanner's."""
+        return PyCapsule_New(&self.scan.dns, b"pcap_analyzer.dns", NULL)
 
     def flow_reader(self):
         """The flows of the whole capture; the scan must be over."""

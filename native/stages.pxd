@@ -22,6 +22,7 @@ from batch cimport (
     track_shard,
     worker_t,
 )
+from dns cimport dns_shards_t, reach_boundary
 from flow cimport table_t
 from packet cimport HAS_TIME
 from paths cimport paths_t
@@ -97,6 +98,7 @@ ctypedef struct scan_t:
     worker_t* workers
     clock_t clocks[MAX_THREADS]
     table_t* tables                  # (shards,)
+    dns_shards_t dns
     uint64_t seed[4]
     paths_t* paths
     spill_t spill
@@ -200,6 +202,7 @@ cdef inline void end_tracking(scan_t* scan) noexcept nogil:
     scan.tracked = batch
     scan.tracking = NULL
     if scan.rows % EVICT_FRAMES == 0:
+        reach_boundary(&scan.dns, batch.frame_number[batch.rows - 1])
         if not evict(
             scan.tables, scan.shards, scan.flow_limit, batch.frame_number[batch.rows - 1], &scan.spill
         ):
@@ -213,8 +216,10 @@ cdef inline void end_phase(scan_t* scan) noexcept nogil:
         if scan.workers[index].failed:
             scan.failed = FAILED_MEMORY
     for index in range(scan.shards):
-        if scan.tables[index].failed:
+        if scan.tables[index].failed or scan.dns.shards[index].failed:
             scan.failed = FAILED_MEMORY
+        if scan.dns.shards[index].out.failed_disk:
+            scan.failed = FAILED_DISK
     if scan.failed:
         return
     if scan.tracking != NULL:

@@ -134,6 +134,21 @@ ICMPV6_TYPES: dict[int, str] = {
     155: "RPL control", 160: "extended echo request", 161: "extended echo reply",
 }
 
+# https://www.iana.org/assignments/dns-parameters: types of records, response codes
+DNS_TYPES: dict[int, str] = {
+    1: "A", 2: "NS", 3: "MD", 4: "MF", 5: "CNAME", 6: "SOA", 7: "MB", 8: "MG", 9: "MR", 10: "NULL", 11: "WKS",
+    12: "PTR", 13: "HINFO", 14: "MINFO", 15: "MX", 16: "TXT", 17: "RP", 18: "AFSDB", 24: "SIG", 25: "KEY", 28: "AAAA",
+    29: "LOC", 33: "SRV", 35: "NAPTR", 36: "KX", 37: "CERT", 38: "A6", 39: "DNAME", 41: "OPT", 42: "APL", 43: "DS",
+    44: "SSHFP", 45: "IPSECKEY", 46: "RRSIG", 47: "NSEC", 48: "DNSKEY", 49: "DHCID", 50: "NSEC3", 51: "NSEC3PARAM",
+    52: "TLSA", 53: "SMIMEA", 55: "HIP", 59: "CDS", 60: "CDNSKEY", 61: "OPENPGPKEY", 62: "CSYNC", 63: "ZONEMD",
+    64: "SVCB", 65: "HTTPS", 99: "SPF", 108: "EUI48", 109: "EUI64", 249: "TKEY", 250: "TSIG", 251: "IXFR", 252: "AXFR",
+    253: "MAILB", 254: "MAILA", 255: "ANY", 256: "URI", 257: "CAA", 32768: "TA", 32769: "DLV",
+}
+DNS_RCODES: dict[int, str] = {
+    0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED", 6: "YXDOMAIN", 7: "YXRRSET",
+    8: "NXRRSET", 9: "NOTAUTH", 10: "NOTZONE", 11: "DSOTYPENI",
+}
+
 # fmt: on
 
 WITH_PORTS = frozenset({6, 17, 132, 136})  # TCP, UDP, SCTP, UDP-Lite
@@ -162,3 +177,13 @@ def service_name(protocol: int, port: int) -> str | None:
 def icmp_type_name(ip_version: int, number: int) -> str:
     """The name of an ICMP type (version 4) or ICMPv6 type (version 6), or the number in words."""
     return (ICMPV6_TYPES if ip_version == 6 else ICMP_TYPES).get(number, f"type {number}")
+
+
+def dns_type_name(number: int) -> str:
+    """The name of a type of DNS records; as RFC 3597 writes it where it has none."""
+    return DNS_TYPES.get(number, f"TYPE{number}")
+
+
+def dns_rcode_name(number: int) -> str:
+    """The name of a DNS response code, or the number with a word before it."""
+    return DNS_RCODES.get(number, f"RCODE{number}")

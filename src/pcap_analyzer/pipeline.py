@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -27,6 +27,7 @@ from pcap_analyzer.errors import Cancelled
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pcap_analyzer.analysis.dns import DnsTable
     from pcap_analyzer.analysis.flows import FlowTable
     from pcap_analyzer.analysis.model import Analysis
 
@@ -128,6 +129,7 @@ class Capture:
         self._threads = threads
         self._reader: CaptureReader | None = None
         self._flows: FlowTable | None = None
+        self._dns: DnsTable | None = None
         self._closed = False
 
     def packets(self, columns: Sequence[str] | None = None, *, batch_size: int = 65536) -> pa.RecordBatchReader:
@@ -152,7 +154,7 @@ class Capture:
         with _reader(self._source, self._threads, batch_size, FLOW_LIMIT, tcp_rows=True) as reader:
             self._reader = reader
             yield from packet_batches(reader, columns)
-            self._keep_flows(reader)
+            self._keep_tables(reader)
 
     def flows(self, columns: Sequence[str] | None = None, *, batch_size: int = 16_384) -> pa.RecordBatchReader:
         """The table `flows` (schema.py) as a stream of record batches of at most `batch_size` rows, by flow_id.
@@ -161,26 +163,36 @@ class Capture:
         is held for one batch and what the flows themselves need. Raises KeyError for a column that does not exist,
         ValueError for a batch size outside 1 to 65,536, or while the packets are being read.
         """
-        if self._closed or (self._reader is not None and self._flows is None):
-            raise ValueError("the packets of this capture were not read to their end, or it was closed: open it again")
-        if self._flows is None:
-            self._read_flows()
+        self._read_to_the_end()
         assert self._flows is not None
         return self._flows.batches(columns, batch_size)
 
-    def _read_flows(self) -> None:
+    def dns(self, columns: Sequence[str] | None = None, *, batch_size: int = 16_384) -> pa.RecordBatchReader:
+        """The table `dns` (schema.py) as a stream of record batches, in order of frame_number; otherwise as `flows`."""
+        self._read_to_the_end()
+        assert self._dns is not None
+        return self._dns.batches(columns, batch_size)
+
+    def _read_to_the_end(self) -> None:
+        """Unless that was done before."""
+        if self._closed or (self._reader is not None and self._flows is None):
+            raise ValueError("the packets of this capture were not read to their end, or it was closed: open it again")
+        if self._flows is not None:
+            return
         rows = min(MAX_ROWS, ROWS_PER_THREAD * self._threads)
         with _reader(self._source, self._threads, rows, FLOW_LIMIT) as reader:
             self._reader = reader
             for _ in reader.turns():
                 pass
-            self._keep_flows(reader)
+            self._keep_tables(reader)
 
-    def _keep_flows(self, reader: CaptureReader) -> None:
-        """What is known of the flows when the last packet was read; it outlives the reader."""
+    def _keep_tables(self, reader: CaptureReader) -> None:
+        """What is known of flows and DNS when the last packet was read; it outlives the reader."""
+        from pcap_analyzer.analysis.dns import dns_table
         from pcap_analyzer.analysis.flows import flow_table
 
         self._flows = flow_table(reader.scanner)
+        self._dns = dns_table(reader.scanner)
 
     def tcp_events(self, columns: Sequence[str] | None = None, *, batch_size: int = 65536) -> pa.RecordBatchReader:
         """The table `tcp_events` (schema.py) as a stream of record batches of `batch_size` rows, but for the last.
@@ -203,7 +215,7 @@ class Capture:
         with _reader(self._source, self._threads, rows, FLOW_LIMIT, tcp_events=True) as reader:
             self._reader = reader
             yield from event_batches(reader, columns, batch_size)
-            self._keep_flows(reader)
+            self._keep_tables(reader)
 
     def _check(self, batch_size: int) -> None:
         """Raises ValueError where nothing can be taken, or not in such batches."""
@@ -219,7 +231,7 @@ class Capture:
     def close(self) -> None:
         """Let go of the file; may be called twice."""
         self._closed = True
-        self._flows = None
+        self._flows = self._dns = None
         self._source.close()
 
     def __enter__(self) -> Capture:
@@ -254,29 +266,22 @@ def _reader(
     tcp_rows: bool = False,
     tcp_events: bool = False,
 ) -> Iterator[CaptureReader]:
-    """A reader whose surplus flows go to a temporary file that vanishes with it."""
-    try:
-        spill = tempfile.TemporaryFile(prefix="pcap-analyzer-")  # noqa: SIM115 - closed below, on every path
-    except BaseException:
-        source.close()
-        raise
-    try:
+    """A reader whose surplus flows and DNS transactions go to temporary files that vanish with it."""
+    with ExitStack() as files:
+        files.callback(source.close)
+        spill, dns = (files.enter_context(tempfile.TemporaryFile(prefix="pcap-analyzer-")) for _ in range(2))
         reader = CaptureReader(
             source,
             threads=threads,
             batch_rows=batch_rows,
             flow_limit=flow_limit,
             spill_descriptor=spill.fileno(),
+            dns_descriptor=dns.fileno(),
             tcp_rows=tcp_rows,
             tcp_events=tcp_events,
         )
-        try:
-            yield reader
-        finally:
-            reader.close()
-    finally:
-        source.close()
-        spill.close()
+        files.callback(reader.close)
+        yield reader
 
 
 def _beside(meanwhile: Callable[[], object] | None) -> Callable[[], None]:

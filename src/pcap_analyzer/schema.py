@@ -665,8 +665,71 @@ CAPTURE = Table(
     ),
 )
 
+NO_ANSWER = "no response was captured"
+NO_QUERY = "the query was not captured"
+
+DNS = Table(
+    "dns",
+    "one DNS transaction: a query with its repeats and its response; in order of frame_number",
+    (
+        field("frame_number", "uint64", "first message of the transaction: the query, where it was captured"),
+        field("response_frame", "uint64", "first response", null=NO_ANSWER),
+        field("timestamp", TIME, "when the query was sent first", null="not captured, or the record has no time"),
+        field("flow_id", "uint32", "row of the flow in `flows`"),
+        field("stream", "uint32", "Wireshark's udp.stream or tcp.stream"),
+        field("service", WORD, "dns (port 53), mdns (5353) or llmnr (5355)"),
+        field("transport", WORD, "udp or tcp"),
+        field("ip_version", "uint8", "4 or 6"),
+        field("client", WORD, "sent the query; to a group, the sender"),
+        field("client_port", "uint16", "port of the client"),
+        field("resolver", WORD, "was asked: the query's destination"),
+        field("resolver_port", "uint16", "port of the resolver"),
+        field("transaction_id", "uint16", "the message's identifier", source="RFC 1035 section 4.1.1"),
+        field("opcode", "uint8", "kind of query, 0 for an ordinary one", source="RFC 6895 section 2.2"),
+        field(
+            "query_name",
+            "string",
+            "name asked for, as sent; the root is a dot, other names end without one; what is no printable ASCII is "
+            "\\DDD, a dot or backslash inside a label has a backslash before it",
+            null="the message has none, or it was not captured",
+            source="RFC 1035 section 5.1, RFC 4343 section 2.1",
+        ),
+        field("query_type", "uint16", "type asked for", null="as query_name", source="RFC 6895 section 3.1"),
+        field("query_type_name", WORD, "its name, TYPE65280 where it has none", null="as query_name"),
+        field("query_class", "uint16", "class asked for, 1 is the Internet", null="as query_name"),
+        field(
+            "status",
+            WORD,
+            "answered, unanswered, open (the capture ends within 5 s of the query), no_query (only a response was "
+            "captured), multicast (a message to a group, which needs no answer)",
+        ),
+        field("rcode", "uint8", "the response's code, 0 for no error", null=NO_ANSWER, source="RFC 6895 section 2.3"),
+        field("rcode_name", WORD, "its name, e.g. NXDOMAIN; RCODE12 where it has none", null=NO_ANSWER),
+        field(
+            "latency",
+            SPAN,
+            "from the first query to the response; below 0 where the capture's clock went back",
+            null="not both were captured, or they have no time",
+            source="Wireshark's dns.time, Zeek's rtt",
+        ),
+        field("retry_latency", SPAN, "the same from the last repeat of the query before it", null="as latency"),
+        field("retries", "uint16", "times that the query was repeated unanswered, from the same port", unit="messages"),
+        field("extra_responses", "uint16", "responses after the first", unit="messages"),
+        field("copies", "uint16", "packets of it that were captured once more, as by a mirror port", unit="packets"),
+        field("answers", "uint16", "answer records that the response announces", null=NO_ANSWER),
+        field("first_address", WORD, "first A or AAAA among the answers", null="none, or not captured"),
+        field("authoritative", "bool", "the server answers for its own zone, not from a cache", null=NO_ANSWER),
+        field("truncated", "bool", "the response did not fit: the client should ask over TCP", null=NO_ANSWER),
+        field("recursion_desired", "bool", "the client wants the server to ask others", null=NO_QUERY),
+        field("recursion_available", "bool", "the server does", null=NO_ANSWER),
+        field("query_bytes", "uint32", "the query's message", unit="bytes", null=NO_QUERY),
+        field("response_bytes", "uint32", "the response's message", unit="bytes", null=NO_ANSWER),
+    ),
+)
+
 TABLES = {
-    table.name: table for table in (PACKETS, TCP_EVENTS, FLOWS, ENDPOINTS, PROTOCOLS, INTERVALS, INTERFACES, CAPTURE)
+    table.name: table
+    for table in (PACKETS, TCP_EVENTS, FLOWS, ENDPOINTS, PROTOCOLS, INTERVALS, INTERFACES, CAPTURE, DNS)
 }
 
 

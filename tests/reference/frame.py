@@ -71,6 +71,7 @@ class Packet:
     icmp_code: int | None = None
     icmp_id: int | None = None
     payload_length: int | None = None
+    payload: bytes = b""  # of TCP and UDP, as far as captured
     headers: list[Header] = field(default_factory=list)
 
 

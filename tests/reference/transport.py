@@ -49,6 +49,7 @@ def tcp(decoder: Decoder) -> None:
     packet.payload_length = one.length = wire - size
     view.take(20, TRANSPORT)
     view.take(size - 20, TRANSPORT)
+    packet.payload = view.data[: one.length]
 
 
 def _tcp_options(packet: Packet, one: Header, data: bytes) -> None:
@@ -110,6 +111,7 @@ def _datagram(decoder: Decoder, name: str) -> str | None:
     packet.payload_length = length - 8
     _header(decoder, UDP, header)
     view.clamp(length - 8)
+    packet.payload = view.data
     # Wireshark asks for the lower port first. A well-known one is taken to be what the packet is about; Wireshark
     # believes so only of the ports that it has a dissector for.
     low, high = sorted((u16(header), u16(header, 2)))

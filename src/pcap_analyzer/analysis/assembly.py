@@ -8,6 +8,7 @@ from array import array
 from typing import Any, Literal
 
 from pcap_analyzer.analysis import summary
+from pcap_analyzer.analysis.dns import dns_table
 from pcap_analyzer.analysis.flows import FlowTable
 from pcap_analyzer.analysis.model import (
     Analysis,
@@ -64,6 +65,7 @@ def assemble(reader: CaptureReader, *, seconds: float, threads: int, program: Pr
         evicted_flows=totals["evicted_flows"],
         flow_batches=FlowTable(flows, steps).batches,
         answers=None if program is None or watcher is None else program.answers(watcher),
+        dns_batches=dns_table(scanner).batches,
     )
 
 

@@ -19,7 +19,7 @@ from pcap_analyzer.analysis.watches import Answers
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FlowBatches = Callable[[Sequence[str] | None, int], Any]
+Batches = Callable[[Sequence[str] | None, int], Any]
 Ended = Literal["fin", "reset", "open"]
 
 TCP_FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
@@ -431,6 +431,10 @@ def _no_flows(columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchR
     raise ValueError("the flows of this analysis were not kept")
 
 
+def _no_dns(columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchReader:
+    raise ValueError("the DNS transactions of this analysis were not kept")
+
+
 class Analysis(msgspec.Struct, frozen=True, eq=False):
     """All that one pass has learnt. Only `source` depends on how the file was given."""
 
@@ -457,10 +461,12 @@ class Analysis(msgspec.Struct, frozen=True, eq=False):
     marks_exact: bool = True
     """False: more flows were live at once than are held, so some were judged after a gap."""
     evicted_flows: int = 0
-    flow_batches: FlowBatches = _no_flows
+    flow_batches: Batches = _no_flows
     """Called with columns and a batch size; see flows()."""
     answers: Answers | None = None
     """To what the diagnosis asks of every flow; None: it was not asked."""
+    dns_batches: Batches = _no_dns
+    """Called with columns and a batch size; see dns()."""
 
     def flows(self, columns: Sequence[str] | None = None, *, batch_size: int = 16_384) -> pa.RecordBatchReader:
         """The table `flows` (schema.py) as a stream of record batches of at most `batch_size` rows, by flow_id.
@@ -470,3 +476,7 @@ class Analysis(msgspec.Struct, frozen=True, eq=False):
         65,536.
         """
         return self.flow_batches(columns, batch_size)
+
+    def dns(self, columns: Sequence[str] | None = None, *, batch_size: int = 16_384) -> pa.RecordBatchReader:
+        """The table `dns` (schema.py) as a stream of record batches, in order of frame_number; otherwise as flows()."""
+        return self.dns_batches(columns, batch_size)

@@ -28,8 +28,8 @@ class CaptureReader:
     """Drives one scanner over one source. Takes over the source and closes it.
 
     threads: of the scanner.  batch_rows: rows a batch, 1 to 65,536.  flow_limit: live flows before the least recently
-    seen are written to `spill_descriptor`.  tcp_rows, tcp_events: see Scanner.  Raises CaptureError when the source is
-    no capture or of an unsupported version.
+    seen are written to `spill_descriptor`.  dns_descriptor: where DNS transactions are written.  tcp_rows, tcp_events:
+    see Scanner.  Raises CaptureError when the source is no capture or of an unsupported version.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class CaptureReader:
         batch_rows: int,
         flow_limit: int = 1_000_000,
         spill_descriptor: int = -1,
+        dns_descriptor: int = -1,
         tcp_rows: bool = False,
         tcp_events: bool = False,
     ) -> None:
@@ -55,6 +56,7 @@ class CaptureReader:
             batch_rows=batch_rows,
             flow_limit=flow_limit,
             spill_descriptor=spill_descriptor,
+            dns_descriptor=dns_descriptor,
             seed=os.urandom(ENTROPY_BYTES),
             tcp_rows=tcp_rows,
             tcp_events=tcp_events,
