@@ -17,28 +17,29 @@ from events cimport earlier_t, event_shard_t, note_earlier, seldom, tell_events
 from flow cimport (
     FLOW_CLIENT_B,
     FLOW_COUNTED,
+    FLOW_LONE,
     FLOW_MOVED,
-    FLOW_OPENING,
     FLOW_RETURNED,
     FLOW_REUSES,
     KIND_ADDRESSES,
     KIND_TCP,
     KIND_UDP,
+    count_opening,
     count_packet,
+    direction_t,
     find_flow,
     flow_at,
     flow_key_t,
     flow_t,
     fill_key,
     fresh_t,
-    handshake_of,
-    handshake_t,
     hash_key,
     is_forward,
     is_packet_forward,
     new_tcp,
     open_flow,
     opening_of,
+    opening_packet,
     opening_t,
     packet_key,
     packet_kind,
@@ -57,7 +58,6 @@ from packet cimport (
     NO_EXTRA,
     NO_INTERFACE,
     OPTION_FAST_OPEN,
-    OPTION_MSS,
     OPTION_SACK,
     aligned_alloc,
     conversation_t,
@@ -65,12 +65,22 @@ from packet cimport (
     extra_t,
     packet_t,
 )
-from limits cimport near_t
 from measure cimport measure
 from repairs cimport measured_t
 from sack cimport read_sack, sack_t
 from socks cimport is_socks, opens_stream
-from tcp cimport MARK_REUSED_PORTS, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, note_marks, side_t, tcp_begin, tcp_t
+from tcp cimport (
+    MARK_REUSED_PORTS,
+    TCP_ACK,
+    TCP_COLD_LINE,
+    TCP_FIN,
+    TCP_RST,
+    TCP_SYN,
+    note_marks,
+    side_t,
+    tcp_begin,
+    tcp_t,
+)
 from walk cimport reader_t, record_t
 from window cimport next_record, place_of, place_t, window_t
 from wire cimport prefetch_read, prefetch_write
@@ -456,12 +466,13 @@ cdef inline bint is_lone_syn(const packet_t* packet) noexcept nogil:
     """Whether a stream's first packet leaves nothing to remember but itself."""
     return (
         packet.tcp_flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST) == TCP_SYN and packet.present & HAS_TIME
-        and not packet.payload_length and not packet.tcp_ack
+        and not packet.payload_length and packet.original_length <= 0xFFFF
         and not packet.tcp_options & (OPTION_SACK | OPTION_FAST_OPEN)
     )
 
 
 cdef inline void note_opening(flow_t* flow, const packet_t* packet) noexcept nogil:
+    """Keep what the SYN said, not what came of it."""
     cdef opening_t* opening = opening_of(flow)
     opening.timestamp = packet.timestamp
     opening.seq = packet.tcp_seq
@@ -471,45 +482,36 @@ cdef inline void note_opening(flow_t* flow, const packet_t* packet) noexcept nog
     opening.flags = packet.tcp_flags
     opening.scale = packet.tcp_scale
     opening.options = packet.tcp_options
+    flow.tcp = NULL
+    flow.state |= FLOW_LONE
 
 
-cdef inline void replay_opening(tcp_t* tcp, flow_t* flow) noexcept nogil:
-    """Begin a stream with the SYN that was noted."""
-    cdef opening_t* opening = opening_of(flow)
-    cdef int sender = 1 if flow.state & FLOW_CLIENT_B else 0
+cdef inline void replay_opening(tcp_t* tcp, const opening_t* opening, uint64_t frame) noexcept nogil:
+    """Take the SYN that was noted into a stream that is not begun otherwise."""
     cdef packet_t packet
-    cdef near_t near
     cdef sack_t sack
     cdef measured_t measured
     cdef judged_t judged
-    memset(&packet, 0, sizeof(packet_t))
-    packet.present = HAS_TIME
-    packet.timestamp = opening.timestamp
-    packet.tcp_seq = opening.seq
-    packet.tcp_tsval = opening.tsval
-    packet.tcp_window = opening.window
-    packet.tcp_mss = opening.mss
-    packet.tcp_flags = opening.flags
-    packet.tcp_scale = opening.scale
-    packet.tcp_options = opening.options
-    memset(&near, 0, sizeof(near_t))
+    opening_packet(opening, &packet)
     memset(&judged, 0, sizeof(judged_t))
     sack.count = 0
-    tcp.client = near.client = sender
-    if opening.options & OPTION_MSS:
-        tcp.mss[sender] = near.mss[sender] = opening.mss
-    measure(tcp, sender, &packet, flow.first_frame, &sack, &near, &measured)
-    judge(tcp, sender, &packet, flow.first_frame, opening.seq, 0, &sack, &judged)
+    count_opening(&tcp.heading, tcp.client, &packet)
+    measure(tcp, tcp.client, &packet, frame, &sack, &measured)
+    judge(tcp, tcp.client, &packet, frame, opening.seq, opening.ack, &sack, &judged)
 
 
-cdef inline void begin_stream(table_t* table, flow_t* flow, bint opened) noexcept nogil:
-    """State for a stream that is not begun, or of which only its SYN was seen."""
+cdef inline void begin_stream(table_t* table, flow_t* flow) noexcept nogil:
+    """State for a stream that is not begun, or of which only its SYN was seen. flow.tcp stays NULL without memory."""
+    cdef opening_t opening
     flow.tcp = new_tcp(table)
     if flow.tcp == NULL:
         return
-    tcp_begin(flow.tcp)
-    if not opened and opening_of(flow).flags:
-        replay_opening(flow.tcp, flow)
+    tcp_begin(flow.tcp, 1 if flow.state & FLOW_CLIENT_B else 0)
+    if flow.state & FLOW_LONE:
+        opening = opening_of(flow)[0]
+        memset(opening_of(flow), 0, sizeof(direction_t))
+        flow.state &= ~<uint32_t>FLOW_LONE
+        replay_opening(flow.tcp, &opening, flow.first_frame)
 
 
 cdef inline bint adopt(table_t* table, flow_t* flow) noexcept nogil:
@@ -520,19 +522,6 @@ cdef inline bint adopt(table_t* table, flow_t* flow) noexcept nogil:
         return False
     flow.tcp[0] = lone[0]
     return True
-
-
-cdef inline void note_handshake(flow_t* flow) noexcept nogil:
-    """What the measures want of the handshake, where they find it without another cache line."""
-    cdef const handshake_t* handshake = handshake_of(flow)
-    cdef tcp_t* tcp = flow.tcp
-    cdef int client = 1 if flow.state & FLOW_CLIENT_B else 0
-    tcp.client = client
-    tcp.mss[0], tcp.mss[1] = flow.direction[0].mss, flow.direction[1].mss
-    if handshake.syn_ack and handshake.last_syn:
-        tcp.to[1 - client] = handshake.syn_ack - handshake.last_syn
-    if handshake.syn_ack and handshake.ack:
-        tcp.to[client] = handshake.ack - handshake.syn_ack
 
 
 cdef inline uint32_t judge_packet(
@@ -547,7 +536,6 @@ cdef inline uint32_t judge_packet(
     cdef const side_t* other = &flow.tcp.side[1 - sender]
     cdef uint32_t samples
     cdef uint64_t total
-    cdef near_t near
     cdef measured_t measured
     cdef earlier_t earlier
     cdef tcp_row_t* told
@@ -556,14 +544,11 @@ cdef inline uint32_t judge_packet(
     sack.count = 0
     if packet.tcp_options & OPTION_SACK:
         read_sack(frame, packet, &sack)
-    near.to[0], near.to[1] = flow.tcp.to[0], flow.tcp.to[1]
-    near.mss[0], near.mss[1] = flow.tcp.mss[0], flow.tcp.mss[1]
-    near.client = flow.tcp.client
     samples = other.rtt.samples
     total = other.rtt.total
     if seldom(batch.events != NULL):
         note_earlier(&earlier, flow.tcp, sender, client)
-    judged.marks |= measure(flow.tcp, sender, packet, batch.frame_number[row], &sack, &near, &measured)
+    judged.marks |= measure(flow.tcp, sender, packet, batch.frame_number[row], &sack, &measured)
     judge(
         flow.tcp, sender, packet, batch.frame_number[row], flow.base_seq[sender],
         packet.tcp_ack - flow.base_seq[1 - sender], &sack, &judged,
@@ -596,7 +581,7 @@ cdef inline void track_packet(table_t* table, worker_t* worker, batch_t* batch, 
     cdef packet_t* packet = &batch.packets[row]
     cdef flow_key_t key
     cdef uint8_t kind = packet_kind(packet)
-    cdef bint forward = batch.forward[row], fresh = False, opened, opening, lone
+    cdef bint forward = batch.forward[row], fresh = False, opened, lone = False
     cdef uint32_t marks = 0
     cdef flow_t* flow
     packet_key(&key, packet, kind, forward)
@@ -618,21 +603,17 @@ cdef inline void track_packet(table_t* table, worker_t* worker, batch_t* batch, 
             push_fresh(table, flow, item, fresh and kind <= KIND_UDP, not flow.state & FLOW_COUNTED)
         open_flow(flow, packet, batch.frame_number[row], forward)
         flow.state |= FLOW_COUNTED
-    opening = packet.tcp_flags & TCP_SYN or flow.state & FLOW_OPENING
+    if kind == KIND_TCP and flow.tcp == NULL:
+        lone = opened and is_lone_syn(packet) and sets_base(packet)
+        if lone:
+            tcp_begin(&worker.lone, 0 if forward else 1)
+            flow.tcp = &worker.lone
+        else:
+            begin_stream(table, flow)
+            if flow.tcp == NULL:
+                return
     count_packet(flow, packet, batch.frame_number[row], forward)
     if kind == KIND_TCP:
-        lone = False
-        if flow.tcp == NULL:
-            lone = opened and is_lone_syn(packet) and sets_base(packet)
-            if lone:
-                tcp_begin(&worker.lone)
-                flow.tcp = &worker.lone
-            else:
-                begin_stream(table, flow, opened)
-                if flow.tcp == NULL:
-                    return
-        if opened or opening:
-            note_handshake(flow)
         if sets_base(packet):
             flow.completeness |= completeness_bits(
                 packet.tcp_flags, packet.payload_length != 0, opened and not flow.state & FLOW_RETURNED
@@ -645,7 +626,6 @@ cdef inline void track_packet(table_t* table, worker_t* worker, batch_t* batch, 
                 adopt(table, flow)
             else:
                 note_opening(flow, packet)
-                flow.tcp = NULL
         if is_socks(packet):
             follow_socks(table, batch.window, flow, packet, item)
     if is_dns(packet):
@@ -681,7 +661,6 @@ cdef inline void look_ahead(
             prefetch_write(<const uint8_t*>flow + 64)
             line = <const uint8_t*>&flow.direction[0 if items[at + AHEAD_FLOW] & ITEM_FORWARD else 1]
             prefetch_write(line)
-            prefetch_write(line + 64)
     if at + AHEAD_TCP < count:
         hash = <uint32_t>(items[at + AHEAD_TCP] >> 32)
         slot = table.slots[hash & table.mask]
@@ -690,7 +669,8 @@ cdef inline void look_ahead(
             line = <const uint8_t*>flow_at(table, index).tcp
             if line != NULL:
                 for offset in range(0, sizeof(tcp_t), 64):
-                    prefetch_write(line + offset)
+                    if offset != TCP_COLD_LINE:
+                        prefetch_write(line + offset)
 
 
 cdef inline uint32_t gather_items(worker_t* worker, const batch_t* batch, uint32_t shard) noexcept nogil:

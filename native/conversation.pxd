@@ -6,6 +6,7 @@ from libc.stdint cimport INT64_MIN, int64_t, uint8_t, uint16_t, uint32_t, uint64
 from libc.string cimport memcpy, memset
 
 from flow cimport (
+    FLAG_SYN,
     FLOW_CLIENT_B,
     FLOW_RETURNED,
     FLOW_TIMED,
@@ -17,13 +18,14 @@ from flow cimport (
     LETTER_RST,
     LETTER_SYN,
     LETTER_SYN_ACK,
+    LETTER_WINDOW,
     direction_t,
     flow_t,
-    handshake_t,
 )
 from packet cimport NO_SCALE
 from sizes cimport size_deviation
 from spill cimport told_t
+from tcp cimport WITHOUT_ACK, heading_t
 from tcp_row cimport tcp_side_row_t
 
 cdef enum conn_state_t:              # Zeek's conn_state, by the index of its name in analysis/flows.py
@@ -41,9 +43,6 @@ cdef enum conn_state_t:              # Zeek's conn_state, by the index of its na
     STATE_RSTRH
     STATE_SH
     STATE_SHR
-
-cdef enum:
-    FLAG_SYN = 1                     # its place in flag_count
 
 cdef enum ended_t:
     ENDED_NOT_TCP = 0
@@ -155,46 +154,55 @@ cdef inline uint8_t how_ended(const flow_t* flow) noexcept nogil:
     return ENDED_FIN if letters & LETTER_FIN else ENDED_OPEN
 
 
-cdef inline uint8_t window_shift(const direction_t* own, const direction_t* other) noexcept nogil:
+cdef inline uint8_t window_shift(const heading_t* heading, int sender) noexcept nogil:
     """How far windows are scaled: not at all where either SYN came without the option, as a SYN's count tells."""
-    if own.scale == NO_SCALE or (other.flag_count[FLAG_SYN] and other.scale == NO_SCALE):
+    if heading.scale[sender] == NO_SCALE:
         return 0
-    return own.scale
+    if heading.flag_count[1 - sender][FLAG_SYN] and heading.scale[1 - sender] == NO_SCALE:
+        return 0
+    return heading.scale[sender]
 
 
-cdef inline void fill_windows(side_row_t* side, const direction_t* own, const direction_t* other) noexcept nogil:
-    cdef uint8_t shift = window_shift(own, other)
-    side.mss = own.mss
-    side.scale = own.scale
-    side.options = own.options
-    side.windows = own.window_max != 0 or own.zero_windows != 0
+cdef inline void fill_headers(
+    side_row_t* side, const direction_t* own, const heading_t* heading, int sender
+) noexcept nogil:
+    """What the TCP headers of one side said."""
+    cdef const uint32_t* seldom = heading.flag_count[sender]
+    cdef uint8_t shift = window_shift(heading, sender)
+    side.flag_count[0], side.flag_count[1], side.flag_count[2] = seldom[0], seldom[1], seldom[2]
+    side.flag_count[3], side.flag_count[4] = own.pushes, <uint32_t>own.packets - seldom[WITHOUT_ACK]
+    side.flag_count[5], side.flag_count[6], side.flag_count[7] = seldom[3], seldom[4], seldom[5]
+    side.mss = heading.mss[sender]
+    side.scale = heading.scale[sender]
+    side.options = heading.options[sender]
+    side.windows = own.letters & LETTER_WINDOW != 0
     side.window_min = <uint32_t>own.window_min << shift
     side.window_max = <uint32_t>own.window_max << shift
     side.window_last = <uint32_t>own.window_last << shift
 
 
-cdef inline void fill_side(
-    side_row_t* side, const direction_t* own, const direction_t* other, bint timed
-) noexcept nogil:
-    """What one side sent. timed: its times are valid."""
+cdef inline void fill_side(side_row_t* side, const told_t* told, int sender) noexcept nogil:
+    """What one side sent."""
+    cdef const direction_t* own = &told.flow.direction[sender]
+    cdef bint timed = told.flow.state & FLOW_TIMED and own.payload_bytes
     side.packets = <int64_t>own.packets
     side.bytes = <int64_t>own.bytes
     side.payload_bytes = <int64_t>own.payload_bytes
-    side.first_payload_ns = own.first_payload if timed and own.payload_bytes else INT64_MIN
-    side.last_payload_ns = own.last_payload if timed and own.payload_bytes else INT64_MIN
+    side.first_payload_ns = own.first_payload if timed else INT64_MIN
+    side.last_payload_ns = own.last_payload if timed else INT64_MIN
     side.shortest = own.shortest
     side.longest = own.longest
-    side.size_stddev = size_deviation(own.packets, own.bytes, own.squares)
-    memcpy(side.flag_count, own.flag_count, sizeof(side.flag_count))
-    fill_windows(side, own, other)
+    side.size_stddev = size_deviation(own.packets, own.bytes, told.squares[sender])
+    fill_headers(side, own, &told.heading, sender)
+    side.tcp = told.side[sender]
 
 
-cdef inline void fill_handshake(flow_row_t* row, const handshake_t* handshake) noexcept nogil:
+cdef inline void fill_handshake(flow_row_t* row, const heading_t* heading) noexcept nogil:
     """SYN → SYN/ACK, SYN/ACK → ACK, from the latest SYN that was answered."""
-    if handshake.last_syn and handshake.syn_ack:
-        row.handshake_network_ns = handshake.syn_ack - handshake.last_syn
-    if handshake.syn_ack and handshake.ack:
-        row.handshake_client_ns = handshake.ack - handshake.syn_ack
+    if heading.last_syn and heading.syn_ack:
+        row.handshake_network_ns = heading.syn_ack - heading.last_syn
+    if heading.syn_ack and heading.ack:
+        row.handshake_client_ns = heading.ack - heading.syn_ack
 
 
 cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
@@ -210,8 +218,8 @@ cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
     row.server_port = flow.key.a_port if client else flow.key.b_port
     row.first_ns = flow.first_seen if flow.state & FLOW_TIMED else INT64_MIN
     row.last_ns = flow.last_seen if flow.state & FLOW_TIMED else INT64_MIN
-    fill_side(&row.side[0], from_client, from_server, flow.state & FLOW_TIMED)
-    fill_side(&row.side[1], from_server, from_client, flow.state & FLOW_TIMED)
+    fill_side(&row.side[0], told, client)
+    fill_side(&row.side[1], told, 1 - client)
     row.first_frame = flow.first_frame
     row.last_frame = flow.last_frame
     row.flow_id = flow.flow_id
@@ -235,10 +243,8 @@ cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
         row.icmp_code = <uint8_t>(flow.base_seq[0] & 0xFF)
     row.quiet = told.quiet
     if flow.key.kind == KIND_TCP:
-        fill_handshake(row, <const handshake_t*>flow.direction[0].spare)
+        fill_handshake(row, &told.heading)
         if told.initial_rtt:
             row.initial_rtt_ns = told.initial_rtt
         if told.first_byte >= 0:
             row.first_byte_ns = told.first_byte
-        row.side[0].tcp = told.side[client]
-        row.side[1].tcp = told.side[1 - client]

@@ -6,7 +6,7 @@ is taken nobody can tell. tests/reference/tcp_measures.py is the same in plain P
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from coverage cimport cover, covered_t, forget_beginning, hole_t, restart_coverage, too_wide
-from limits cimport full_payload, near_t, settle
+from limits cimport full_payload, settle
 from packet cimport OPTION_TIMESTAMPS, packet_t
 from repairs cimport FOUND_HOLE, MAX_WINDOW, measured_t, note_fill, note_repetition, span_t, trips_t
 from serial cimport after, before
@@ -30,37 +30,37 @@ from tcp cimport (
     TCP_FIN,
     TCP_RST,
     TCP_SYN,
+    initial_rtt,
     side_t,
     stamps_t,
     tcp_t,
+    trip_to,
     troubles_of,
     troubles_t,
 )
 
 
-cdef inline void note_first_byte(tcp_t* tcp, int sender, int64_t now, const near_t* near) noexcept nogil:
+cdef inline void note_first_byte(tcp_t* tcp, int sender, int64_t now) noexcept nogil:
     """From the client's last new payload to the server's first."""
-    if sender == near.client:
+    if sender == tcp.client:
         if not tcp.side[1 - sender].states & STATE_PAYLOAD:
             tcp.request = now
             tcp.requested = 1
     elif not tcp.side[sender].states & STATE_PAYLOAD and tcp.requested:
-        tcp.first_byte = now - tcp.request
+        tcp.request = now - tcp.request
 
 
-cdef inline void note_new_payload(
-    tcp_t* tcp, int sender, uint32_t payload, int64_t now, const near_t* near
-) noexcept nogil:
+cdef inline void note_new_payload(tcp_t* tcp, int sender, uint32_t payload, int64_t now) noexcept nogil:
     """Some of the payload was captured for the first time."""
     cdef side_t* own = &tcp.side[sender]
     if payload > own.largest:
         own.largest = payload
-    settle(own, <uint64_t>near.to[sender])
+    settle(tcp, sender)
     own.states &= ~<uint16_t>STATE_SHORT
-    if payload < full_payload(tcp, sender, near):
+    if payload < full_payload(tcp, sender):
         own.states |= STATE_SHORT
-    if not tcp.side[1 - near.client].states & STATE_PAYLOAD:
-        note_first_byte(tcp, sender, now, near)
+    if not tcp.side[1 - tcp.client].states & STATE_PAYLOAD:
+        note_first_byte(tcp, sender, now)
     own.states |= STATE_PAYLOAD
 
 
@@ -228,14 +228,14 @@ cdef inline void forget_old(side_t* own) noexcept nogil:
 
 cdef inline int64_t whole_trip(const tcp_t* tcp, uint16_t flags, int64_t now) noexcept nogil:
     """The initial round trip, 0 unknown; also if judge() is only about to see it."""
-    if tcp.initial_rtt == 0 and flags & (TCP_SYN | TCP_ACK) == TCP_ACK and tcp.side[0].bits & SIDE_SYN_TIME:
-        return now - tcp.syn_time if now > tcp.syn_time else 0
-    return tcp.initial_rtt if tcp.initial_rtt > 0 else 0
+    cdef int64_t trip = initial_rtt(tcp)
+    if trip == 0 and flags & (TCP_SYN | TCP_ACK) == TCP_ACK and tcp.side[0].bits & SIDE_SYN_TIME:
+        trip = now - tcp.opening
+    return trip if trip > 0 else 0
 
 
 cdef inline uint32_t take_odd_data(
-    tcp_t* tcp, int sender, const packet_t* packet, uint64_t frame, int64_t now, const near_t* near,
-    measured_t* measured
+    tcp_t* tcp, int sender, const packet_t* packet, uint64_t frame, int64_t now, measured_t* measured
 ) noexcept nogil:
     """A segment that is more than the next payload: SYN, FIN, the first one, late, or behind a hole."""
     cdef side_t* own = &tcp.side[sender]
@@ -252,6 +252,7 @@ cdef inline uint32_t take_odd_data(
     noticed.tsval = packet.tcp_tsval
     noticed.stamped = (packet.tcp_options & OPTION_TIMESTAMPS) != 0
     covered.new = covered.filled = covered.opened = 0
+    covered.hole = noticed
     if payload or (packet.tcp_flags & TCP_FIN and after(first, own.coverage.end)):
         cover(&own.coverage, first, last, &noticed, &covered)
     if covered.opened:
@@ -259,7 +260,7 @@ cdef inline uint32_t take_odd_data(
         measured.hole_begin = first - covered.opened
         measured.hole_end = first
     trips.whole = whole_trip(tcp, packet.tcp_flags, now)
-    trips.near = near.to[sender]
+    trips.near = trip_to(tcp, sender)
     span.begin = packet.tcp_seq
     span.end = last + ((packet.tcp_flags & TCP_FIN) != 0)
     again = came_again(own, packet, span.end, payload - covered.new, &noticed)
@@ -273,14 +274,13 @@ cdef inline uint32_t take_odd_data(
     if covered.new:
         if own.coverage.end == last:
             note_identification(own, packet.ip_id)
-        note_new_payload(tcp, sender, payload, now, near)
+        note_new_payload(tcp, sender, payload, now)
     forget_old(own)
     return MARK_SEEN_TWICE if payload != covered.new else 0
 
 
 cdef inline uint32_t take_odd(
-    tcp_t* tcp, int sender, const packet_t* packet, uint64_t frame, int64_t now, const near_t* near,
-    measured_t* measured
+    tcp_t* tcp, int sender, const packet_t* packet, uint64_t frame, int64_t now, measured_t* measured
 ) noexcept nogil:
     """A segment that is neither the next payload nor a plain ACK."""
     cdef side_t* own = &tcp.side[sender]
@@ -294,7 +294,7 @@ cdef inline uint32_t take_odd(
         if took_keep_alive(own, packet) or took_window_probe(own, &tcp.side[1 - sender], packet):
             return 0
     if packet.payload_length or packet.tcp_flags & (TCP_SYN | TCP_FIN):
-        return take_odd_data(tcp, sender, packet, frame, now, near, measured)
+        return take_odd_data(tcp, sender, packet, frame, now, measured)
     if not own.coverage.known:
         # The first thing seen of this side is an acknowledgement: its next byte, or one less in a keep-alive.
         restart_coverage(&own.coverage, packet.tcp_seq)
@@ -304,24 +304,23 @@ cdef inline uint32_t take_odd(
 
 
 cdef inline uint32_t take_data(
-    tcp_t* tcp, int sender, const packet_t* packet, uint64_t frame, int64_t now, const near_t* near,
-    measured_t* measured
+    tcp_t* tcp, int sender, const packet_t* packet, uint64_t frame, int64_t now, measured_t* measured
 ) noexcept nogil:
     """What a segment brings of its side's data."""
     cdef side_t* own = &tcp.side[sender]
     cdef uint32_t seq = packet.tcp_seq, payload = packet.payload_length
     if not own.coverage.known or packet.tcp_flags & TCP_CONTROL:
-        return take_odd(tcp, sender, packet, frame, now, near, measured)
+        return take_odd(tcp, sender, packet, frame, now, measured)
     if payload == 0:
         if seq == own.top - 1:
-            return take_odd(tcp, sender, packet, frame, now, near, measured)
+            return take_odd(tcp, sender, packet, frame, now, measured)
         return 0
     if seq != own.top or seq != own.coverage.end or payload == 1 or payload > <uint32_t>MAX_WINDOW:
-        return take_odd(tcp, sender, packet, frame, now, near, measured)
+        return take_odd(tcp, sender, packet, frame, now, measured)
     own.coverage.end = seq + payload
     note_identification(own, packet.ip_id)
     own.states &= ~<uint16_t>STATE_UNSURE
     note_top(tcp, sender, packet, seq + payload, now)
-    note_new_payload(tcp, sender, payload, now, near)
+    note_new_payload(tcp, sender, payload, now)
     forget_old(own)
     return 0

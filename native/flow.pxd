@@ -7,7 +7,8 @@ batch, from the lists of what each shard found new.
 An entry may exist for the number alone: Wireshark numbers the streams of tunnels, of packets quoted by ICMP errors
 and of malformed ones too, though no packet of ours belongs to them.
 
-A flow is 384 bytes, of which a packet touches 256: the head and its own direction.
+A flow is 256 bytes, of which a packet touches 192: the head and its own direction. What more there is to say of a
+TCP flow is in tcp.pxd's tcp_t, which a packet reaches only in part.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
@@ -25,7 +26,6 @@ from packet cimport (
     HAS_TCP,
     HAS_TIME,
     HAS_UDP,
-    NO_SCALE,
     NO_VLAN,
     OPTION_MSS,
     OPTION_SCALE,
@@ -34,8 +34,20 @@ from packet cimport (
     packet_t,
 )
 from pages cimport fault_in
-from sizes cimport add_or_stay, with_square
-from tcp cimport TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, tcp_free, tcp_t
+from sizes cimport carry_of_square, stay_or_add
+from tcp cimport (
+    TCP_ACK,
+    TCP_FIN,
+    TCP_PSH,
+    TCP_RST,
+    TCP_SELDOM,
+    TCP_SYN,
+    WITHOUT_ACK,
+    heading_t,
+    tcp_free,
+    tcp_t,
+    trailing_zeros,
+)
 from wire cimport load64, prefetch_read
 
 cdef extern from * nogil:
@@ -64,13 +76,7 @@ cdef extern from * nogil:
         return a_port | b_port << 16 | kind << 32 | protocol << 40 | ip_version << 48;
     #endif
     }
-    /* Flags are random: eight sums at once cost less than one branch that is guessed wrong. */
-    static inline void pcap_count_flags(uint32_t *counts, uint32_t flags) {
-        for (int bit = 0; bit < 8; bit++)
-            counts[bit] += (flags & (1u << bit)) != 0;
-    }
     """
-    void count_flags "pcap_count_flags"(uint32_t* counts, uint32_t flags) noexcept
     uint64_t pack_tail "pcap_pack_tail"(
         uint64_t a_port, uint64_t b_port, uint64_t kind, uint64_t protocol, uint64_t ip_version
     ) noexcept
@@ -81,6 +87,7 @@ cdef extern from * nogil:
     uint64_t mix "pcap_mix"(uint64_t a, uint64_t b) noexcept
 
 cdef enum:
+    FLAG_SYN = 1                     # its place in heading_t.flag_count
     CHUNK_FLOWS = 1024
     NO_NUMBER = 0xFFFFFFFF
     TOMBSTONE = 0x80000000           # bit of a slot's index
@@ -108,7 +115,7 @@ cdef enum flow_state_t:              # bits of flow_t.state
     FLOW_OPENING = 1024              # a SYN/ACK waits for its ACK
     FLOW_MOVED = 4096                # this packet is a SYN/ACK with another number than the one before
     FLOW_REUSES = 2048               # its first SYN used the ports of a flow before it
-    FLOW_SYN = 8192                  # the client's SYN was seen, with a time
+    FLOW_LONE = 8192                 # nothing but its SYN was seen: opening_of holds it, there is no tcp_t
 
 cdef enum letter_t:                  # Zeek's history letters, in each direction
     LETTER_SYN = 1
@@ -117,6 +124,7 @@ cdef enum letter_t:                  # Zeek's history letters, in each direction
     LETTER_DATA = 8
     LETTER_FIN = 16
     LETTER_RST = 32
+    LETTER_WINDOW = 64               # no letter: a segment said how wide its window is
 
 ctypedef struct flow_key_t:          # canonical: the smaller of (address, port) is a
     uint64_t a[2]
@@ -128,27 +136,22 @@ ctypedef struct flow_key_t:          # canonical: the smaller of (address, port)
     uint8_t ip_version
     uint8_t zero
 
-ctypedef struct direction_t:         # 128 bytes
+ctypedef struct direction_t:         # 64 bytes
     uint64_t packets
     uint64_t bytes                   # original lengths
     uint64_t payload_bytes
-    int64_t first_payload            # ns
+    int64_t first_payload            # ns, valid with payload_bytes
     int64_t last_payload
-    uint32_t flag_count[8]           # FIN SYN RST PSH ACK URG ECE CWR
+    uint32_t squares                 # of the original lengths, the lower half: see sizes.pxd
+    uint32_t pushes                  # PSH; other flags are in heading_t. Without TCP the upper half of the squares
     uint32_t shortest                # original length of a packet
     uint32_t longest
-    uint16_t window_min              # as on the wire, SYN left out for min and max
+    uint16_t window_min              # as on the wire; these three are valid with LETTER_WINDOW
     uint16_t window_max
     uint16_t window_last
-    uint16_t mss                     # 0: no option seen
-    uint32_t zero_windows
-    uint8_t scale                    # NO_SCALE: no option seen
-    uint8_t options
     uint16_t letters
-    uint8_t spare[24]
-    uint64_t squares                 # of the original lengths, see sizes.pxd
 
-ctypedef struct flow_t:              # 384 bytes
+ctypedef struct flow_t:              # 256 bytes
     flow_key_t key
     uint32_t hash
     uint32_t flow_id
@@ -172,15 +175,12 @@ ctypedef struct flow_t:              # 384 bytes
     # third line on
     direction_t direction[2]         # from a, from b
 
-ctypedef struct handshake_t:         # lies in direction[0].spare: touched while a connection opens
-    int64_t last_syn                 # the latest before the answer
-    int64_t syn_ack
-    int64_t ack
-
-ctypedef struct opening_t:           # lies in direction[1].spare: the SYN of a stream that has no tcp_t yet
+ctypedef struct opening_t:           # with FLOW_LONE, in place of the direction that has no packet: what the SYN said
     int64_t timestamp
     uint32_t seq
+    uint32_t ack
     uint32_t tsval
+    uint32_t tsecr
     uint16_t window
     uint16_t mss
     uint16_t flags
@@ -448,7 +448,6 @@ cdef inline flow_t* new_flow(table_t* table, const flow_key_t* key, uint32_t has
     flow.flow_id = flow.stream = NO_NUMBER
     flow.vlan_id = NO_VLAN
     flow.state = FLOW_LIVE
-    flow.direction[0].scale = flow.direction[1].scale = NO_SCALE
     table.live += 1
     return flow
 
@@ -481,8 +480,9 @@ cdef inline flow_t* revive(table_t* table, uint64_t* slot, const flow_key_t* key
     flow.flow_id = stone.flow_id
     flow.stream = stone.stream
     flow.base_seq[0], flow.base_seq[1] = stone.base_seq[0], stone.base_seq[1]
-    flow.state = <uint16_t>((stone.state | FLOW_RETURNED | FLOW_LIVE) & ~<uint32_t>(FLOW_TIMED | FLOW_SYN))
-    flow.direction[0].letters, flow.direction[1].letters = stone.letters[0], stone.letters[1]
+    flow.state = <uint16_t>((stone.state | FLOW_RETURNED | FLOW_LIVE) & ~<uint32_t>(FLOW_TIMED | FLOW_LONE))
+    flow.direction[0].letters = stone.letters[0] & ~<uint32_t>LETTER_WINDOW
+    flow.direction[1].letters = stone.letters[1] & ~<uint32_t>LETTER_WINDOW
     slot[0] = (<uint64_t>hash << 32) | (index + 1)
     return flow
 
@@ -567,12 +567,25 @@ cdef inline flow_t* touch_tcp(
 
 # ---------------------------------------------------------------- counters
 
-cdef inline handshake_t* handshake_of(flow_t* flow) noexcept nogil:
-    return <handshake_t*>flow.direction[0].spare
-
-
 cdef inline opening_t* opening_of(flow_t* flow) noexcept nogil:
-    return <opening_t*>flow.direction[1].spare
+    """The direction of the server, which has sent nothing."""
+    return <opening_t*>&flow.direction[0 if flow.state & FLOW_CLIENT_B else 1]
+
+
+cdef inline void opening_packet(const opening_t* opening, packet_t* packet) noexcept nogil:
+    """The packet that an opening was noted from, as far as a stream asks for it."""
+    memset(packet, 0, sizeof(packet_t))
+    packet.present = HAS_TIME
+    packet.timestamp = opening.timestamp
+    packet.tcp_seq = opening.seq
+    packet.tcp_ack = opening.ack
+    packet.tcp_tsval = opening.tsval
+    packet.tcp_tsecr = opening.tsecr
+    packet.tcp_window = opening.window
+    packet.tcp_mss = opening.mss
+    packet.tcp_flags = opening.flags
+    packet.tcp_scale = opening.scale
+    packet.tcp_options = opening.options
 
 
 cdef inline void note_letter(
@@ -601,50 +614,67 @@ cdef inline void decide_client(flow_t* flow, const packet_t* packet, bint forwar
 
 
 cdef inline void count_handshake(flow_t* flow, const packet_t* packet, bint client) noexcept nogil:
-    cdef handshake_t* handshake = handshake_of(flow)
+    cdef heading_t* heading = &flow.tcp.heading
     cdef uint16_t flags = packet.tcp_flags
     if not packet.present & HAS_TIME or flags & TCP_RST:
         return
     if flags & TCP_SYN:
         if flags & TCP_ACK:
-            if not client and not handshake.syn_ack:
-                handshake.syn_ack = packet.timestamp
+            if not client and not heading.syn_ack:
+                heading.syn_ack = packet.timestamp
                 flow.state |= FLOW_OPENING
-        elif client and not handshake.ack:
-            if flow.state & FLOW_SYN and flow.syn_retries < 0xFFFF:
+        elif client and not heading.ack:
+            if heading.flag_count[flow.tcp.client][FLAG_SYN] > 1 and flow.syn_retries < 0xFFFF:
                 flow.syn_retries += 1
-            flow.state |= FLOW_SYN
-            if not handshake.syn_ack:
-                handshake.last_syn = packet.timestamp
-    elif flags & TCP_ACK and client and handshake.syn_ack and not handshake.ack:
-        handshake.ack = packet.timestamp
+            if not heading.syn_ack:
+                heading.last_syn = packet.timestamp
+    elif flags & TCP_ACK and client and heading.syn_ack and not heading.ack:
+        heading.ack = packet.timestamp
         flow.state &= ~<uint32_t>FLOW_OPENING
 
 
+cdef inline void count_seldom(heading_t* heading, int sender, const packet_t* packet) noexcept nogil:
+    """Flags that few headers have or lack, and the options of a SYN."""
+    cdef uint32_t flags = packet.tcp_flags
+    cdef uint32_t left = (flags & 0x07) | (flags >> 2 & 0x38) | (0 if flags & TCP_ACK else 1 << WITHOUT_ACK)
+    while left:
+        heading.flag_count[sender][trailing_zeros(left)] += 1
+        left &= left - 1
+    if not flags & TCP_SYN:
+        return
+    if packet.tcp_options & OPTION_MSS:
+        heading.mss[sender] = packet.tcp_mss
+    if packet.tcp_options & OPTION_SCALE:
+        heading.scale[sender] = packet.tcp_scale
+    heading.options[sender] |= packet.tcp_options
+
+
+cdef inline void count_opening(heading_t* heading, int client, const packet_t* packet) noexcept nogil:
+    """The same of a stream's first SYN."""
+    count_seldom(heading, client, packet)
+    heading.last_syn = packet.timestamp
+
+
 cdef inline void count_window(direction_t* direction, uint16_t window) noexcept nogil:
-    cdef bint first = not (direction.window_max | direction.window_min | direction.zero_windows)
-    cdef uint16_t least = window if first else direction.window_min
+    cdef uint16_t least = direction.window_min if direction.letters & LETTER_WINDOW else window
     direction.window_min = window if window < least else least
     direction.window_max = window if window > direction.window_max else direction.window_max
     direction.window_last = window
-    direction.zero_windows += window == 0
+    direction.letters |= LETTER_WINDOW
 
 
 cdef inline void count_tcp(flow_t* flow, direction_t* direction, const packet_t* packet, bint client) noexcept nogil:
     """What TCP adds. Written without branches where packets differ at random."""
     cdef uint16_t flags = packet.tcp_flags
     cdef uint16_t letter
-    count_flags(direction.flag_count, flags)
+    direction.pushes += (flags & TCP_PSH) != 0
+    if flags & (TCP_SELDOM | TCP_ACK) != TCP_ACK:
+        count_seldom(&flow.tcp.heading, flow.tcp.client if client else 1 - flow.tcp.client, packet)
     if flags & TCP_SYN:
         if flags & TCP_ACK:
             note_letter(flow, direction, LETTER_SYN_ACK, c"H", client)
         else:
             note_letter(flow, direction, LETTER_SYN, c"S", client)
-        if packet.tcp_options & OPTION_MSS:
-            direction.mss = packet.tcp_mss
-        if packet.tcp_options & OPTION_SCALE:
-            direction.scale = packet.tcp_scale
-        direction.options |= packet.tcp_options
     elif not flags & TCP_RST:                    # a reset's window means nothing
         count_window(direction, packet.tcp_window)
     letter = LETTER_ACK if flags & (TCP_ACK | TCP_SYN | TCP_FIN | TCP_RST) == TCP_ACK else 0
@@ -680,7 +710,8 @@ cdef inline void count_packet(flow_t* flow, const packet_t* packet, uint64_t fra
     cdef direction_t* direction = &flow.direction[0 if forward else 1]
     cdef bint client = forward == (not flow.state & FLOW_CLIENT_B)
     cdef int64_t now = packet.timestamp
-    cdef uint32_t length = packet.original_length, least
+    cdef uint32_t length = packet.original_length, least, carry
+    cdef uint32_t* upper
     flow.last_frame = frame_number
     if packet.present & HAS_TIME:
         if not flow.state & FLOW_TIMED:
@@ -690,17 +721,20 @@ cdef inline void count_packet(flow_t* flow, const packet_t* packet, uint64_t fra
             flow.last_seen = now
         elif now < flow.first_seen:
             flow.first_seen = now
-        if direction.payload_bytes == 0:
-            direction.first_payload = now        # until there is payload, of which this is then the first
-        direction.last_payload = now if packet.payload_length else direction.last_payload
+        if packet.payload_length:
+            direction.first_payload = direction.first_payload if direction.payload_bytes else now
+            direction.last_payload = now
     least = length if direction.packets == 0 else direction.shortest
     direction.shortest = length if length < least else least
     direction.longest = length if length > direction.longest else direction.longest
     direction.packets += 1
     direction.bytes += length
-    direction.squares = with_square(direction.squares, length)
     direction.payload_bytes += packet.payload_length
-    if packet.present & HAS_TCP:
+    carry = carry_of_square(&direction.squares, length)
+    if carry:
+        upper = &direction.pushes if flow.tcp == NULL else &flow.tcp.heading.squares[0 if forward else 1]
+        upper[0] = stay_or_add(upper[0], carry)
+    if flow.tcp != NULL:
         count_tcp(flow, direction, packet, client)
     elif packet.payload_length and not direction.letters & LETTER_DATA:
         note_letter(flow, direction, LETTER_DATA, c"D", client)
@@ -709,7 +743,6 @@ cdef inline void count_packet(flow_t* flow, const packet_t* packet, uint64_t fra
 # ---------------------------------------------------------------- flows written out and merged again
 
 cdef inline void merge_direction(direction_t* into, const direction_t* later) noexcept nogil:
-    cdef int index
     if later.packets == 0:
         return
     if into.packets == 0 or later.shortest < into.shortest:
@@ -720,8 +753,8 @@ cdef inline void merge_direction(direction_t* into, const direction_t* later) no
         if into.payload_bytes == 0:
             into.first_payload = later.first_payload
         into.last_payload = later.last_payload
-    if later.window_max or later.zero_windows:
-        if into.window_max == 0 and into.zero_windows == 0:
+    if later.letters & LETTER_WINDOW:
+        if not into.letters & LETTER_WINDOW:
             into.window_min = later.window_min
         elif later.window_min < into.window_min:
             into.window_min = later.window_min
@@ -730,24 +763,14 @@ cdef inline void merge_direction(direction_t* into, const direction_t* later) no
         into.window_last = later.window_last
     into.packets += later.packets
     into.bytes += later.bytes
-    into.squares = add_or_stay(into.squares, later.squares)
     into.payload_bytes += later.payload_bytes
-    into.zero_windows += later.zero_windows
-    for index in range(8):
-        into.flag_count[index] += later.flag_count[index]
-    if later.mss:
-        into.mss = later.mss
-    if later.scale != NO_SCALE:
-        into.scale = later.scale
-    into.options |= later.options
+    into.pushes += later.pushes
     into.letters |= later.letters
 
 
 cdef inline void merge_flow(flow_t* into, const flow_t* later) noexcept nogil:
     """Join two parts of one flow, the earlier one first."""
     cdef int index
-    cdef handshake_t* ours = handshake_of(into)
-    cdef const handshake_t* theirs = <const handshake_t*>later.direction[0].spare
     if later.state & FLOW_TIMED:
         if not into.state & FLOW_TIMED or later.first_seen < into.first_seen:
             into.first_seen = later.first_seen
@@ -761,12 +784,6 @@ cdef inline void merge_flow(flow_t* into, const flow_t* later) noexcept nogil:
         if into.history_length < HISTORY:
             into.history[into.history_length] = later.history[index]
             into.history_length += 1
-    if not ours.last_syn:
-        ours.last_syn = theirs.last_syn
-    if not ours.syn_ack:
-        ours.syn_ack = theirs.syn_ack
-    if not ours.ack:
-        ours.ack = theirs.ack
     merge_direction(&into.direction[0], &later.direction[0])
     merge_direction(&into.direction[1], &later.direction[1])
 

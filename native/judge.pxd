@@ -33,6 +33,7 @@ from tcp cimport (
     SIDE_FAST_OPEN,
     SIDE_FLIGHT,
     SIDE_FLIGHT_KNOWN,
+    SIDE_INITIAL_RTT,
     SIDE_SEEN,
     SIDE_SYN_TIME,
     TCP_ACK,
@@ -40,6 +41,7 @@ from tcp cimport (
     TCP_FIN,
     TCP_RST,
     TCP_SYN,
+    initial_rtt,
     side_t,
     tcp_t,
 )
@@ -88,12 +90,15 @@ cdef inline void note_scale(side_t* own, const side_t* other, const packet_t* pa
 
 cdef inline void note_initial_rtt(tcp_t* tcp, uint16_t flags, int64_t now) noexcept nogil:
     """From the latest pure SYN to the first ACK that is no SYN; a measured 0 stays unknown."""
+    if tcp.side[0].bits & SIDE_INITIAL_RTT:
+        return
     if flags & TCP_SYN:
         if not flags & TCP_ACK:
-            tcp.syn_time = now
+            tcp.opening = now
             tcp.side[0].bits |= SIDE_SYN_TIME
-    elif flags & TCP_ACK and tcp.initial_rtt == 0 and tcp.side[0].bits & SIDE_SYN_TIME:
-        tcp.initial_rtt = now - tcp.syn_time
+    elif flags & TCP_ACK and tcp.side[0].bits & SIDE_SYN_TIME and now != tcp.opening:
+        tcp.opening = now - tcp.opening
+        tcp.side[0].bits |= SIDE_INITIAL_RTT
 
 
 cdef inline uint32_t fast_open_marks(tcp_t* tcp, const packet_t* packet, uint32_t beyond) noexcept nogil:
@@ -117,7 +122,7 @@ cdef inline uint32_t scaled_window(const side_t* own, const packet_t* packet) no
 
 cdef inline uint32_t window_marks(side_t* own, side_t* other, const packet_t* packet, judged_t* judged) noexcept nogil:
     """What the segment says beside its data: window, keep-alive, duplicate ACK; not asked of a zero-window probe."""
-    cdef uint32_t marks = 0, seq = packet.tcp_seq, length = packet.payload_length, shift
+    cdef uint32_t marks = 0, seq = packet.tcp_seq, length = packet.payload_length, shift, announced
     cdef uint16_t window = packet.tcp_window
     cdef bint control = (packet.tcp_flags & TCP_CONTROL) != 0, unchanged
     if window == 0 and not control:
@@ -131,9 +136,11 @@ cdef inline uint32_t window_marks(side_t* own, side_t* other, const packet_t* pa
         marks |= MARK_KEEP_ALIVE
     if length:
         # Equality, though the guide says "exceeds"; a SYN's window is not scaled.
-        if other.scale != SCALE_UNKNOWN and other.bits & SIDE_SEEN:
+        if other.scale != SCALE_UNKNOWN:
             shift = 0 if other.bits & SIDE_AFTER_SYN or other.scale < 0 else other.scale
-            if seq + length == other.last_ack + (<uint32_t>other.window << shift):
+            # Wireshark's window of a side that was not heard of yet has all bits set.
+            announced = other.window if other.bits & SIDE_SEEN else 0xFFFFFFFFu
+            if seq + length == other.last_ack + (announced << shift):
                 marks |= MARK_WINDOW_FULL
         return marks
     if seq != own.next_seq or packet.tcp_ack != own.last_ack:
@@ -183,7 +190,9 @@ cdef inline uint32_t repeat_marks(
     if other.duplicates >= 2 and other.last_ack == seq and <uint64_t>(now - other.ack_time) < FAST_NS:
         judged.threshold = FAST_NS
         return MARK_RETRANSMISSION | MARK_FAST_RETRANSMISSION
-    judged.threshold = tcp.initial_rtt if tcp.initial_rtt else REORDER_NS
+    judged.threshold = initial_rtt(tcp)
+    if not judged.threshold:
+        judged.threshold = REORDER_NS
     end += (packet.tcp_flags & (TCP_SYN | TCP_FIN)) != 0
     if <uint64_t>(now - own.next_time) < <uint64_t>judged.threshold and own.next_seq != end:
         return MARK_OUT_OF_ORDER

@@ -26,6 +26,7 @@ from tcp cimport (
     TCP_SYN,
     side_t,
     tcp_t,
+    trip_to,
     troubles_of,
     troubles_t,
 )
@@ -34,24 +35,19 @@ cdef enum:
     LEAST_FULL = 536                 # payload of a full segment, at least (RFC 9293's default)
     STAMP_BYTES = 12                 # of the timestamps option in every segment
 
-ctypedef struct near_t:              # what the handshake told, by side: 0 is a, 1 is b
-    int64_t to[2]                    # ns from the capture point to that side and back, 0 unknown
-    uint16_t mss[2]                  # option of its SYN, 0 unknown
-    uint8_t client                   # the side that opened the stream
 
-
-cdef inline int64_t full_payload(const tcp_t* tcp, int sender, const near_t* near) noexcept nogil:
+cdef inline int64_t full_payload(const tcp_t* tcp, int sender) noexcept nogil:
     """Payload of a full segment, from what was seen and what the other side allows."""
     cdef const side_t* own = &tcp.side[sender]
     cdef int64_t full = own.largest if own.largest > LEAST_FULL else LEAST_FULL
-    cdef int64_t most = near.mss[1 - sender]
+    cdef int64_t most = tcp.heading.mss[1 - sender]
     if most == 0:
         return full
     most -= STAMP_BYTES if own.states & STATE_STAMPED else 0
     return full if full < most else most
 
 
-cdef inline uint8_t limit_of(const tcp_t* tcp, int sender, const near_t* near) noexcept nogil:
+cdef inline uint8_t limit_of(const tcp_t* tcp, int sender) noexcept nogil:
     """What holds a sender up from now to the next segment."""
     cdef const side_t* own = &tcp.side[sender]
     cdef const side_t* other = &tcp.side[1 - sender]
@@ -61,7 +57,7 @@ cdef inline uint8_t limit_of(const tcp_t* tcp, int sender, const near_t* near) n
         return LIMIT_NONE
     if not other.states & STATE_WINDOW or (own.states & STATE_FIN and outstanding <= 0):
         return LIMIT_NONE
-    if known and outstanding + full_payload(tcp, sender, near) > other.window_bytes:
+    if known and outstanding + full_payload(tcp, sender) > other.window_bytes:
         return LIMIT_WAITING_RECEIVER if outstanding <= 0 else LIMIT_RECEIVER
     if outstanding <= 0:
         return LIMIT_WAITING
@@ -79,11 +75,13 @@ cdef inline void spend(side_t* side, int64_t elapsed) noexcept nogil:
             troubles.waiting_receiver += <uint64_t>elapsed
 
 
-cdef inline void settle(side_t* own, uint64_t near) noexcept nogil:
-    """It sends again after everything was acknowledged. The ACK took `near` to get there and show."""
-    cdef uint64_t waited = own.limits[LIMIT_WAITING], travelled = 0
+cdef inline void settle(const tcp_t* tcp, int sender) noexcept nogil:
+    """It sends again after everything was acknowledged. The ACK took a while to get there and show."""
+    cdef side_t* own = <side_t*>&tcp.side[sender]
+    cdef uint64_t near, waited = own.limits[LIMIT_WAITING], travelled = 0
     if waited:
         if not own.states & STATE_SHORT:
+            near = <uint64_t>trip_to(tcp, sender)
             travelled = near if near < waited else waited
         own.limits[LIMIT_APPLICATION] += waited - travelled
         own.limits[LIMIT_CONGESTION] += travelled

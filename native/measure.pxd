@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from acks cimport take_ack
 from coverage cimport missed_bytes_before
 from data cimport take_data
-from limits cimport limit_of, near_t, spend, take_window
+from limits cimport limit_of, spend, take_window
 from packet cimport HAS_TIME, OPTION_SACK_PERMITTED, OPTION_SCALE, packet_t
 from repairs cimport measured_t
 from sack cimport sack_t
@@ -71,12 +71,11 @@ cdef inline void take_options(side_t* own, const packet_t* packet) noexcept nogi
 
 
 cdef inline uint32_t measure(
-    tcp_t* tcp, int sender, const packet_t* packet, uint64_t frame, const sack_t* sack, const near_t* near,
-    measured_t* measured
+    tcp_t* tcp, int sender, const packet_t* packet, uint64_t frame, const sack_t* sack, measured_t* measured
 ) noexcept nogil:
     """Take a segment into the measures of its stream; MARK_SEEN_TWICE or 0.
 
-    sender: 0 or 1, the side it came from.  sack: read only with OPTION_SACK.  near: with what this segment adds.
+    sender: 0 or 1, the side it came from.  sack: read only with OPTION_SACK.
     measured: what is of interest for an event; nothing but `found` is written for most segments.
     """
     cdef side_t* own = &tcp.side[sender]
@@ -88,10 +87,10 @@ cdef inline uint32_t measure(
         take_options(own, packet)
     if packet.tcp_flags & TCP_ACK:
         take_ack(tcp, sender, packet, sack, now, measured)
-    mark = take_data(tcp, sender, packet, frame, now, near, measured)
+    mark = take_data(tcp, sender, packet, frame, now, measured)
     take_window(own, other, packet, now)
-    own.limit = limit_of(tcp, sender, near)
-    other.limit = limit_of(tcp, 1 - sender, near)
+    own.limit = limit_of(tcp, sender)
+    other.limit = limit_of(tcp, 1 - sender)
     return mark
 
 

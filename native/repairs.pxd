@@ -5,7 +5,7 @@ they equal the kernel's own counters on recordings made at the sender's end. RFC
 loss and RACK). tests/reference/tcp_measures_repeats.py is the same in plain Python.
 """
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport malloc
+from libc.stdlib cimport realloc
 
 from coverage cimport hole_t
 from packet cimport OPTION_TIMESTAMPS, packet_t
@@ -100,19 +100,30 @@ cdef inline int64_t sent_at(const tcp_t* tcp, const segment_t* sent) noexcept no
     return sent.time
 
 
+cdef inline void make_recent_room(troubles_t* troubles) noexcept nogil:
+    """Twice as many can be remembered; where memory is short, those there are go round."""
+    cdef uint8_t room = troubles.recent_room * 2 if troubles.recent_room else 2
+    cdef recent_t* grown = <recent_t*>realloc(troubles.recents, room * sizeof(recent_t))
+    if grown == NULL:
+        return
+    troubles.recents = grown
+    troubles.recent_room = room
+    troubles.recent_next = troubles.recent_count
+
+
 cdef inline void remember(
     troubles_t* troubles, const packet_t* packet, uint64_t frame, int64_t now, const span_t* span, uint32_t bits,
     const measured_t* measured
 ) noexcept nogil:
     """Note a repetition or a fill; the oldest of MAX_RECENTS is forgotten."""
     cdef recent_t* recent
-    if troubles.recents == NULL:
-        troubles.recents = <recent_t*>malloc(MAX_RECENTS * sizeof(recent_t))
-        if troubles.recents == NULL:
-            return
+    if troubles.recent_count == troubles.recent_room and troubles.recent_room < MAX_RECENTS:
+        make_recent_room(troubles)
+    if troubles.recent_room == 0:
+        return
     recent = &troubles.recents[troubles.recent_next]
-    troubles.recent_next = <uint8_t>((troubles.recent_next + 1) % MAX_RECENTS)
-    if troubles.recent_count < MAX_RECENTS:
+    troubles.recent_next = <uint8_t>((troubles.recent_next + 1) % troubles.recent_room)
+    if troubles.recent_count < troubles.recent_room:
         troubles.recent_count += 1
     recent.frame = frame
     recent.time = now

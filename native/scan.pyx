@@ -107,7 +107,7 @@ cdef class Scanner:
     cdef Py_buffer buffer
     cdef bint holding
     cdef bint tcp_rows
-    cdef event_shard_t* event_shards # (shards,) or NULL
+    cdef event_shard_t* event_shards  # (shards,) or NULL
 
     def __cinit__(
         self, *, uint32_t threads=1, uint32_t batch_rows=65536, uint64_t flow_limit=1000000, int spill_descriptor=-1,
@@ -629,7 +629,7 @@ cdef class FlowReader:
         """All flows summed in one pass: see native/summary.pxd.
 
         edges: ascending ns from 0, at most 1,024, the lower bounds of the buckets of durations.  seed: 16 bytes.
-        observe: called with all flows in batches, in order of flow_id, each a view of flow_row_t valid until it returns.
+        observe: called with all flows in batches, in order of flow_id, each a view of flow_row_t until it returns.
         Returns a dict of counts; `endpoints`, `pairs`, `services` are [(key, values)] of the largest, `largest` is a
         list of flows, each a dict of the fields of flow_row_t.  Raises MemoryError.
         """
@@ -773,7 +773,8 @@ cdef dict side_told(const tcp_side_row_t* side):
         "rtt_max_ns": side.rtt_most, "rtt_p50_ns": side.rtt_p50, "rtt_p95_ns": side.rtt_p95,
         "syn_retries": side.syn_retries, "fin_retries": side.fin_retries, "spurious_dsack": side.spurious_dsack,
         "spurious_timestamps": side.spurious_timestamps, "max_bytes_in_flight": side.flight_most,
-        "largest": side.largest, "loss_runs": side.loss_runs, "loss_run_most": side.loss_run_most, "copies": side.copies,
+        "largest": side.largest, "loss_runs": side.loss_runs, "loss_run_most": side.loss_run_most,
+        "copies": side.copies,
         "copies_as_repairs": side.copies_as_repairs,
         "mark_frames": [side.mark_frames[at] for at in range(<int>MARKS)],
     }

@@ -9,8 +9,26 @@ from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memset
 from posix.unistd cimport lseek, write
 
-from flow cimport FLOW_CLIENT_B, FLOW_LIVE, KIND_TCP, NO_NUMBER, bury, flow_at, flow_t, merge_flow, table_t
-from tcp cimport tcp_t
+from flow cimport (
+    FLOW_CLIENT_B,
+    FLOW_LIVE,
+    FLOW_LONE,
+    KIND_TCP,
+    NO_NUMBER,
+    bury,
+    count_opening,
+    direction_t,
+    flow_at,
+    flow_t,
+    merge_flow,
+    opening_of,
+    opening_packet,
+    opening_t,
+    table_t,
+)
+from packet cimport NO_SCALE, packet_t
+from sizes cimport add_or_stay, sum_of_squares
+from tcp cimport SELDOM_FLAGS, first_byte, heading_begin, heading_t, initial_rtt, tcp_t
 from tcp_row cimport add_side, tcp_side_row_t, tell_nothing, tell_side
 from wire cimport prefetch_read
 
@@ -20,6 +38,8 @@ cdef enum:
 
 ctypedef struct told_t:              # a flow, or a part of one, with the results of its TCP analysis
     flow_t flow
+    heading_t heading
+    uint64_t squares[2]              # of original lengths, by a, by b
     tcp_side_row_t side[2]           # of a, of b
     int64_t initial_rtt              # ns, 0 unknown
     int64_t first_byte               # ns, -1 unknown
@@ -56,6 +76,15 @@ cdef inline bint write_all(int descriptor, const void* data, size_t size) noexce
     return True
 
 
+cdef inline void tell_opening(told_t* told, const opening_t* opening) noexcept nogil:
+    """Of a flow that has sent a SYN and nothing else."""
+    cdef packet_t packet
+    opening_packet(opening, &packet)
+    count_opening(&told.heading, 1 if told.flow.state & FLOW_CLIENT_B else 0, &packet)
+    memset(opening_of(&told.flow), 0, sizeof(direction_t))
+    told.flow.state &= ~<uint32_t>FLOW_LONE
+
+
 cdef inline void tell(told_t* told, flow_t* flow) noexcept nogil:
     """What is to be said of a flow as it stands."""
     cdef int at
@@ -64,15 +93,24 @@ cdef inline void tell(told_t* told, flow_t* flow) noexcept nogil:
     told.initial_rtt = 0
     told.first_byte = -1
     told.quiet = flow.tcp == NULL
+    heading_begin(&told.heading)
     if flow.tcp == NULL:
         memset(told.side, 0, sizeof(told.side))
+        if flow.state & FLOW_LONE:
+            tell_opening(told, opening_of(flow))
+        for at in range(2):
+            told.squares[at] = sum_of_squares(
+                flow.direction[at].pushes if flow.key.kind != KIND_TCP else 0, told.flow.direction[at].squares
+            )
         if flow.key.kind == KIND_TCP:
             for at in range(2):
                 tell_nothing(&told.side[at])
         return
-    told.initial_rtt = flow.tcp.initial_rtt
-    told.first_byte = flow.tcp.first_byte
+    told.heading = flow.tcp.heading
+    told.initial_rtt = initial_rtt(flow.tcp)
+    told.first_byte = first_byte(flow.tcp)
     for at in range(2):
+        told.squares[at] = sum_of_squares(flow.tcp.heading.squares[at], flow.direction[at].squares)
         tell_side(&told.side[at], flow.tcp, at, flow.direction[at].payload_bytes)
 
 
@@ -224,6 +262,24 @@ cdef inline void collect(
             add_part(&out[flow_id - begin], &live)
 
 
+cdef inline void merge_heading(heading_t* into, const heading_t* later) noexcept nogil:
+    cdef int side, flag
+    if not into.last_syn:
+        into.last_syn = later.last_syn
+    if not into.syn_ack:
+        into.syn_ack = later.syn_ack
+    if not into.ack:
+        into.ack = later.ack
+    for side in range(2):
+        if later.mss[side]:
+            into.mss[side] = later.mss[side]
+        if later.scale[side] != NO_SCALE:
+            into.scale[side] = later.scale[side]
+        into.options[side] |= later.options[side]
+        for flag in range(SELDOM_FLAGS):
+            into.flag_count[side][flag] += later.flag_count[side][flag]
+
+
 cdef inline void add_part(told_t* out, const told_t* part) noexcept nogil:
     cdef int server = 0 if part.flow.state & FLOW_CLIENT_B else 1
     if not out.flow.state & FLOW_LIVE:
@@ -235,5 +291,8 @@ cdef inline void add_part(told_t* out, const told_t* part) noexcept nogil:
     if not out.initial_rtt:
         out.initial_rtt = part.initial_rtt
     out.quiet &= part.quiet
+    out.squares[0] = add_or_stay(out.squares[0], part.squares[0])
+    out.squares[1] = add_or_stay(out.squares[1], part.squares[1])
+    merge_heading(&out.heading, &part.heading)
     add_side(&out.side[0], &part.side[0])
     add_side(&out.side[1], &part.side[1])

@@ -39,7 +39,7 @@ ctypedef struct spread_t:            # 48 bytes
     uint8_t waits
     uint8_t failed                   # memory was short: percentiles miss some
     uint16_t waiting[WAITING]        # buckets not yet in `bars`
-    uint16_t top_id                  # no duration: room that the direction around it has no other place for, see data.pxd
+    uint16_t top_id                  # no duration: the direction around it has no other room for it, see data.pxd
 
 
 cdef inline uint32_t bucket_of(int64_t duration) noexcept nogil:

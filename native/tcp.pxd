@@ -1,6 +1,6 @@
 """What is kept of a TCP flow beside its counters: the state of Wireshark's judgement and of our own measures.
 
-A flow costs `tcp_t` (640 bytes, from flow.pxd's pool) from its second packet on, of which each packet touches two lines
+A flow costs `tcp_t` (704 bytes, from flow.pxd's pool) from its second packet on, of which each packet touches two lines
 and the parts of sender and receiver; what only a direction with trouble needs is allocated when trouble comes.
 """
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -8,7 +8,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from coverage cimport coverage_free, coverage_t
-from packet cimport packet_t
+from packet cimport NO_SCALE, packet_t
 from spread cimport spread_free, spread_t
 from unacked cimport unacked_free, unacked_t
 
@@ -22,11 +22,16 @@ cdef enum:
     TCP_FIN = 0x01
     TCP_SYN = 0x02
     TCP_RST = 0x04
+    TCP_PSH = 0x08
     TCP_ACK = 0x10
     TCP_CONTROL = 0x07               # SYN, FIN, RST
+    TCP_SELDOM = 0xE7                # those and URG, ECE, CWR
     SCALE_UNKNOWN = -1
     SCALE_NONE = -2                  # one side's SYN came without the option: windows are as on the wire
     MAX_RECENTS = 16
+    WITHOUT_ACK = 6                  # place in heading_t.flag_count
+    SELDOM_FLAGS = 7
+    TCP_COLD_LINE = 128              # of tcp_t: what few packets touch
 
 cdef enum mark_t:                    # bits of a packet's tcp_marks, the order of the public table
     MARK_RETRANSMISSION = 1 << 0
@@ -78,7 +83,8 @@ cdef enum side_bits_t:
     SIDE_AFTER_SYN = 2               # its last packet was a SYN, whose window is not scaled
     SIDE_FLIGHT_KNOWN = 4            # no segment before this one was missed since the last acknowledgement
     SIDE_FLIGHT = 8                  # something is unacknowledged: flight_begin and flight_end are valid
-    SIDE_SYN_TIME = 4096             # of the stream, in side 0: syn_time is valid
+    SIDE_INITIAL_RTT = 16            # of the stream, in side 0: `opening` is the initial RTT
+    SIDE_SYN_TIME = 4096             # of the stream, in side 0: `opening` is the time of a SYN, or was
     SIDE_FAST_OPEN = 16384           # of the stream, in side 0: a SYN with a cookie carried data
 
 cdef enum state_t:                   # bits of side_t.states: our own measures
@@ -149,8 +155,9 @@ ctypedef struct troubles_t:          # of one direction
     uint8_t episodes                 # EPISODE_ bits: which of them are valid
     uint8_t recent_count
     uint8_t recent_next
-    recent_t* recents                # (MAX_RECENTS,) or NULL
-    uint64_t mark_frames[MARKS]      # the first with each mark, 0 none
+    uint8_t recent_room              # a power of two, MAX_RECENTS at most
+    recent_t* recents                # (recent_room,) or NULL
+    uint32_t mark_frames[MARKS]      # the first with each mark, 0 none, or beyond what fits
     uint32_t loss_runs               # stretches of the sequence that were lost at a time
     uint32_t loss_run                # segments of the last of them
     uint32_t loss_run_most
@@ -210,21 +217,28 @@ ctypedef struct stamps_t:            # round-trip times by the timestamps option
     uint32_t latest
     uint32_t samples
 
-ctypedef struct tcp_t:               # 640 bytes
+ctypedef struct heading_t:           # what only few headers of a stream say, 96 bytes
+    uint16_t mss[2]                  # option of the SYN of a, of b; 0 unknown
+    uint8_t scale[2]                 # the same; NO_SCALE without the option
+    uint8_t options[2]               # tcp_option_t bits of their SYNs
+    int64_t last_syn                 # ns, the client's latest before the answer; these three are 0 where unknown
+    int64_t syn_ack                  # the first
+    int64_t ack                      # the client's first behind it
+    uint32_t flag_count[2][SELDOM_FLAGS]  # FIN SYN RST URG ECE CWR, and without ACK; by a, by b
+    uint32_t squares[2]              # of the original lengths of a, of b, the upper half: see sizes.pxd
+
+ctypedef struct tcp_t:               # 704 bytes
     int64_t now                      # of the last packet, never going back
-    int64_t initial_rtt              # ns, 0 unknown
+    int64_t opening                  # ns: the latest pure SYN, then the initial RTT; see initial_rtt()
     stamps_t stamps[2]
     # second line
-    int64_t syn_time                 # Wireshark's: the latest pure SYN, ns
-    int64_t request                  # the client's last new payload before the server's first
-    int64_t first_byte               # ns from there to the server's first payload, -1 unknown
+    int64_t request                  # ns: the client's last new payload, then the server's delay; see first_byte()
     uint64_t stamped_total[2]        # ns, of stamps.samples round trips
-    int64_t to[2]                    # ns from the capture point to that side and back, by the handshake, 0 unknown
-    uint16_t mss[2]                  # option of its SYN, 0 unknown
     uint8_t client                   # the side that opened the stream
     uint8_t started                  # now is valid
     uint8_t requested                # request is valid
-    uint8_t zero
+    uint8_t zero[5]
+    heading_t heading                # from its counts on in the third line
     side_t side[2]                   # from a, from b
 
 
@@ -244,22 +258,48 @@ cdef inline void note_marks(side_t* side, const packet_t* packet, uint32_t marks
     while left:
         bit = trailing_zeros(left)
         if troubles.marks[bit] == 0:
-            troubles.mark_frames[bit] = frame
+            troubles.mark_frames[bit] = <uint32_t>frame if frame <= 0xFFFFFFFFu else 0
         troubles.marks[bit] += 1
         left &= left - 1
     if marks & MARK_RETRANSMISSION:
         troubles.repeated_bytes += packet.payload_length
 
 
-cdef inline void tcp_begin(tcp_t* tcp) noexcept nogil:
-    """A stream of which nothing is known yet."""
+cdef inline void heading_begin(heading_t* heading) noexcept nogil:
+    memset(heading, 0, sizeof(heading_t))
+    heading.scale[0] = heading.scale[1] = NO_SCALE
+
+
+cdef inline void tcp_begin(tcp_t* tcp, int client) noexcept nogil:
+    """A stream of which nothing is known yet but who opened it."""
     cdef int at
     memset(tcp, 0, sizeof(tcp_t))
-    tcp.first_byte = -1
+    heading_begin(&tcp.heading)
+    tcp.client = <uint8_t>client
     for at in range(2):
         tcp.side[at].scale = SCALE_UNKNOWN
         tcp.side[at].bits = SIDE_FLIGHT_KNOWN
         tcp.side[at].limit = LIMIT_NONE
+
+
+cdef inline int64_t initial_rtt(const tcp_t* tcp) noexcept nogil:
+    """As Wireshark has it, ns; 0 unknown."""
+    return tcp.opening if tcp.side[0].bits & SIDE_INITIAL_RTT else 0
+
+
+cdef inline int64_t first_byte(const tcp_t* tcp) noexcept nogil:
+    """ns from the client's last new payload before the server's first to that; -1 unknown."""
+    return tcp.request if tcp.requested and tcp.side[1 - tcp.client].states & STATE_PAYLOAD else -1
+
+
+cdef inline int64_t trip_to(const tcp_t* tcp, int side) noexcept nogil:
+    """ns from the capture point to a side and back, by the handshake; 0 unknown."""
+    cdef const heading_t* heading = &tcp.heading
+    if not heading.syn_ack:
+        return 0
+    if side == tcp.client:
+        return heading.ack - heading.syn_ack if heading.ack else 0
+    return heading.syn_ack - heading.last_syn if heading.last_syn else 0
 
 
 cdef inline void tcp_free(tcp_t* tcp) noexcept nogil:

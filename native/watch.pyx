@@ -566,7 +566,7 @@ cdef class Watcher:
         rows, 1 the distinct items, from 2 the values.  groups: `most` of (key, rows, distinct items, values, gaps, sum
         of gaps, sum of their squares).
         """
-        cdef uint32_t at, one
+        cdef uint32_t one
         cdef bint reached
         cdef groups_t* groups
         if number >= self.group_count:
