@@ -5,8 +5,8 @@ native/dns_merge.pxd.
 """
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.errno cimport errno
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdint cimport INT64_MIN, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc, qsort, realloc
 
 from posix.mman cimport MADV_DONTNEED, MAP_FAILED, MAP_PRIVATE, PROT_READ, madvise, mmap, munmap
 
@@ -21,11 +21,26 @@ from dns cimport (
     finish_dns,
 )
 from dns_merge cimport merge_begin, merge_next, merge_t, name_of
+from dns_domain cimport distinct_names, domain_t
 from dns_message cimport DNS_NONE, MAX_NAME, dns_message_t, escape_name, read_message
-from dns_out cimport dns_row_t
+from dns_out cimport DNS_ANSWERED, DNS_ASKED_TIMED, dns_row_t
+from dns_summary cimport (
+    FATES,
+    TROUBLES,
+    add_transaction,
+    dns_summary_free,
+    dns_summary_new,
+    dns_summary_t,
+    kept_t,
+    latency_of,
+    resolver_t,
+    shown_t,
+)
+from spread cimport count_waiting, percentile, spread_t
 
 cdef enum:
     LONGEST_TEXT = 4 * MAX_NAME
+    MAX_TYPES = 20
 
 COUNTS = ("messages", "not_dns", "cut", "fragments", "unmeasured", "given_up")
 assert (COUNT_MESSAGES, COUNT_NOT_DNS, COUNT_CUT, COUNT_FRAGMENTS, COUNT_UNMEASURED, COUNT_LEFT) == tuple(range(6))
@@ -71,6 +86,44 @@ cdef class DnsReader:
     def rows(self):
         """The transactions from the first on."""
         return DnsRows(self)
+
+    def summary(self, *, bytes seed not None, end_ns, uint64_t open_ns, uint32_t resolvers, uint32_t domains):
+        """Sums over all transactions: see native/dns_summary.pxd.
+
+        seed: 32 bytes.  end_ns: of the capture, or None.  open_ns: so long before it a query is not yet unanswered.
+        resolvers, domains: how many are told, those with most transactions and half as many with most trouble or the
+        longest names.  Returns a dict.  Raises MemoryError.
+        """
+        cdef dns_summary_t* summary
+        cdef merge_t merge
+        cdef const dns_row_t* row
+        cdef uint64_t keys[4]
+        for index in range(4):
+            keys[index] = int.from_bytes(seed[index * 8:index * 8 + 8], "little")
+        summary = dns_summary_new(keys)
+        if summary == NULL:
+            raise MemoryError
+        try:
+            summary.knows_end = end_ns is not None
+            if summary.knows_end:
+                summary.open_after = max(<object>INT64_MIN, end_ns - open_ns)
+            merge.sources = NULL
+            with nogil:
+                if merge_begin(&merge, self.dns, self.mapped):
+                    row = merge_next(&merge)
+                    while row != NULL:
+                        add_transaction(summary, row, name_of(row))
+                        row = merge_next(&merge)
+                else:
+                    summary.failed = 1
+                free(merge.sources)
+                if self.mapped != NULL:
+                    madvise(self.mapped, self.size, MADV_DONTNEED)
+            if summary.failed:
+                raise MemoryError
+            return summary_told(summary, resolvers, domains)
+        finally:
+            dns_summary_free(summary)
 
 
 cdef class DnsRows:
@@ -129,6 +182,194 @@ cdef class DnsRows:
         finally:
             free(texts)
         return rows_of[:count * sizeof(dns_row_t)], ends_of[:count * sizeof(int32_t)], text
+
+
+# ---------------------------------------------------------------- sums as Python values
+
+cdef int by_transactions(const void* one, const void* other) noexcept nogil:
+    cdef const resolver_t* a = (<const resolver_t* const*>one)[0]
+    cdef const resolver_t* b = (<const resolver_t* const*>other)[0]
+    cdef uint64_t first = transactions_of(a), second = transactions_of(b)
+    if first != second:
+        return 1 if first < second else -1
+    return (a > b) - (a < b)         # their order is that of the capture
+
+
+cdef int by_trouble(const void* one, const void* other) noexcept nogil:
+    cdef const resolver_t* a = (<const resolver_t* const*>one)[0]
+    cdef const resolver_t* b = (<const resolver_t* const*>other)[0]
+    cdef uint64_t first = trouble_of(a), second = trouble_of(b)
+    if first != second:
+        return 1 if first < second else -1
+    return (a > b) - (a < b)
+
+
+cdef int by_queries(const void* one, const void* other) noexcept nogil:
+    cdef const domain_t* a = (<const domain_t* const*>one)[0]
+    cdef const domain_t* b = (<const domain_t* const*>other)[0]
+    if a.transactions != b.transactions:
+        return 1 if a.transactions < b.transactions else -1
+    return (a > b) - (a < b)
+
+
+cdef int by_name_bytes(const void* one, const void* other) noexcept nogil:
+    cdef const domain_t* a = (<const domain_t* const*>one)[0]
+    cdef const domain_t* b = (<const domain_t* const*>other)[0]
+    if a.name_bytes != b.name_bytes:
+        return 1 if a.name_bytes < b.name_bytes else -1
+    return (a > b) - (a < b)
+
+
+cdef inline uint64_t transactions_of(const resolver_t* one) noexcept nogil:
+    cdef uint64_t total = 0
+    cdef int fate
+    for fate in range(FATES):
+        total += one.fates[fate]
+    return total
+
+
+cdef inline uint64_t trouble_of(const resolver_t* one) noexcept nogil:
+    """Transactions that went wrong: unanswered, or with an error other than that a name does not exist."""
+    cdef uint64_t total = one.fates[1]
+    cdef int rcode
+    for rcode in range(1, 16):
+        if rcode != 3:
+            total += one.rcodes[rcode]
+    return total
+
+
+cdef dict summary_told(dns_summary_t* summary, uint32_t resolvers, uint32_t domains):
+    cdef int trouble
+    cdef uint32_t number, at
+    types = sorted([(-<object>summary.types[number], number) for number in range(65536) if summary.types[number]])
+    return {
+        "resolvers_total": summary.resolver_count,
+        "resolvers": [
+            resolver_told(&summary.resolvers[place]) for place in resolver_places(summary, resolvers)
+        ],
+        "all": resolver_told(&summary.all_of_them),
+        "domains_total": summary.domain_count,
+        "domains": [domain_told(&summary.domains[place]) for place in domain_places(summary, domains)],
+        "services": [summary.services[number] for number in range(3)],
+        "groups": summary.groups,
+        "types": [(number, -count) for count, number in types[:MAX_TYPES]],
+        "types_total": len(types),
+        "kept": [
+            [kept_told(&summary.kept[trouble][at]) for at in range(summary.kept_count[trouble])]
+            for trouble in range(TROUBLES)
+        ],
+    }
+
+
+cdef list resolver_places(dns_summary_t* summary, uint32_t wanted):
+    """Those to be told, in order of transactions."""
+    cdef uint32_t count = summary.resolver_count, at
+    cdef resolver_t** order = <resolver_t**>malloc((count + 1) * sizeof(resolver_t*))
+    if order == NULL:
+        raise MemoryError
+    for at in range(count):
+        order[at] = &summary.resolvers[at]
+    qsort(order, count, sizeof(resolver_t*), &by_transactions)
+    places = [order[at] - summary.resolvers for at in range(min(count, wanted))]
+    qsort(order, count, sizeof(resolver_t*), &by_trouble)
+    told_ones = set(places)
+    for at in range(count):
+        if len(places) == wanted + wanted // 2 or not trouble_of(order[at]):
+            break
+        if order[at] - summary.resolvers not in told_ones:
+            places.append(order[at] - summary.resolvers)
+    free(order)
+    return places
+
+
+cdef list domain_places(dns_summary_t* summary, uint32_t wanted):
+    """Those to be told, in order of transactions; then those with most bytes in names."""
+    cdef uint32_t count = summary.domain_count, at
+    cdef domain_t** order = <domain_t**>malloc((count + 1) * sizeof(domain_t*))
+    if order == NULL:
+        raise MemoryError
+    for at in range(count):
+        order[at] = &summary.domains[at]
+    qsort(order, count, sizeof(domain_t*), &by_queries)
+    places = [order[at] - summary.domains for at in range(min(count, wanted))]
+    qsort(order, count, sizeof(domain_t*), &by_name_bytes)
+    told_ones = set(places)
+    for at in range(count):
+        if len(places) == wanted + wanted // 2:
+            break
+        if order[at] - summary.domains not in told_ones:
+            places.append(order[at] - summary.domains)
+    free(order)
+    return places
+
+
+cdef dict spread_told(spread_t* spread):
+    """For analysis.durations.round_trips, with percentiles."""
+    cdef uint32_t at
+    count_waiting(spread)
+    counts = {}
+    if spread.bars != NULL:
+        counts = {spread.bars.bars[at].bucket: spread.bars.bars[at].count for at in range(spread.bars.count)}
+    measured = spread.samples > 0
+    return {
+        "counts": counts, "samples": spread.samples, "total": spread.total,
+        "least": spread.least if measured else None, "most": spread.most if measured else None,
+        "p50": percentile(spread, 50) if measured else None, "p95": percentile(spread, 95) if measured else None,
+    }
+
+
+cdef list shown_told(const shown_t* shown):
+    """(frame, flow_id, ns) of each."""
+    cdef uint32_t at
+    return [(shown.frames[at], shown.flow_ids[at], shown.latencies[at]) for at in range(shown.count)]
+
+
+cdef dict resolver_told(resolver_t* one):
+    cdef int at
+    return {
+        "address": (<const char*>one.key)[:16], "port": one.key[16] << 8 | one.key[17], "ip_version": one.key[18],
+        "service": one.key[19], "transactions": transactions_of(one),
+        "fates": [one.fates[at] for at in range(FATES)], "rcodes": [one.rcodes[at] for at in range(16)],
+        "tcp": one.tcp, "truncated": one.truncated, "retries": one.retries, "retried": one.retried,
+        "extra_responses": one.extra_responses, "copies": one.copies, "query_bytes": one.query_bytes,
+        "response_bytes": one.response_bytes,
+        "spans": [(one.first_ns[at], one.last_ns[at]) if one.timed[at] else None for at in range(TROUBLES)],
+        "shown": [shown_told(&one.shown[at]) for at in range(TROUBLES)],
+        "latency": spread_told(&one.latency), "reply": spread_told(&one.reply),
+    }
+
+
+cdef str name_told(const uint8_t* name, uint32_t length):
+    cdef uint8_t text[LONGEST_TEXT]
+    cdef uint32_t size = escape_name(name, length, text)
+    return (<char*>text)[:size].decode("ascii") if size else None
+
+
+cdef dict domain_told(const domain_t* one):
+    return {
+        "name": name_told(one.name, one.name_length), "transactions": one.transactions,
+        "unanswered": one.unanswered, "missing": one.missing, "text_types": one.text_types,
+        "name_bytes": one.name_bytes, "longest": one.longest, "query_bytes": one.query_bytes,
+        "response_bytes": one.response_bytes, "names": distinct_names(one),
+        "span": (one.first_ns, one.last_ns) if one.timed else None, "longest_frame": one.longest_frame,
+        "longest_flow": one.longest_flow,
+        "client": None if one.many_clients else (<const char*>one.client)[:16], "ip_version": one.ip_version,
+    }
+
+
+cdef dict kept_told(const kept_t* kept):
+    cdef const dns_row_t* row = &kept.row
+    cdef int64_t latency = latency_of(row)
+    answered = bool(row.state & DNS_ANSWERED)
+    return {
+        "frame": row.frame, "response_frame": row.response_frame if answered else None, "flow_id": row.flow_id,
+        "stream": row.stream, "transport": row.transport, "time": row.time if row.state & DNS_ASKED_TIMED else None,
+        "client": (<const char*>row.client)[:16], "resolver": (<const char*>row.resolver)[:16],
+        "resolver_port": row.resolver_port, "ip_version": row.ip_version, "id": row.id,
+        "name": name_told(kept.name, row.name_length), "type": row.type if row.name_length else None,
+        "rcode": row.response_flags & 15 if answered else None, "latency": latency if latency >= 0 else None,
+        "retries": row.retries,
+    }
 
 
 def dns_row_layout():

@@ -700,8 +700,8 @@ DNS = Table(
         field(
             "status",
             WORD,
-            "answered, unanswered, open (the capture ends within 5 s of the query), no_query (only a response was "
-            "captured), multicast (a message to a group, which needs no answer)",
+            "answered, unanswered, open (the capture ends within half a second of the query), no_query (only a "
+            "response was captured), multicast (a message to a group, which needs no answer)",
         ),
         field("rcode", "uint8", "the response's code, 0 for no error", null=NO_ANSWER, source="RFC 6895 section 2.3"),
         field("rcode_name", WORD, "its name, e.g. NXDOMAIN; RCODE12 where it has none", null=NO_ANSWER),

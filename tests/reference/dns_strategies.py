@@ -39,6 +39,7 @@ class Sent:
     port: int = 53
     group: bool = False
     kept: int | None = None  # bytes of payload captured
+    server: int = 0xFE
 
 
 def question(name: bytes, kind: int) -> bytes:
@@ -65,7 +66,7 @@ def framed(*messages: bytes) -> bytes:
 
 
 def frame(sent: Sent) -> bytes:
-    ends = [(sent.client, 20_000 + sent.client), (0xFE, sent.port)]
+    ends = [(sent.client, 20_000 + sent.client), (sent.server, sent.port)]
     (src, sport), (dst, dport) = reversed(ends) if sent.reply else ends
     if sent.seq is None:
         transport = struct.pack(">HHHH", sport, dport, 8 + len(sent.payload), 0) + sent.payload

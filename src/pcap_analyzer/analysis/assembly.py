@@ -46,6 +46,7 @@ def assemble(reader: CaptureReader, *, seconds: float, threads: int, program: Pr
 
     watcher = None if program is None else program.watcher()
     summed = summary.flow_summary(flows, None if watcher is None else watcher.observe)
+    names = dns_table(scanner)
     interfaces = _interfaces(reader, int(counters["packets"] or 0))
     return Analysis(
         source=SourceInfo(source.name, source.size_bytes, source.compression, seconds, threads, scanner.stage_ns),
@@ -65,7 +66,8 @@ def assemble(reader: CaptureReader, *, seconds: float, threads: int, program: Pr
         evicted_flows=totals["evicted_flows"],
         flow_batches=FlowTable(flows, steps).batches,
         answers=None if program is None or watcher is None else program.answers(watcher),
-        dns_batches=dns_table(scanner).batches,
+        dns_totals=names.totals(),
+        dns_batches=names.batches,
     )
 
 

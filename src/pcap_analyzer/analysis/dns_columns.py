@@ -8,26 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from pcap_analyzer._native.dns_table import dns_row_layout
+from pcap_analyzer.analysis.dns import OPEN_NS, SERVICES, DnsTable
 from pcap_analyzer.arrow_columns import Mask, address_words, bitmap, octets, values_column, words
 from pcap_analyzer.iana import dns_rcode_name, dns_type_name
 from pcap_analyzer.schema import DNS, arrow_schema
 
-if TYPE_CHECKING:
-    from pcap_analyzer.analysis.dns import DnsTable
-
 # dns_state_t of native/dns_out.pxd
 ASKED, ANSWERED, MULTICAST, ASKED_TIMED, LAST_TIMED, ANSWERED_TIMED = 1, 2, 4, 8, 16, 32
 AUTHORITATIVE, TRUNCATED, RECURSION_DESIRED, RECURSION_AVAILABLE = 0x400, 0x200, 0x100, 0x80
-OPEN_NS = 5_000_000_000  # how long a resolver may take before a client asks again: resolv.conf's time-out
 STATUS = ("answered", "unanswered", "open", "no_query", "multicast")
-SERVICE = ("dns", "mdns", "llmnr")  # by the field `service`
 TRANSPORT = ("udp", "tcp")
 TCP = 6
 
@@ -164,7 +160,7 @@ def _first_address(batch: DnsBatch) -> pa.DictionaryArray:
 
 
 MADE: dict[str, Callable[[DnsBatch], pa.Array]] = {
-    "service": lambda batch: words(SERVICE, batch.rows["service"]),
+    "service": lambda batch: words(SERVICES, batch.rows["service"]),
     "transport": lambda batch: words(TRANSPORT, batch.rows["transport"] == TCP),
     "client": partial(_address, "client"),
     "resolver": partial(_address, "resolver"),

@@ -427,6 +427,152 @@ class TcpTotals(msgspec.Struct, frozen=True):
     server_windows: Windows | None = None
 
 
+class DnsTrouble(msgspec.Struct, frozen=True):
+    """Transactions of one resolver that went wrong in one way, or all of them."""
+
+    first_ns: int | None = None
+    """Earliest of their queries; None: none has a time."""
+    last_ns: int | None = None
+    frames: list[tuple[int, int, int]] = msgspec.field(default_factory=list)
+    """(frame of the query, flow_id, latency in ns or 0) of three at most: the slowest, else the first."""
+
+
+class DnsResolver(msgspec.Struct, frozen=True):
+    """What was asked of one address and port, UDP and TCP together. Repeats of a query are one transaction."""
+
+    address: str
+    port: int
+    ip_version: int
+    service: str
+    """dns; or mdns, llmnr where a single host was asked."""
+    transactions: int
+    answered: int
+    unanswered: int
+    """The capture went on for half a second at least, and no response was seen."""
+    open: int
+    """It did not."""
+    no_query: int
+    """Only the response was captured."""
+    rcodes: dict[str, int]
+    """Responses by their code's name; codes that did not occur are missing."""
+    failed: int
+    """Responses with another code than NOERROR and NXDOMAIN."""
+    tcp: int
+    truncated: int
+    """Responses that did not fit."""
+    retries: int
+    """Queries sent again, from the same port with the same identifier."""
+    retried: int
+    """Transactions with a retry."""
+    extra_responses: int
+    copies: int
+    """Packets captured once more, as by a mirror port."""
+    query_bytes: int
+    response_bytes: int
+    latency: Histogram
+    """From the first query to the response."""
+    reply: Histogram
+    """From the last repeat of the query to the response: what of the latency is the resolver's."""
+    p50_ns: int | None
+    """Of latency; None: nothing was measured."""
+    p95_ns: int | None
+    reply_p50_ns: int | None
+    reply_p95_ns: int | None
+    all: DnsTrouble
+    """Every transaction; its frames are the slowest."""
+    unanswered_ones: DnsTrouble
+    failed_ones: DnsTrouble
+
+
+class DnsDomain(msgspec.Struct, frozen=True):
+    """What was asked about one domain: the last two labels of names, or three as in co.uk."""
+
+    name: str
+    """In small letters, escaped as RFC 4343 says. Text of the capture: hostile."""
+    transactions: int
+    unanswered: int
+    missing: int
+    """NXDOMAIN."""
+    names: int
+    """Different names, estimated: some 6 % off."""
+    name_bytes: int
+    """Of all names asked for, the domain itself left out."""
+    longest: int
+    """Of them, bytes."""
+    text_types: int
+    """Transactions that asked for TXT or NULL."""
+    query_bytes: int
+    response_bytes: int
+    client: str | None
+    """None: several asked."""
+    first_ns: int | None
+    last_ns: int | None
+    longest_frame: int
+    """Where the longest name is asked for; 0: no name is below the domain."""
+    longest_flow: int
+
+
+class DnsExample(msgspec.Struct, frozen=True):
+    """One transaction that is worth looking at."""
+
+    frame: int
+    response_frame: int | None
+    flow_id: int
+    stream: int
+    transport: str
+    time_ns: int | None
+    client: str
+    resolver: str
+    resolver_port: int
+    id: int
+    name: str | None
+    """Escaped; None: not captured. Text of the capture: hostile."""
+    type: str | None
+    rcode: str | None
+    """None: no response."""
+    latency_ns: int | None
+    retries: int
+
+
+class DnsTotals(msgspec.Struct, frozen=True):
+    """DNS over UDP and TCP, paired to transactions. What goes to groups is counted only."""
+
+    messages: int
+    """Read, on any of the ports."""
+    not_dns: int
+    """Packets and parts of streams on a port of DNS that are none."""
+    cut: int
+    """Messages whose question was not captured: they are paired by their number alone."""
+    fragments: int
+    """Messages in the first fragment of a datagram: what is behind it was not looked at."""
+    unmeasured: int
+    """TCP segments in which it is not known where a message begins: streams are not put together."""
+    given_up: int
+    """Transactions counted as unanswered because too many were open at once."""
+    dns: int
+    """Transactions on port 53."""
+    mdns: int
+    llmnr: int
+    groups: int
+    """Messages of mDNS and LLMNR to groups."""
+    types: dict[str, int]
+    """Transactions by type asked for, most first, at most 20."""
+    all: DnsResolver
+    """Over all resolvers; its address is empty."""
+    resolvers_total: int
+    resolvers: list[DnsResolver]
+    """The 100 with most transactions, most first; then of the others the 50 with most trouble."""
+    domains_total: int
+    domains: list[DnsDomain]
+    """The 100 with most transactions; then of the others the 50 with most bytes in names."""
+    unanswered: list[DnsExample]
+    """The first ten."""
+    failed: list[DnsExample]
+    """The first ten."""
+    slowest: list[DnsExample]
+    """The slowest ten."""
+
+
 def _no_flows(columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchReader:
     raise ValueError("the flows of this analysis were not kept")
 
@@ -465,6 +611,8 @@ class Analysis(msgspec.Struct, frozen=True, eq=False):
     """Called with columns and a batch size; see flows()."""
     answers: Answers | None = None
     """To what the diagnosis asks of every flow; None: it was not asked."""
+    dns_totals: DnsTotals | None = None
+    """None: the capture has no DNS."""
     dns_batches: Batches = _no_dns
     """Called with columns and a batch size; see dns()."""
 
