@@ -16,6 +16,8 @@ from tcp cimport (
     EPISODE_RTO,
     EPISODE_SACK,
     EPISODE_TAIL_PROBE,
+    EPISODES,
+    SIDE_PROVABLE,
     STATE_ACKNOWLEDGED,
     STATE_FED_BACK,
     STATE_PROBE,
@@ -55,7 +57,7 @@ cdef inline void sample_round_trip(tcp_t* tcp, int sender, uint32_t ack, int64_t
     cdef troubles_t* troubles = other.troubles
     if sent != NULL and not after(ack, other.top) and not ambiguous(other, ack):
         add_duration(&other.rtt, now - sent_at(tcp, sent) if now > sent.time else 0)
-    elif troubles != NULL and troubles.episodes & EPISODE_FILL and troubles.fill_end == ack:
+    elif other.bits & EPISODE_FILL and troubles.fill_end == ack:
         add_duration(&other.rtt, now - troubles.fill_time)
 
 
@@ -64,17 +66,17 @@ cdef inline void end_episodes(side_t* other, uint32_t ack) noexcept nogil:
     cdef troubles_t* troubles = other.troubles
     if other.states & STATE_REPAIRED and not before(ack, other.repair_end):
         other.states &= ~<uint16_t>STATE_REPAIRED
-    if troubles == NULL or not troubles.episodes:
+    if not other.bits & EPISODES:
         return
-    troubles.episodes &= ~<uint8_t>EPISODE_TAIL_PROBE
+    other.bits &= ~<uint16_t>EPISODE_TAIL_PROBE
     if not before(ack, troubles.fill_end):
-        troubles.episodes &= ~<uint8_t>EPISODE_FILL
+        other.bits &= ~<uint16_t>EPISODE_FILL
     if not before(ack, troubles.rto_until):
-        troubles.episodes &= ~<uint8_t>EPISODE_RTO
+        other.bits &= ~<uint16_t>EPISODE_RTO
     if not before(ack, troubles.fast_until):
-        troubles.episodes &= ~<uint8_t>EPISODE_FAST
+        other.bits &= ~<uint16_t>EPISODE_FAST
     if not before(ack, troubles.sack_high):
-        troubles.episodes &= ~<uint8_t>EPISODE_SACK
+        other.bits &= ~<uint16_t>EPISODE_SACK
 
 
 cdef inline void take_echo(tcp_t* tcp, int sender, const packet_t* packet, int64_t now) noexcept nogil:
@@ -94,14 +96,14 @@ cdef inline void advance(
     """More of what `sender` sent is acknowledged."""
     cdef side_t* other = &tcp.side[sender]
     cdef uint32_t ack = packet.tcp_ack
-    if other.troubles != NULL and other.states & STATE_ACKNOWLEDGED and packet.tcp_options & OPTION_TIMESTAMPS:
-        prove_by_echo(other.troubles, other.acknowledged, packet.tcp_tsecr, measured)
+    if other.bits & SIDE_PROVABLE and other.states & STATE_ACKNOWLEDGED and packet.tcp_options & OPTION_TIMESTAMPS:
+        prove_by_echo(other, packet.tcp_tsecr, measured)
     sample_round_trip(tcp, sender, ack, now)
     take_echo(tcp, sender, packet, now)
     other.acknowledged = ack
     other.states |= STATE_ACKNOWLEDGED
     other.duplicate_count = 0
-    if other.states & STATE_REPAIRED or other.troubles != NULL:
+    if other.states & STATE_REPAIRED or other.bits & EPISODES:
         end_episodes(other, ack)
 
 

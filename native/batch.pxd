@@ -100,6 +100,7 @@ cdef enum:
     AHEAD_PACKET = 16
     AHEAD_FLOW = 12
     AHEAD_TCP = 6
+    AHEAD_RING = 16
     ITEM_OWN = 15                    # the packet's own flow; smaller codes are conversations in its extra
     ITEM_STREAM = 14                 # a malformed packet's stream, for the number alone
     ITEM_BITS = 4
@@ -637,40 +638,50 @@ cdef inline void track_packet(table_t* table, worker_t* worker, batch_t* batch, 
     batch.stream[row] = flow if kind <= KIND_UDP else NULL
 
 
+cdef inline const flow_t* flow_ahead(const table_t* table, uint32_t hash) noexcept nogil:
+    """The flow that a hash very likely stands for; NULL where there is none yet."""
+    cdef uint64_t slot = table.slots[hash & table.mask]
+    cdef uint32_t index = <uint32_t>slot - 1
+    if slot and <uint32_t>(slot >> 32) == hash and index < table.allocated:
+        return flow_at(table, index)
+    return NULL
+
+
+cdef inline void fetch_tcp(const tcp_t* tcp) noexcept nogil:
+    cdef size_t offset
+    for offset in range(0, sizeof(tcp_t), 64):
+        if offset != TCP_COLD_LINE:
+            prefetch_write(<const uint8_t*>tcp + offset)
+
+
 cdef inline void look_ahead(
-    const table_t* table, const batch_t* batch, const uint64_t* items, uint32_t at, uint32_t count
+    const table_t* table, const batch_t* batch, const uint64_t* items, uint32_t at, uint32_t count,
+    const flow_t** ahead
 ) noexcept nogil:
-    """Fetch the packet and the slot of an item further on, and the flow of a nearer one."""
-    cdef uint32_t hash, index
-    cdef uint64_t slot
+    """Fetch the packet and the slot of an item further on, the flow of a nearer one, and its TCP state.
+
+    ahead: (AHEAD_RING,), the flows of the items from `at` on as far as they were looked for.
+    """
     cdef const uint8_t* line
     cdef const flow_t* flow
-    cdef size_t offset
+    cdef uint64_t item
     if at + AHEAD_PACKET < count:
-        line = <const uint8_t*>&batch.packets[(items[at + AHEAD_PACKET] & ITEM_MASK) >> ITEM_BITS]
+        item = items[at + AHEAD_PACKET]
+        line = <const uint8_t*>&batch.packets[(item & ITEM_MASK) >> ITEM_BITS]
         prefetch_read(line)
         prefetch_read(line + 64)
-        prefetch_read(&table.slots[(items[at + AHEAD_PACKET] >> 32) & table.mask])
+        prefetch_read(&table.slots[(item >> 32) & table.mask])
     if at + AHEAD_FLOW < count:
-        hash = <uint32_t>(items[at + AHEAD_FLOW] >> 32)
-        slot = table.slots[hash & table.mask]
-        index = <uint32_t>slot - 1
-        if slot and <uint32_t>(slot >> 32) == hash and index < table.allocated:
-            flow = flow_at(table, index)
+        item = items[at + AHEAD_FLOW]
+        flow = flow_ahead(table, <uint32_t>(item >> 32))
+        ahead[(at + AHEAD_FLOW) % AHEAD_RING] = flow
+        if flow != NULL:
             prefetch_write(flow)
             prefetch_write(<const uint8_t*>flow + 64)
-            line = <const uint8_t*>&flow.direction[0 if items[at + AHEAD_FLOW] & ITEM_FORWARD else 1]
-            prefetch_write(line)
-    if at + AHEAD_TCP < count:
-        hash = <uint32_t>(items[at + AHEAD_TCP] >> 32)
-        slot = table.slots[hash & table.mask]
-        index = <uint32_t>slot - 1
-        if slot and <uint32_t>(slot >> 32) == hash and index < table.allocated:
-            line = <const uint8_t*>flow_at(table, index).tcp
-            if line != NULL:
-                for offset in range(0, sizeof(tcp_t), 64):
-                    if offset != TCP_COLD_LINE:
-                        prefetch_write(line + offset)
+            prefetch_write(&flow.direction[0 if item & ITEM_FORWARD else 1])
+    flow = ahead[(at + AHEAD_TCP) % AHEAD_RING]
+    if flow != NULL and flow.tcp != NULL:
+        fetch_tcp(flow.tcp)
 
 
 cdef inline uint32_t gather_items(worker_t* worker, const batch_t* batch, uint32_t shard) noexcept nogil:
@@ -698,14 +709,16 @@ cdef inline uint32_t gather_items(worker_t* worker, const batch_t* batch, uint32
 
 cdef inline void track_shard(table_t* table, worker_t* worker, batch_t* batch, uint32_t shard) noexcept nogil:
     """The flows of one shard, in file order."""
+    cdef const flow_t* ahead[AHEAD_RING]
     cdef uint32_t at, item, code, count = gather_items(worker, batch, shard)
     cdef decoder_t decoder
     decoder.extras = batch.extras
     if batch.events != NULL:
         batch.events[shard].count = 0
     begin_dns(&batch.dns[shard])
+    memset(ahead, 0, sizeof(ahead))
     for at in range(count):
-        look_ahead(table, batch, worker.items, at, count)
+        look_ahead(table, batch, worker.items, at, count, ahead)
         item = <uint32_t>worker.items[at] & ITEM_MASK
         code = item & ((1 << ITEM_BITS) - 1)
         if code == ITEM_OWN:

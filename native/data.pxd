@@ -12,6 +12,8 @@ from repairs cimport FOUND_HOLE, MAX_WINDOW, measured_t, note_fill, note_repetit
 from serial cimport after, before
 from tcp cimport (
     EPISODE_FILL,
+    EPISODES,
+    SIDE_PROVABLE,
     MARK_SEEN_TWICE,
     SIDE_SYN_TIME,
     STATE_ACKNOWLEDGED,
@@ -144,6 +146,7 @@ cdef inline void join(side_t* own, const packet_t* packet, uint32_t first) noexc
         restart_coverage(&own.coverage, first)
         own.top = packet.tcp_seq
         own.states &= ~<uint16_t>STATE_REPAIRED
+        own.bits |= SIDE_PROVABLE                # numbers that were passed may be met again
         troubles = troubles_of(own)
         if troubles != NULL:
             troubles.strays += 1
@@ -202,9 +205,9 @@ cdef inline void widen_repair(
     own.states |= STATE_REPAIRED
     if troubles == NULL:
         return
-    troubles.episodes &= ~<uint8_t>EPISODE_FILL
+    own.bits &= ~<uint16_t>EPISODE_FILL
     if fill:
-        troubles.episodes |= EPISODE_FILL
+        own.bits |= EPISODE_FILL
         troubles.fill_end = fill_end
         troubles.fill_time = now
 
@@ -221,8 +224,8 @@ cdef inline void forget_old(side_t* own) noexcept nogil:
         own.states &= ~<uint16_t>STATE_REPAIRED
     elif before(own.repair_begin, own.coverage.begin):
         own.repair_begin = own.coverage.begin
+    own.bits &= ~<uint16_t>EPISODES
     if troubles != NULL:
-        troubles.episodes = 0
         troubles.recent_count = troubles.recent_next = 0
 
 

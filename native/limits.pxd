@@ -12,6 +12,8 @@ from tcp cimport (
     LIMIT_RECEIVER,
     LIMIT_WAITING,
     LIMIT_WAITING_RECEIVER,
+    SIDE_WAITED,
+    SIDE_ZERO_OPEN,
     STATE_ACKNOWLEDGED,
     STATE_FIN,
     STATE_PAYLOAD,
@@ -73,6 +75,7 @@ cdef inline void spend(side_t* side, int64_t elapsed) noexcept nogil:
         troubles = troubles_of(side)
         if troubles != NULL:
             troubles.waiting_receiver += <uint64_t>elapsed
+            side.bits |= SIDE_WAITED
 
 
 cdef inline void settle(const tcp_t* tcp, int sender) noexcept nogil:
@@ -86,7 +89,8 @@ cdef inline void settle(const tcp_t* tcp, int sender) noexcept nogil:
         own.limits[LIMIT_APPLICATION] += waited - travelled
         own.limits[LIMIT_CONGESTION] += travelled
         own.limits[LIMIT_WAITING] = 0
-    if own.troubles != NULL and own.troubles.waiting_receiver:
+    if own.bits & SIDE_WAITED:
+        own.bits &= ~<uint16_t>SIDE_WAITED
         own.limits[LIMIT_RECEIVER] += own.troubles.waiting_receiver
         own.troubles.waiting_receiver = 0
 
@@ -103,17 +107,17 @@ cdef inline uint32_t window_of(const side_t* own, const side_t* other, const pac
 cdef inline void open_window(side_t* side, int64_t now) noexcept nogil:
     """A zero-window period ends, if there is one."""
     cdef troubles_t* troubles = side.troubles
-    if troubles != NULL and troubles.zero_open:
+    if side.bits & SIDE_ZERO_OPEN:
         troubles.zero_ns += <uint64_t>(now - troubles.zero_since)
-        troubles.zero_open = 0
+        side.bits &= ~<uint16_t>SIDE_ZERO_OPEN
 
 
 cdef inline void close_window(side_t* side, int64_t now) noexcept nogil:
     cdef troubles_t* troubles = troubles_of(side)
-    if troubles != NULL and not troubles.zero_open:
+    if troubles != NULL and not side.bits & SIDE_ZERO_OPEN:
         troubles.zero_periods += 1
         troubles.zero_since = now
-        troubles.zero_open = 1
+        side.bits |= SIDE_ZERO_OPEN
 
 
 cdef inline void take_window(side_t* own, side_t* other, const packet_t* packet, int64_t now) noexcept nogil:

@@ -15,6 +15,7 @@ from packet cimport HAS_TIME, OPTION_SACK_PERMITTED, OPTION_SCALE, packet_t
 from repairs cimport measured_t
 from sack cimport sack_t
 from tcp cimport (
+    SIDE_ZERO_OPEN,
     STATE_ACKNOWLEDGED,
     STATE_SACK_PERMITTED,
     STATE_SCALED,
@@ -114,4 +115,6 @@ cdef inline uint64_t closed_time(const tcp_t* tcp, int sender) noexcept nogil:
     cdef const troubles_t* troubles = tcp.side[sender].troubles
     if troubles == NULL:
         return 0
-    return troubles.zero_ns + (<uint64_t>(tcp.now - troubles.zero_since) if troubles.zero_open else 0)
+    if tcp.side[sender].bits & SIDE_ZERO_OPEN:
+        return troubles.zero_ns + <uint64_t>(tcp.now - troubles.zero_since)
+    return troubles.zero_ns

@@ -29,6 +29,7 @@ from tcp cimport (
     RECENT_PROVEN_DSACK,
     RECENT_PROVEN_TIMESTAMP,
     RECENT_STAMPED,
+    SIDE_PROVABLE,
     STATE_ACKNOWLEDGED,
     STATE_FED_BACK,
     STATE_SACK_PERMITTED,
@@ -193,10 +194,10 @@ cdef inline int64_t least_age(const tcp_t* tcp, int sender, uint32_t number, int
 
 cdef inline bint asked_for(const side_t* own, const troubles_t* troubles, uint32_t begin) noexcept nogil:
     """The other side holds later data (SACK, three duplicate ACKs), or a recovery of that kind is under way."""
-    if troubles.episodes & EPISODE_SACK and after(troubles.sack_high, begin):
+    if own.bits & EPISODE_SACK and after(troubles.sack_high, begin):
         return True
     # RACK gives up the last segment of a flight too, which nothing stands behind: any repetition in a recovery counts.
-    if troubles.episodes & EPISODE_FAST and before(own.acknowledged, troubles.fast_until):
+    if own.bits & EPISODE_FAST and before(own.acknowledged, troubles.fast_until):
         return True
     return own.duplicate_count >= 3 and not after(begin, own.acknowledged)
 
@@ -207,13 +208,13 @@ cdef inline bint is_tail_probe(
     """The last segment again, once, before a timer runs out (RFC 8985)."""
     if before(span.end, own.top) or not own.states & other.states & STATE_SACK_PERMITTED:
         return False
-    if troubles.episodes & EPISODE_SACK and after(troubles.sack_high, span.begin):
+    if own.bits & EPISODE_SACK and after(troubles.sack_high, span.begin):
         return False
-    return not troubles.episodes & EPISODE_TAIL_PROBE
+    return not own.bits & EPISODE_TAIL_PROBE
 
 
 cdef inline uint32_t cause_of(
-    const side_t* own, const side_t* other, troubles_t* troubles, int64_t now, const span_t* span, int64_t since,
+    side_t* own, const side_t* other, troubles_t* troubles, int64_t now, const span_t* span, int64_t since,
     const trips_t* trips
 ) noexcept nogil:
     """Why it was sent again. since: ns from the last copy, -1 unknown."""
@@ -222,20 +223,20 @@ cdef inline uint32_t cause_of(
         return CAUSE_UNKNOWN
     if since < reaction_time(trips):             # a copy that the network made
         return CAUSE_UNKNOWN
-    if troubles.episodes & EPISODE_RTO and before(span.begin, troubles.rto_until):
+    if own.bits & EPISODE_RTO and before(span.begin, troubles.rto_until):
         return CAUSE_RTO
     silent = since >= silence_time(trips) and now - own.feedback >= silence_time(trips)
     if not silent and asked_for(own, troubles, span.begin):
-        troubles.episodes |= EPISODE_FAST
+        own.bits |= EPISODE_FAST
         troubles.fast_until = own.top
         return CAUSE_FAST
     in_front = not after(span.begin, own.acknowledged)
     if since >= trips.whole and since >= SOON_NS:
         if is_tail_probe(own, other, troubles, span):
-            troubles.episodes |= EPISODE_TAIL_PROBE
+            own.bits |= EPISODE_TAIL_PROBE
             return CAUSE_TAIL_LOSS
         if in_front:
-            troubles.episodes |= EPISODE_RTO
+            own.bits |= EPISODE_RTO
             troubles.rto_until = own.top
             return CAUSE_RTO
     return CAUSE_FAST if in_front and own.duplicate_count else CAUSE_UNKNOWN
@@ -315,6 +316,7 @@ cdef inline void note_repetition(
     elif measured.cause == CAUSE_FAST or measured.cause == CAUSE_RTO:
         note_lost(troubles, span)
     remember(troubles, packet, frame, now, span, 0, measured)
+    own.bits |= SIDE_PROVABLE
 
 
 cdef inline void note_lost(troubles_t* troubles, const span_t* span) noexcept nogil:
@@ -382,12 +384,14 @@ cdef inline void prove_by_dsack(
             measured.needless = recent.frame
 
 
-cdef inline void prove_by_echo(
-    troubles_t* troubles, uint32_t left_edge, uint32_t echo, measured_t* measured
-) noexcept nogil:
+cdef inline void prove_by_echo(side_t* other, uint32_t echo, measured_t* measured) noexcept nogil:
     """The echo is of the segment that arrived at the left edge (RFC 7323): was it sent before its repetition?"""
+    cdef troubles_t* troubles = troubles_of(other)
     cdef recent_t* recent
-    cdef uint32_t at
+    cdef uint32_t at, left_edge = other.acknowledged
+    cdef bint ahead = False
+    if troubles == NULL:
+        return
     for at in range(troubles.recent_count):
         recent = &troubles.recents[at]
         if recent.bits & (RECENT_FILL | RECENT_PROVEN_TIMESTAMP) or not recent.bits & RECENT_STAMPED:
@@ -397,6 +401,10 @@ cdef inline void prove_by_echo(
             troubles.spurious_timestamps += 1
             measured.found |= FOUND_PROOF_TIMESTAMP
             measured.needless = recent.frame
+        else:
+            ahead |= after(recent.end, left_edge)
+    if not ahead:
+        other.bits &= ~<uint16_t>SIDE_PROVABLE
 
 
 cdef inline bint is_block(uint32_t ack, uint32_t left, uint32_t right) noexcept nogil:
@@ -405,10 +413,10 @@ cdef inline bint is_block(uint32_t ack, uint32_t left, uint32_t right) noexcept 
     return low < high and -<int64_t>MAX_WINDOW <= high <= <int64_t>MAX_WINDOW
 
 
-cdef inline void note_high(troubles_t* troubles, uint32_t right) noexcept nogil:
-    if not troubles.episodes & EPISODE_SACK or after(right, troubles.sack_high):
-        troubles.episodes |= EPISODE_SACK
-        troubles.sack_high = right
+cdef inline void note_high(side_t* other, uint32_t right) noexcept nogil:
+    if not other.bits & EPISODE_SACK or after(right, other.troubles.sack_high):
+        other.bits |= EPISODE_SACK
+        other.troubles.sack_high = right
 
 
 cdef inline void note_sack(side_t* other, const sack_t* sack, uint32_t ack, measured_t* measured) noexcept nogil:
@@ -431,7 +439,7 @@ cdef inline void note_sack(side_t* other, const sack_t* sack, uint32_t ack, meas
     ):
         prove_by_dsack(troubles, sack.left[first], sack.right[first], measured)
     else:
-        note_high(troubles, sack.right[first])
+        note_high(other, sack.right[first])
     for at in range(second, sack.count):
         if is_block(ack, sack.left[at], sack.right[at]):
-            note_high(troubles, sack.right[at])
+            note_high(other, sack.right[at])

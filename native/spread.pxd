@@ -66,14 +66,15 @@ cdef inline int64_t bucket_middle(uint32_t bucket) noexcept nogil:
 
 
 cdef inline bint raise_bar(spread_t* spread, uint16_t bucket, uint32_t count) noexcept nogil:
+    """Count durations of one bucket; False where memory is short."""
     cdef bars_t* bars = spread.bars
-    cdef uint32_t low = 0, high = bars.count if bars != NULL else 0, middle, capacity
-    while low < high:
-        middle = (low + high) // 2
-        if bars.bars[middle].bucket < bucket:
-            low = middle + 1
-        else:
-            high = middle
+    cdef uint32_t low = 0, left = bars.count if bars != NULL else 0, half, capacity
+    while left > 1:                              # without branches: where a duration lies is anybody's guess
+        half = left // 2
+        low += half * (bars.bars[low + half - 1].bucket < bucket)
+        left -= half
+    if left and bars.bars[low].bucket < bucket:
+        low += 1
     if bars != NULL and low < bars.count and bars.bars[low].bucket == bucket:
         bars.bars[low].count += count
         return True

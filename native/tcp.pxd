@@ -84,6 +84,15 @@ cdef enum side_bits_t:
     SIDE_FLIGHT_KNOWN = 4            # no segment before this one was missed since the last acknowledgement
     SIDE_FLIGHT = 8                  # something is unacknowledged: flight_begin and flight_end are valid
     SIDE_INITIAL_RTT = 16            # of the stream, in side 0: `opening` is the initial RTT
+    SIDE_ZERO_OPEN = 32              # the window that it announced is closed, since troubles.zero_since
+    SIDE_WAITED = 64                 # troubles.waiting_receiver is not 0
+    EPISODE_SACK = 128               # sack_high,
+    EPISODE_FAST = 256               # fast_until,
+    EPISODE_RTO = 512                # rto_until of troubles are valid
+    EPISODE_TAIL_PROBE = 1024        # the last segment came again and nothing was acknowledged since
+    EPISODE_FILL = 2048              # troubles.fill_end and fill_time are valid
+    EPISODES = 3968
+    SIDE_PROVABLE = 8192             # an acknowledgement may prove that what came again was not needed
     SIDE_SYN_TIME = 4096             # of the stream, in side 0: `opening` is the time of a SYN, or was
     SIDE_FAST_OPEN = 16384           # of the stream, in side 0: a SYN with a cookie carried data
 
@@ -151,8 +160,6 @@ ctypedef struct troubles_t:          # of one direction
     uint32_t fill_end
     uint32_t fast_until
     uint32_t rto_until
-    uint8_t zero_open
-    uint8_t episodes                 # EPISODE_ bits: which of them are valid
     uint8_t recent_count
     uint8_t recent_next
     uint8_t recent_room              # a power of two, MAX_RECENTS at most
@@ -165,13 +172,6 @@ ctypedef struct troubles_t:          # of one direction
     uint32_t copies                  # that no sender made
     uint32_t copies_as_repairs       # those of them that `causes` takes for repairs of loss
     uint8_t loss_known               # loss_end is valid
-
-cdef enum episode_t:
-    EPISODE_SACK = 1
-    EPISODE_FAST = 2
-    EPISODE_RTO = 4
-    EPISODE_TAIL_PROBE = 8
-    EPISODE_FILL = 16
 
 ctypedef struct side_t:              # one direction as a sender, 256 bytes
     # Wireshark's state; 0 stands for unknown in next_seq, contiguous and last_ack, as it does there

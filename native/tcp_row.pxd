@@ -8,7 +8,7 @@ from libc.string cimport memset
 from coverage cimport missed_bytes
 from measure cimport missed_acknowledged_bytes
 from spread cimport percentile
-from tcp cimport CAUSES, FILLS, MARKS, side_t, stamps_t, tcp_t, troubles_t
+from tcp cimport CAUSES, SIDE_ZERO_OPEN, FILLS, MARKS, side_t, stamps_t, tcp_t, troubles_t
 
 cdef enum:
     LIMIT_SUMS = 3                   # receiver, congestion, application
@@ -50,7 +50,8 @@ ctypedef struct tcp_side_row_t:      # of what one side sent
     uint64_t mark_frames[MARKS]      # the first frame with each mark, 0 none
 
 
-cdef inline void tell_troubles(tcp_side_row_t* row, const troubles_t* troubles, int64_t now) noexcept nogil:
+cdef inline void tell_troubles(tcp_side_row_t* row, const side_t* side, int64_t now) noexcept nogil:
+    cdef const troubles_t* troubles = side.troubles
     cdef int at
     for at in range(MARKS):
         row.marks[at] = troubles.marks[at]
@@ -74,7 +75,7 @@ cdef inline void tell_troubles(tcp_side_row_t* row, const troubles_t* troubles, 
     row.copies_as_repairs = troubles.copies_as_repairs
     row.loss_run_most = troubles.loss_run_most
     row.zero_ns = troubles.zero_ns
-    if troubles.zero_open and now > troubles.zero_since:
+    if side.bits & SIDE_ZERO_OPEN and now > troubles.zero_since:
         row.zero_ns += <uint64_t>(now - troubles.zero_since)
 
 
@@ -91,7 +92,7 @@ cdef inline void tell_side(tcp_side_row_t* row, tcp_t* tcp, int sender, uint64_t
     memset(row, 0, sizeof(tcp_side_row_t))
     row.unique_bytes = <int64_t>payload_bytes
     if side.troubles != NULL:
-        tell_troubles(row, side.troubles, tcp.now)
+        tell_troubles(row, side, tcp.now)
         row.unique_bytes -= <int64_t>side.troubles.again_bytes + side.troubles.left_out_bytes
     row.missed_bytes = missed_bytes(&side.coverage)
     row.missed_acknowledged = missed_acknowledged_bytes(side)
