@@ -350,7 +350,7 @@ cdef dict domain_told(const domain_t* one):
         "name": name_told(one.name, one.name_length), "transactions": one.transactions,
         "unanswered": one.unanswered, "missing": one.missing, "text_types": one.text_types,
         "name_bytes": one.name_bytes, "longest": one.longest, "query_bytes": one.query_bytes,
-        "response_bytes": one.response_bytes, "names": distinct_names(one),
+        "response_bytes": one.response_bytes, "names": min(distinct_names(one), one.transactions),
         "span": (one.first_ns, one.last_ns) if one.timed else None, "longest_frame": one.longest_frame,
         "longest_flow": one.longest_flow,
         "client": None if one.many_clients else (<const char*>one.client)[:16], "ip_version": one.ip_version,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tests.fuzz import seeds
 
-HARNESSES = ("capture", "walk", "frame")
+HARNESSES = ("capture", "walk", "frame", "dns")
 BUILD = Path("build/fuzz")
-LONGEST_INPUT = {"capture": 16384, "walk": 4096, "frame": 2048}
+LONGEST_INPUT = {"capture": 16384, "walk": 4096, "frame": 2048, "dns": 4096}
 
 
 def environment() -> dict[str, str]:

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from random import Random
 from typing import Literal
 
 from tests.conftest import ROOT, SHARED
+from tests.fuzz.dns import packed
+from tests.reference.dns_strategies import made_up
 
 PCAP_MICROSECONDS, PCAP_NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
 SMALL = 16384
@@ -16,6 +19,10 @@ FRAMES = 8  # from each capture: neighbours look alike
 def write(folder: Path, harness: str) -> int:
     """Fill `folder` with the seeds of a harness, named by their content; how many there are."""
     folder.mkdir(parents=True, exist_ok=True)
+    if harness == "dns":
+        for seed in messages():
+            (folder / sha256(seed).hexdigest()[:16]).write_bytes(seed)
+        return len(list(folder.iterdir()))
     for path in recorded():
         content = path.read_bytes()
         for seed in islice(frames(content), FRAMES) if harness == "frame" else [content]:
@@ -41,3 +48,9 @@ def frames(capture: bytes) -> Iterator[bytes]:
         length = int.from_bytes(capture[at + 8 : at + 12], order)
         yield link_type.to_bytes(2) + capture[at + 16 : at + 16 + length]
         at += 16 + length
+
+
+def messages() -> Iterator[bytes]:
+    """What clients and resolvers say, as the harness `dns` reads it."""
+    for number in range(200):
+        yield packed(made_up(Random(number)))

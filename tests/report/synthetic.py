@@ -27,7 +27,7 @@ from pcap_analyzer.analysis.model import (
     SourceInfo,
     UnsupportedPart,
 )
-from tests.report import synthetic_tcp
+from tests.report import synthetic_dns, synthetic_tcp
 
 START = 1_715_000_000_123_456_789
 SECOND = 1_000_000_000
@@ -220,6 +220,7 @@ def hostile() -> Analysis:
             flow(client=text, server=text, tunnel=text, client_tcp=synthetic_tcp.direction(random.Random(1), 3))
         ],
         tcp=synthetic_tcp.busy(),
+        dns_totals=synthetic_dns.hostile(text),
         totals=replace(base.totals, conn_states={text: 3}, ended={text: 3}),
     )
 
@@ -314,6 +315,7 @@ def large(seed: int = 7) -> Analysis:
             initial_rtt=histogram([a + b for a, b in zip(network, client, strict=True)]),
         ),
         tcp=synthetic_tcp.busy(),
+        dns_totals=synthetic_dns.busy(),
         retransmitting=_repeating(dice, flows),
     )
 

@@ -17,9 +17,9 @@ from pcap_analyzer.analysis.model import (
     TcpTotals,
 )
 from pcap_analyzer.report import build_report
+from pcap_analyzer.report.distribution import MAX_BARS, comparable
 from pcap_analyzer.report.model import Report, TcpAnalysis, TcpSummary
 from pcap_analyzer.report.tcp import names
-from pcap_analyzer.report.tcp.distribution import MAX_BARS, comparable
 from pcap_analyzer.report.tcp.lines import tcp_lines
 from tests.report import synthetic, synthetic_tcp
 

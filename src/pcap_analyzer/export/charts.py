@@ -24,6 +24,7 @@ def chart_data(report: Report, series: Series) -> dict[str, Any]:
         "flows": report.flows.top[:TIMELINE_FLOWS],
         "handshakes": {"network": report.tcp.handshake_network, "client": report.tcp.handshake_client},
         "rtt": _round_trips(report),
+        "dns": _names(report),
         "retransmissions": retransmissions(series),
     }
 
@@ -61,6 +62,12 @@ def _merged_tcp(marks: TcpSeries, merge: int) -> TcpSeries:
 def _round_trips(report: Report) -> dict[str, Any] | None:
     tcp = report.tcp.analysis
     return None if tcp is None else {"client": tcp.client_rtt, "server": tcp.server_rtt}
+
+
+def _names(report: Report) -> dict[str, Any] | None:
+    """reply: None where it is the latency, because nothing was asked again."""
+    dns = report.dns
+    return None if dns is None else {"latency": dns.latency, "reply": dns.reply if dns.retried else None}
 
 
 def retransmissions(series: Series) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from typing import Any
 from pcap_analyzer.analysis.model import Analysis
 from pcap_analyzer.report.capture import capture_section
 from pcap_analyzer.report.conversations import conversations_section
+from pcap_analyzer.report.dns import dns_section
 from pcap_analyzer.report.endpoints import endpoints_section
 from pcap_analyzer.report.findings import diagnosis_section
 from pcap_analyzer.report.flows import flows_section
@@ -38,6 +39,7 @@ SECTIONS: dict[str, Callable[[Analysis], Any]] = {
     "services": services_section,
     "flows": flows_section,
     "tcp": tcp_section,
+    "dns": dns_section,
     "interfaces": interfaces_section,
 }
 

@@ -13,6 +13,8 @@ import msgspec
 
 from pcap_analyzer.analysis.model import (
     Conversation,
+    DnsDomain,
+    DnsExample,
     Endpoints,
     Flow,
     Handshakes,
@@ -282,6 +284,100 @@ class TcpSummary(msgspec.Struct, frozen=True):
     """Null: segments were not judged, or there are none."""
 
 
+class CodeRow(msgspec.Struct, frozen=True):
+    """Responses with one code."""
+
+    rcode: str
+    meaning: str
+    responses: int
+
+
+class DnsFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Transactions by what became of them; repeats of a query are one transaction."""
+
+    transactions: int
+    answered: int
+    unanswered: int
+    """The capture went on for half a second at least, and no response was seen."""
+    open: int
+    """It did not."""
+    no_query: int
+    """Only the response was captured."""
+    failed: int
+    """Responses with another code than NOERROR and NXDOMAIN."""
+    rcodes: list[CodeRow]
+    """Most responses first; only codes that occurred."""
+    tcp: int
+    truncated: int
+    """Responses that did not fit."""
+    retries: int
+    """Queries sent again, from the same port with the same identifier."""
+    retried: int
+    """Transactions with a retry."""
+    extra_responses: int
+    copies: int
+    """Packets captured once more, as by a mirror port."""
+    query_bytes: int
+    response_bytes: int
+    latency: Distribution
+    """From the first query to the response."""
+    reply: Distribution
+    """From the last repeat of the query to the response."""
+
+
+class DnsResolverRow(DnsFigures, frozen=True, kw_only=True):
+    """What was asked of one address and port; its distributions have no bars."""
+
+    address: str
+    port: int
+    service: str
+    first_ns: int | None
+    """Earliest query; null: none has a time."""
+    last_ns: int | None
+    display_filter: str
+    """Wireshark display filter that shows what was asked of it."""
+
+
+class DnsRow(DnsExample, frozen=True, kw_only=True):
+    """One transaction, and how to find it."""
+
+    display_filter: str
+
+
+class DnsSummary(DnsFigures, frozen=True, kw_only=True):
+    """DNS over UDP and TCP: the figures are over all resolvers."""
+
+    messages: int
+    not_dns: int
+    """Packets and parts of streams on a port of DNS that are none."""
+    cut: int
+    """Messages whose question was not captured."""
+    fragments: int
+    """Messages in the first fragment of a datagram."""
+    unmeasured: int
+    """TCP segments in which it is not known where a message begins."""
+    given_up: int
+    """Transactions counted as unanswered because too many were open at once."""
+    groups: int
+    """Messages of mDNS and LLMNR to groups; they are in none of the figures."""
+    types: dict[str, int]
+    """Transactions by type asked for, most first, at most 20."""
+    resolvers_total: int
+    resolvers: list[DnsResolverRow]
+    """The 100 with most transactions, most first; then of the others the 50 with most trouble."""
+    domains_total: int
+    domains: list[DnsDomain]
+    """The 100 with most transactions; then of the others the 50 with most bytes in names."""
+    unanswered_rows: list[DnsRow]
+    """The first ten."""
+    failed_rows: list[DnsRow]
+    """The first ten."""
+    slowest_rows: list[DnsRow]
+    """The slowest ten."""
+    notes: list[str]
+    """What to know before these numbers are laid beside others."""
+
+
 class Report(msgspec.Struct, frozen=True):
     schema_version: int
     source: Source
@@ -297,4 +393,6 @@ class Report(msgspec.Struct, frozen=True):
     services: list[ServiceRow]
     flows: FlowsSummary
     tcp: TcpSummary
+    dns: DnsSummary | None
+    """Null: there is no DNS in the capture."""
     interfaces: Interfaces

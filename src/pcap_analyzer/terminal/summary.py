@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TextIO
 
 from pcap_analyzer.report import words
+from pcap_analyzer.report.dns import dns_line
 from pcap_analyzer.report.model import Report
 from pcap_analyzer.report.tcp.lines import tcp_lines
 from pcap_analyzer.report.text import plain
@@ -179,6 +180,9 @@ def _connections(report: Report) -> Words | None:
             lines[-1] = ("Handshakes  ", f"{_named(parts)}; SYN to SYN/ACK {median} (p50), {late} (p95)")
         lines.append(("States      ", _named({row.state: row.flows for row in tcp.conn_states})))
         lines += [(f"{label:<12}", text) for label, text in tcp_lines(tcp)]
+    names = dns_line(report.dns)
+    if names is not None:
+        lines.append(("DNS         ", names))
     spans = []
     for place, (label, value) in enumerate(lines):
         spans += [Span(("\n" if place else "") + label, "bold"), Span(value, "not bold")]

@@ -196,6 +196,7 @@
   }
   const handshakes = () => durations(250, [["SYN → SYN/ACK", data.handshakes.network, "tcp"], ["SYN/ACK → ACK", data.handshakes.client, "c3"]]);
   const rtt = () => data.rtt && durations(270, [["to servers", data.rtt.server, "tcp"], ["to clients", data.rtt.client, "c3"]]);
+  const dns = () => data.dns && durations(270, [["query → response", data.dns.latency, "tcp"], ["last repeat → response", data.dns.reply, "c3"]]);
 
   const KINDS = [["retransmission", "others", "problem"], ["fast", "fast", "c3"], ["spurious", "spurious", "c4"], ["out of order", "out_of_order", "udp"]];
   const SIGNS = [["duplicate ACKs", "duplicate_acks", "rest"], ["behind a gap", "lost_segments", "tcp"], ["zero windows", "zero_windows", "ink"]];
@@ -225,7 +226,7 @@
     })];
   }
 
-  const CHARTS = { throughput, protocols, flows, handshakes, rtt, retransmissions };
+  const CHARTS = { throughput, protocols, flows, handshakes, rtt, retransmissions, dns };
   function draw() {
     document.querySelectorAll("[data-chart]").forEach((figure) => {
       const drawing = CHARTS[figure.dataset.chart]();

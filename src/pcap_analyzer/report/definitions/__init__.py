@@ -3,6 +3,7 @@
 The HTML links each number to its entry here; a remark's code is the id of its entry.
 """
 
+from pcap_analyzer.report.definitions.dns import DNS
 from pcap_analyzer.report.definitions.entry import Definition
 from pcap_analyzer.report.definitions.quality import QUALITY
 from pcap_analyzer.report.definitions.tcp import TCP
@@ -10,4 +11,4 @@ from pcap_analyzer.report.definitions.traffic import TRAFFIC
 
 __all__ = ["DEFINITIONS", "Definition"]
 
-DEFINITIONS = [*TRAFFIC, *QUALITY, *TCP]
+DEFINITIONS = [*TRAFFIC, *QUALITY, *TCP, *DNS]

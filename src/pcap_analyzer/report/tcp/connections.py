@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pcap_analyzer.analysis.model import Analysis
+from pcap_analyzer.report.distribution import comparable, distribution
 from pcap_analyzer.report.model import ConnState, Ending, TcpSummary
-from pcap_analyzer.report.tcp.distribution import comparable, distribution
 from pcap_analyzer.report.tcp.segments import analysis_part
 from pcap_analyzer.report.text import plain
 

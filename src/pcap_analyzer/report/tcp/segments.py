@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pcap_analyzer.analysis.model import CAUSES, LIMITS, TCP_MARKS, Analysis, TcpTotals
+from pcap_analyzer.report.distribution import comparable
 from pcap_analyzer.report.model import CauseRow, LimitRow, MarkRow, TcpAnalysis
 from pcap_analyzer.report.tcp import names
-from pcap_analyzer.report.tcp.distribution import comparable
 from pcap_analyzer.report.tcp.notes import notes
 
 
