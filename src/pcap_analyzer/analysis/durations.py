@@ -13,6 +13,8 @@ from pcap_analyzer.analysis.model import Histogram
 
 RATIO = 1.04
 LONGEST_NS = 10**15  # about twelve days; what is longer is in the last bucket
+ROUND_TRIP_BUCKETS = 1920  # native/spread.pxd
+COUNT_BYTES = 8
 
 
 @cache
@@ -39,15 +41,23 @@ def histogram(counted: dict[str, Any]) -> Histogram:
     )
 
 
+@cache
+def _round_trip_edges() -> array[int]:
+    return array("q", (round_trip_edge(bucket) for bucket in range(ROUND_TRIP_BUCKETS + 1)))
+
+
 def round_trips(counted: dict[str, Any]) -> Histogram:
     """The scanner's round trips, in its own buckets: 1/32 of a power of two wide."""
     buckets = sorted(counted["counts"])
     if not buckets:
         return Histogram()
     first, last = buckets[0], buckets[-1]
+    counts = array("q", bytes(COUNT_BYTES * (last + 1 - first)))
+    for bucket, count in counted["counts"].items():
+        counts[bucket - first] = count
     return Histogram(
-        array("q", (round_trip_edge(bucket) for bucket in range(first, last + 2))),
-        array("q", (counted["counts"].get(bucket, 0) for bucket in range(first, last + 1))),
+        _round_trip_edges()[first : last + 2],
+        counts,
         counted["total"],
         counted["least"],
         counted["most"],
