@@ -598,7 +598,9 @@ cdef inline void track_packet(table_t* table, worker_t* worker, batch_t* batch, 
     if kind == KIND_ADDRESSES:
         count_packet(flow, packet, batch.frame_number[row], forward)
         return
-    opened = not flow.state & FLOW_COUNTED or flow.direction[0].packets + flow.direction[1].packets == 0
+    opened = not flow.state & FLOW_COUNTED or (
+        flow.direction[0].packets + flow.direction[1].packets == 0 and not flow.state & FLOW_LONE
+    )
     if opened:
         if fresh or not flow.state & FLOW_COUNTED:
             push_fresh(table, flow, item, fresh and kind <= KIND_UDP, not flow.state & FLOW_COUNTED)
