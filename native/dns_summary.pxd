@@ -1,10 +1,11 @@
 """DNS in sums: per resolver, per domain, over all; one pass over the transactions in order of frame.
 
-The order is that of the capture, so a bound is met at the same transaction however it was read. Resolvers and domains
-beyond the bound are summed in one last row each. What goes to groups (mDNS, LLMNR) is counted, and no more.
+The order is that of the capture, so a bound is met at the same transaction however it was read. Resolvers beyond the
+bound are summed in one last row; of domains the half with fewest bytes in names makes room, so that one that carries
+much is found wherever it begins. What goes to groups (mDNS, LLMNR) is counted, and no more.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from dns_domain cimport domain_t, note_name, parent_of
@@ -88,7 +89,8 @@ ctypedef struct dns_summary_t:
     uint32_t domain_count
     uint32_t domain_capacity
     index_t by_domain
-    domain_t beyond_domains
+    domain_t beyond_domains          # where memory is short
+    uint64_t dropped_domains
     uint64_t services[3]             # rows
     uint64_t groups                  # messages to groups
     uint64_t* types                  # (65536,) transactions by type
@@ -206,6 +208,44 @@ cdef inline resolver_t* resolver_of(dns_summary_t* summary, const dns_row_t* row
     return one
 
 
+cdef inline int by_name_bytes(const void* one, const void* other) noexcept nogil:
+    """Most bytes in names first, of equal ones those that were there first."""
+    cdef const domain_t* a = (<const domain_t* const*>one)[0]
+    cdef const domain_t* b = (<const domain_t* const*>other)[0]
+    if a.name_bytes != b.name_bytes:
+        return 1 if a.name_bytes < b.name_bytes else -1
+    return (a > b) - (a < b)
+
+
+cdef inline bint drop_domains(dns_summary_t* summary) noexcept nogil:
+    """Forget the half of the domains with fewest bytes in names. False when memory is short."""
+    cdef uint32_t count = summary.domain_count, place, at, hash
+    cdef index_t* index = &summary.by_domain
+    cdef domain_t* kept = <domain_t*>malloc(summary.domain_capacity * sizeof(domain_t))
+    cdef domain_t** order = <domain_t**>malloc(count * sizeof(domain_t*))
+    if kept == NULL or order == NULL:
+        free(kept)
+        free(order)
+        return False
+    for place in range(count):
+        order[place] = &summary.domains[place]
+    qsort(order, count, sizeof(domain_t*), &by_name_bytes)
+    memset(index.slots, 0, (<size_t>index.mask + 1) * sizeof(uint64_t))
+    for place in range(count // 2):
+        kept[place] = order[place][0]
+        hash = hash_bytes(kept[place].name, sizeof(kept[place].name), summary.seed)
+        at = hash & index.mask
+        while index.slots[at]:
+            at = (at + 1) & index.mask
+        index.slots[at] = <uint64_t>hash << 32 | (place + 1)
+    summary.dropped_domains += count - count // 2
+    summary.domain_count = count // 2
+    free(order)
+    free(summary.domains)
+    summary.domains = kept
+    return True
+
+
 cdef inline domain_t* domain_of(dns_summary_t* summary, const uint8_t* name, uint32_t length) noexcept nogil:
     """The sums of the domain that a name lies in, as resolver_of.  length: of the name, not 0."""
     cdef domain_t parent
@@ -223,7 +263,12 @@ cdef inline domain_t* domain_of(dns_summary_t* summary, const uint8_t* name, uin
             return one
         at = (at + 1) & index.mask
     if summary.domain_count == MAX_DOMAINS:
-        return &summary.beyond_domains
+        if not drop_domains(summary):
+            summary.failed = 1
+            return &summary.beyond_domains
+        at = hash & index.mask
+        while index.slots[at]:
+            at = (at + 1) & index.mask
     if summary.domain_count == summary.domain_capacity:
         capacity = summary.domain_capacity * 2 if summary.domain_capacity else 16
         grown = <domain_t*>realloc(summary.domains, capacity * sizeof(domain_t))

@@ -28,6 +28,7 @@ from dns_summary cimport (
     FATES,
     TROUBLES,
     add_transaction,
+    by_name_bytes,
     dns_summary_free,
     dns_summary_new,
     dns_summary_t,
@@ -41,6 +42,7 @@ from spread cimport count_waiting, percentile, spread_t
 cdef enum:
     LONGEST_TEXT = 4 * MAX_NAME
     MAX_TYPES = 20
+    PAGES_BACK = 65536               # transactions between two times that pages of the file are given back
 
 COUNTS = ("messages", "not_dns", "cut", "fragments", "unmeasured", "given_up")
 assert (COUNT_MESSAGES, COUNT_NOT_DNS, COUNT_CUT, COUNT_FRAGMENTS, COUNT_UNMEASURED, COUNT_LEFT) == tuple(range(6))
@@ -97,6 +99,7 @@ cdef class DnsReader:
         cdef dns_summary_t* summary
         cdef merge_t merge
         cdef const dns_row_t* row
+        cdef uint32_t passed = 0
         cdef uint64_t keys[4]
         for index in range(4):
             keys[index] = int.from_bytes(seed[index * 8:index * 8 + 8], "little")
@@ -114,6 +117,9 @@ cdef class DnsReader:
                     while row != NULL:
                         add_transaction(summary, row, name_of(row))
                         row = merge_next(&merge)
+                        passed += 1
+                        if passed % PAGES_BACK == 0 and self.mapped != NULL:
+                            madvise(self.mapped, self.size, MADV_DONTNEED)  # resident memory counts file pages
                 else:
                     summary.failed = 1
                 free(merge.sources)
@@ -212,14 +218,6 @@ cdef int by_queries(const void* one, const void* other) noexcept nogil:
     return (a > b) - (a < b)
 
 
-cdef int by_name_bytes(const void* one, const void* other) noexcept nogil:
-    cdef const domain_t* a = (<const domain_t* const*>one)[0]
-    cdef const domain_t* b = (<const domain_t* const*>other)[0]
-    if a.name_bytes != b.name_bytes:
-        return 1 if a.name_bytes < b.name_bytes else -1
-    return (a > b) - (a < b)
-
-
 cdef inline uint64_t transactions_of(const resolver_t* one) noexcept nogil:
     cdef uint64_t total = 0
     cdef int fate
@@ -248,7 +246,7 @@ cdef dict summary_told(dns_summary_t* summary, uint32_t resolvers, uint32_t doma
             resolver_told(&summary.resolvers[place]) for place in resolver_places(summary, resolvers)
         ],
         "all": resolver_told(&summary.all_of_them),
-        "domains_total": summary.domain_count,
+        "domains_total": summary.domain_count + summary.dropped_domains,
         "domains": [domain_told(&summary.domains[place]) for place in domain_places(summary, domains)],
         "services": [summary.services[number] for number in range(3)],
         "groups": summary.groups,

@@ -16,6 +16,7 @@ from pcap_analyzer.pipeline import analyze_capture
 from tests.native.test_dns_twin import Row, engine
 from tests.reference.dns_strategies import Sent, capture, made_up, query, response
 
+HELD = 16_384  # domains
 GOOD = ("NOERROR", "NXDOMAIN")
 
 
@@ -181,3 +182,17 @@ def test_only_so_many_resolvers_and_domains_are_told(tmp_path: Path) -> None:
     assert (found.domains_total, len(found.domains)) == (241, MAX_DOMAINS * 3 // 2)
     assert (found.resolvers_total, len(found.resolvers)) == (241, MAX_RESOLVERS * 3 // 2)
     assert {one.unanswered for one in found.resolvers[:MAX_RESOLVERS]} == {1}
+
+
+def test_a_domain_that_carries_much_is_found_among_more_than_are_held(tmp_path: Path) -> None:
+    def name(number: int) -> bytes:
+        tunnel = number > HELD and number % 8 == 0
+        return below(number, b"\x06tunnel\x04test\0") if tunnel else below(number, b"\x04test\0")
+
+    path = tmp_path / "many"
+    path.write_bytes(capture(Sent(1, False, query(1, name(number))) for number in range(3 * HELD)))
+    found = totals(path)
+    carried = len([number for number in range(3 * HELD) if number > HELD and number % 8 == 0])
+    assert found.all.transactions == 3 * HELD
+    assert found_domain(found, "tunnel.test").transactions == carried
+    assert found.domains_total == 3 * HELD - carried + 1

@@ -563,6 +563,7 @@ class DnsTotals(msgspec.Struct, frozen=True):
     resolvers: list[DnsResolver]
     """The 100 with most transactions, most first; then of the others the 50 with most trouble."""
     domains_total: int
+    """About, where there are more than 16,384: of those that leave the sums again, some are counted twice."""
     domains: list[DnsDomain]
     """The 100 with most transactions; then of the others the 50 with most bytes in names."""
     unanswered: list[DnsExample]
