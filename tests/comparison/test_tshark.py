@@ -3,6 +3,7 @@
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,18 @@ def test_a_capture_agrees_in_every_column(capture):
     assert (found.packets, found.agrees, found.message) == (3, True, None)
     assert {"timestamp", "src", "vlan_id", "src_port", "payload_length", "stream (UDP)"} <= found.columns.keys()
     assert all(column.equal == column.compared for column in found.columns.values())
+
+
+RECORDED = sorted(Path(__file__).parent.parent.glob("captures/*/*.pcap*"))
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=[f"{path.parent.name}-{path.stem}" for path in RECORDED])
+def test_our_own_recordings_agree_but_for_known_reasons(path, component):
+    component("tshark")
+    with open_capture(path) as opened:
+        found = compare_with_tshark(path, opened.packets(COLUMNS))
+    assert found.agrees
+    assert found.message is None
 
 
 def test_what_tshark_says_of_a_file_cut_short_is_kept(capture):

@@ -66,6 +66,14 @@ def _cut_header(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bo
     return column == "payload_length" and ours is None and cut and packet.layers[-1] == "udp"
 
 
+def _cut_options(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
+    """A TCP header cut in its options: tshark analyses the segment, as others show, and stops before it says so."""
+    if not (column in ANALYSIS_COLUMNS or column.startswith("mark ")) or theirs is not None:
+        return False
+    captured, length, payload = (integer(packet.value(name)) for name in ("frame.cap_len", "frame.len", "tcp.len"))
+    return None not in (captured, length, payload) and captured + payload < length  # type: ignore[operator]
+
+
 def _frame_relay(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
     """tshark's conversations on Frame Relay are circuits, not pairs of ports."""
     judged = column in ANALYSIS_COLUMNS or column.startswith("mark ")
@@ -94,6 +102,7 @@ RULES: dict[str, Rule] = {
     "tshark shows no length beyond 2 GiB": _longest,
     "TCP header length below 20": _bogus_header_length,
     "UDP header cut": _cut_header,
+    "TCP options cut": _cut_options,
     "tshark numbers circuits of Frame Relay": _frame_relay,
     "several packets in a netlink frame": _netlink,
     "a tunnel guessed behind a well-known port": _well_known_port,
