@@ -188,10 +188,25 @@ def serve(given: Namespace) -> int:
     return DONE
 
 
+def late_options(module: str, parser: ArgumentParser) -> None:
+    import_module(f"pcap_analyzer.{module}").options(parser)
+
+
+def late_run(module: str, given: Namespace) -> int:
+    code: int = import_module(f"pcap_analyzer.{module}").run(given)
+    return code
+
+
+def late(summary: str, module: str) -> Command:
+    """A command with a module of its own, which sets its help too: importing it costs the others nothing."""
+    return Command(summary, "", partial(late_options, module), partial(late_run, module))
+
+
 COMMANDS = {
     "analyze": Command("analyse captures, write reports", ANALYZE, analyze_options, analyze, complete=True),
     "info": Command("say what a capture is", INFO, info_options, info, complete=True),
     "compare-tshark": Command("compare our columns with tshark's", COMPARE, compare_options, compare),
+    "export": late("write tables: Parquet, Arrow, CSV, JSON Lines", "export_command"),
     "serve": Command("the page for uploads and reports", SERVE, serve_options, serve),
 }
 

@@ -3,6 +3,8 @@
     PcapAnalyzerError
     ├── CaptureError      the file is no capture, is of an unsupported version, or cannot be read
     ├── Cancelled         the caller asked to stop
+    ├── ExportError       a table cannot be written as asked
+    ├── FilterError       a filter cannot be understood, or does not fit its table
     └── SettingsError     a setting has a value that is not allowed
 
 Beside them stand those of one part alone: refusals of the service (jobs.refusals, web.problems) and a tshark that
@@ -30,6 +32,21 @@ class CaptureError(PcapAnalyzerError):
 
 class Cancelled(PcapAnalyzerError):
     """The `cancelled` callback answered True."""
+
+
+class ExportError(PcapAnalyzerError):
+    """A table cannot be written: which one, to where, and why."""
+
+
+class FilterError(PcapAnalyzerError):
+    """A filter is wrong: what was found, what was expected.
+
+    position: of the first character that does not fit, from 0.
+    """
+
+    def __init__(self, message: str, *, position: int) -> None:
+        super().__init__(message)
+        self.position = position
 
 
 class SettingsError(PcapAnalyzerError):

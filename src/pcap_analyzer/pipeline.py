@@ -113,20 +113,41 @@ def analyze_source(
         return assemble(reader, seconds=seconds, threads=threads, program=program())
 
 
-def open_capture(path: CapturePath, *, threads: int | None = None) -> Capture:
-    """Open a capture for reading its packets. Raises CaptureError when it is none; `threads` as in analyze_capture."""
-    return Capture(open_source(path), _wanted(threads, MAX_WANTED_THREADS, "threads", default_threads()))
+def open_capture(
+    path: CapturePath,
+    *,
+    threads: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Capture:
+    """Open a capture for reading its packets. Raises CaptureError when it is none.
+
+    threads: as in analyze_capture.  progress, cancelled: asked at every batch, in the thread that reads.
+    """
+    threads = _wanted(threads, MAX_WANTED_THREADS, "threads", default_threads())
+    return Capture(open_source(path, cancelled=cancelled), threads, progress=progress, cancelled=cancelled)
 
 
 class Capture:
     """A capture that is open for one pass: over its packets or its TCP events, or to its flows.
 
-    Behind packets or events the flows are known too.
+    Behind packets or events the flows are known too. It is an Arrow stream of its packets: duckdb, polars, pandas and
+    pyarrow take it as it is.
     """
 
-    def __init__(self, source: Source, threads: int) -> None:
+    def __init__(
+        self,
+        source: Source,
+        threads: int,
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
         self._source = source
         self._threads = threads
+        self._progress = progress
+        self._cancelled = cancelled
+        self._began = time.perf_counter()
         self._reader: CaptureReader | None = None
         self._flows: FlowTable | None = None
         self._dns: DnsTable | None = None
@@ -153,7 +174,9 @@ class Capture:
 
         with _reader(self._source, self._threads, batch_size, FLOW_LIMIT, tcp_rows=True) as reader:
             self._reader = reader
-            yield from packet_batches(reader, columns)
+            for batch in packet_batches(reader, columns):
+                self._tell(reader)
+                yield batch
             self._keep_tables(reader)
 
     def flows(self, columns: Sequence[str] | None = None, *, batch_size: int = 16_384) -> pa.RecordBatchReader:
@@ -183,8 +206,17 @@ class Capture:
         with _reader(self._source, self._threads, rows, FLOW_LIMIT) as reader:
             self._reader = reader
             for _ in reader.turns():
-                pass
+                self._tell(reader)
             self._keep_tables(reader)
+
+    def _tell(self, reader: CaptureReader) -> None:
+        """Say how far reading has come, and ask whether to go on."""
+        if self._progress is not None:
+            seconds = time.perf_counter() - self._began
+            read, size = self._source.bytes_read, self._source.size_bytes
+            self._progress(Progress(reader.scanner.rows, read, size, seconds))
+        if self._cancelled is not None and self._cancelled():
+            raise Cancelled(f"reading {self._source.name} was cancelled at byte {reader.bytes_walked}")
 
     def _keep_tables(self, reader: CaptureReader) -> None:
         """What is known of flows and DNS when the last packet was read; it outlives the reader."""
@@ -214,8 +246,14 @@ class Capture:
         rows = ROWS_PER_EVENT_STEP
         with _reader(self._source, self._threads, rows, FLOW_LIMIT, tcp_events=True) as reader:
             self._reader = reader
-            yield from event_batches(reader, columns, batch_size)
+            for batch in event_batches(reader, columns, batch_size):
+                self._tell(reader)
+                yield batch
             self._keep_tables(reader)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """All columns of the packets by the Arrow PyCapsule interface, as packets() would give them."""
+        return self.packets().__arrow_c_stream__(requested_schema)
 
     def _check(self, batch_size: int) -> None:
         """Raises ValueError where nothing can be taken, or not in such batches."""

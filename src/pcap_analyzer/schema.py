@@ -619,7 +619,12 @@ INTERVALS = Table(
         field("tcp_bytes", "uint64", "original lengths of TCP packets", unit="bytes"),
         field("udp_bytes", "uint64", "original lengths of UDP packets", unit="bytes"),
         field("other_bytes", "uint64", "original lengths of all other packets", unit="bytes"),
-        # retransmissions go here.
+        field(
+            "retransmissions",
+            "uint64",
+            "TCP segments marked retransmission, fast and spurious ones among them",
+            null="the capture has no TCP",
+        ),
     ),
 )
 

@@ -629,3 +629,17 @@ class Analysis(msgspec.Struct, frozen=True, eq=False):
     def dns(self, columns: Sequence[str] | None = None, *, batch_size: int = 16_384) -> pa.RecordBatchReader:
         """The table `dns` (schema.py) as a stream of record batches, in order of frame_number; otherwise as flows()."""
         return self.dns_batches(columns, batch_size)
+
+    def table(
+        self, name: str, columns: Sequence[str] | None = None, *, batch_size: int = 16_384
+    ) -> pa.RecordBatchReader:
+        """Any table that an analysis knows, by its name in schema.py: flows, dns, endpoints, protocols, intervals,
+        interfaces, capture. Otherwise as flows(); raises KeyError for packets and tcp_events, which a Capture streams.
+        """
+        if name == "flows":
+            return self.flows(columns, batch_size=batch_size)
+        if name == "dns":
+            return self.dns(columns, batch_size=batch_size)
+        from pcap_analyzer.analysis.tables import summary_table  # noqa: PLC0415 - pyarrow takes 0.3 s
+
+        return summary_table(self, name, columns)

@@ -1,0 +1,99 @@
+"""Where files are put: under a name of their own until they are whole, then renamed in one step.
+
+Whatever ends the writing (a full disk, a closed pipe, Ctrl-C), nothing half-written stands under the name that was
+asked for, and what stood there before is still there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
+
+from pcap_analyzer.errors import ExportError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STANDARD = "-"
+
+
+@contextmanager
+def landing_file(path: str) -> Iterator[pa.NativeFile]:
+    """A sink that becomes the file `path` when the block ends well. Raises ExportError where it cannot be written.
+
+    "-" is standard output; what is no regular file (a pipe, /dev/null) is written as it is.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - late on purpose, see the package
+
+    direct = path == STANDARD or (os.path.exists(path) and not os.path.isfile(path))
+    aside = path if direct else _aside(path)
+    try:
+        if direct:
+            with nullcontext(sys.stdout.buffer) if path == STANDARD else open(path, "wb") as file:
+                with pa.PythonFile(_Stream(file), "w") as sink:
+                    yield sink
+                file.flush()
+            return
+        os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
+        with pa.OSFile(aside, "wb") as sink:
+            yield sink
+        os.replace(aside, path)
+    except OSError as error:
+        name = "standard output" if path == STANDARD else path
+        raise ExportError(f"{name} cannot be written: {reason(error)}") from None
+    finally:
+        if not direct:
+            with suppress(OSError):
+                os.unlink(aside)
+
+
+@contextmanager
+def landing_folder(path: str) -> Iterator[str]:
+    """A folder that becomes `path` when the block ends well. Raises ExportError where `path` holds something."""
+    path = path.rstrip(os.sep) or path
+    aside = _aside(path)
+    try:
+        if os.path.exists(path) and (not os.path.isdir(path) or os.listdir(path)):
+            raise ExportError(f"{path} is not an empty folder: give the dataset another name")
+        os.makedirs(aside)
+        yield aside
+        os.replace(aside, path)
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {reason(error)}") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def reason(error: OSError) -> str:
+    """Why, without the names that Arrow puts around it."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _aside(path: str) -> str:
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.{os.urandom(4).hex()}")
+
+
+class _Stream:
+    """A stream that is ours to write to and not ours to close."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.closed = False
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        sent = 0
+        while sent < len(view):
+            sent += self._file.write(view[sent:])
+        return sent
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def close(self) -> None:
+        self.closed = True

@@ -1,0 +1,118 @@
+"""`pcap-analyzer export`: its options, and what they ask of `dataset`. pyarrow is imported when it runs, not before."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from contextlib import nullcontext
+from typing import Any
+
+from pcap_analyzer import __version__
+from pcap_analyzer.errors import ExportError
+from pcap_analyzer.export.tables import TABLE_EXPORTERS
+from pcap_analyzer.schema import TABLES
+
+STANDARD = "-"
+TEXT = """Write a table of captures as Parquet, Arrow, CSV or JSON Lines.
+
+FILE is pcap or pcapng, plain or compressed, or - for standard input. Several captures become one dataset with a column
+source_file. A file has its name only when it is whole.
+
+examples:
+  pcap-analyzer export big.pcap                                 big.pcap.packets.parquet
+  pcap-analyzer export big.pcap --table flows --format csv -o - | head
+  pcap-analyzer export *.pcapng --table dns -o dns.parquet
+  pcap-analyzer export big.pcap --columns timestamp,src,dst,original_length -o sizes.arrows --format arrow
+  pcap-analyzer export big.pcap --partition-by protocol -o packets/
+
+exit codes: 0 done, damage in a capture is a warning · 2 no capture, wrong use, or not written · 130 interrupted"""
+
+
+def options(parser: ArgumentParser) -> None:
+    parser.description = TEXT
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--table", choices=TABLES, default="packets", help="which table (packets)")
+    parser.add_argument(
+        "--format", choices=TABLE_EXPORTERS, help="by default what the output's name ends in, or parquet"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE|DIR|-", help="where to; - is standard output")
+    parser.add_argument("--columns", metavar="NAME,…", help="these columns in this order; by default all")
+    parser.add_argument(
+        "--partition-by", metavar="NAME,…", help="divide the rows by these columns into DIR/NAME=value/"
+    )
+    parser.add_argument("--compression", metavar="NAME", help="e.g. zstd or none; by default what suits the format")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads to read with (one a processor, at most 8)")
+
+
+def run(given: Namespace) -> int:
+    form = given.format or _format_of(given.output)
+    exporter = TABLE_EXPORTERS[form]
+    compression = given.compression or exporter.compressions[0]
+    if compression not in exporter.compressions:
+        raise ExportError(
+            f"{form} cannot be compressed with {compression!r}; choose {', '.join(exporter.compressions)}"
+        )
+    if given.threads is not None and not 1 <= given.threads <= 16:
+        raise ExportError(f"--threads is {given.threads}, expected 1 to 16")
+    partitions = _names(given.partition_by) or ()
+
+    from pcap_analyzer import dataset  # noqa: PLC0415 - pyarrow takes 0.3 s
+
+    request = dataset.Request(
+        table=given.table,
+        columns=_names(given.columns),
+        filter=getattr(given, "filter", None),
+        named=len(given.files) > 1 or dataset.SOURCE_FILE in partitions,
+        threads=given.threads,
+        version=__version__,
+        sources=tuple(given.files),
+    )
+    path = _path(given, exporter.suffix, bool(partitions))
+    for file in given.files:
+        if path != STANDARD and os.path.isfile(path) and os.path.isfile(file) and os.path.samefile(path, file):
+            raise ExportError(f"{path} is the capture itself: give the table another name")
+    with _bar(given.files[0]) as bar:
+        if partitions:
+            count = dataset.write_dataset(request, given.files, path, exporter, compression, partitions, bar)
+        else:
+            count = dataset.write_file(request, given.files, path, exporter, compression, bar)
+    if path != STANDARD and sys.stdout is not None:
+        print(f"{path}: {count:,} rows of {given.table}")
+    return 0
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _format_of(output: str | None) -> str:
+    """The format that the output's name ends in."""
+    name = output or ""
+    endings = ((form, exporter.suffix) for form, exporter in TABLE_EXPORTERS.items())
+    return next((form for form, ending in endings if name.endswith((ending, f".{form}"))), "parquet")
+
+
+def _path(given: Namespace, suffix: str, divided: bool) -> str:
+    """Where the table goes: what was asked for, or a name of its own in the folder asked for."""
+    base = "standard-input" if given.files[0] == STANDARD else os.path.basename(given.files[0])
+    name = f"{base if len(given.files) == 1 else 'captures'}.{given.table}"
+    output: str | None = given.output
+    if divided:
+        if output == STANDARD:
+            raise ExportError("a dataset of several files needs a folder: use -o DIR")
+        return output or name
+    if output is None:
+        return name + suffix
+    if output != STANDARD and (output.endswith(os.sep) or os.path.isdir(output)):
+        return os.path.join(output, name + suffix)
+    return output
+
+
+def _bar(file: str) -> Any:
+    """A progress bar where somebody watches."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return nullcontext()
+    from pcap_analyzer.terminal.progress import ProgressBar  # noqa: PLC0415
+
+    return ProgressBar(os.path.basename(file))

@@ -1,0 +1,235 @@
+"""`pcap-analyzer export` as a data engineer or a script meets it: files, pipes, mistakes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pcap_analyzer import analyze_capture, dataset, open_capture
+from pcap_analyzer.ahead import ahead
+from pcap_analyzer.errors import PcapAnalyzerError
+from pcap_analyzer.export.tables import TABLE_EXPORTERS
+from pcap_analyzer.schema import TABLES, arrow_schema
+from tests.export.table_files import plain, read_back
+from tests.scan.files import pcap_file, tcp_frame
+from tests.test_cli import PROGRAM, run
+
+FRAMES = [tcp_frame(number % 5, seq=number // 7, payload=b"x" * (number % 3)) for number in range(200)]
+
+
+@pytest.fixture
+def capture(tmp_path):
+    path = tmp_path / "some.pcap"
+    path.write_bytes(pcap_file(FRAMES))
+    return path
+
+
+def expected(capture, name):
+    """The table as the Python interface gives it."""
+    if name in ("packets", "tcp_events"):
+        with open_capture(capture) as opened:
+            return getattr(opened, name)().read_all()
+    return analyze_capture(capture).table(name).read_all()
+
+
+@pytest.mark.parametrize("form", TABLE_EXPORTERS)
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_comes_back_from_every_format(capture, tmp_path, name, form):
+    exporter = TABLE_EXPORTERS[form]
+    path = tmp_path / f"out{exporter.suffix}"
+    request = dataset.Request(name)
+    count = dataset.write_file(request, [str(capture)], str(path), exporter, exporter.compressions[0], None)
+    schema, wanted = arrow_schema(TABLES[name]), expected(capture, name)
+    assert count == wanted.num_rows
+    assert read_back(path, schema).equals(plain(wanted, schema))
+
+
+def test_a_parquet_file_says_where_it_is_from(capture, tmp_path):
+    run("export", capture, "--columns", "src,frame_number", "-o", tmp_path / "out.parquet")
+    file = pq.ParquetFile(tmp_path / "out.parquet")
+    notes = file.schema_arrow.metadata
+    assert file.schema_arrow.names == ["src", "frame_number"]
+    assert json.loads(notes[b"pcap_analyzer.source_files"]) == ["some.pcap"]
+    assert notes[b"pcap_analyzer.schema_version"] == b"1"
+    assert json.loads(notes[b"pcap_analyzer.settings"])["columns"] == ["src", "frame_number"]
+    frames = file.metadata.row_group(0).column(1)
+    assert (frames.statistics.min, frames.statistics.max) == (1, 200)
+    assert "DELTA_BINARY_PACKED" in frames.encodings
+    assert frames.compression == "ZSTD"
+    assert "RLE_DICTIONARY" in file.metadata.row_group(0).column(0).encodings
+
+
+def test_row_groups_have_one_size_whatever_the_batches(capture, tmp_path):
+    small = TABLE_EXPORTERS["parquet"]._replace(group_rows=64)
+    path = tmp_path / "out.parquet"
+    dataset.write_file(dataset.Request("packets"), [str(capture)], str(path), small, "zstd", None)
+    found = pq.ParquetFile(path).metadata
+    assert [found.row_group(number).num_rows for number in range(found.num_row_groups)] == [64, 64, 64, 8]
+
+
+def test_several_captures_are_one_dataset(capture, tmp_path):
+    other = tmp_path / "other.pcap"
+    other.write_bytes(pcap_file(FRAMES[:3]))
+    run("export", capture, other, "-o", tmp_path / "out.parquet", "--columns", "frame_number")
+    rows = pq.read_table(tmp_path / "out.parquet").to_pydict()
+    assert rows["source_file"] == ["some.pcap"] * 200 + ["other.pcap"] * 3
+    assert rows["frame_number"] == [*range(1, 201), 1, 2, 3]
+
+
+def test_a_dataset_is_divided_by_the_values_of_a_column(capture, tmp_path):
+    run("export", capture, "--partition-by", "src,icmp_type", "-o", tmp_path / "out")
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == [f"src=10%2E0%2E0%2E{number}" for number in range(5)]
+    part = tmp_path / "out" / names[2] / "icmp_type=__HIVE_DEFAULT_PARTITION__" / "part-0.parquet"
+    assert pq.ParquetFile(part).read(["frame_number"]).column(0).to_pylist() == list(range(3, 201, 5))
+
+
+def test_a_dataset_is_not_mixed_with_what_is_there(capture, tmp_path):
+    done = run("export", capture, "--partition-by", "src", "-o", tmp_path, expect=2)
+    assert b"not an empty folder" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["some.pcap"]
+
+
+def test_standard_input_to_standard_output(capture):
+    done = run("export", "-", "--table", "flows", "--format", "jsonl", "-o", "-", data=capture.read_bytes())
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["client"] for row in rows] == [f"10.0.0.{number}" for number in range(5)]
+    assert rows[0]["first_seen"] == "2023-11-14T22:13:20.000000000Z"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--columns", "colour"], b"packets has no column 'colour'"),
+        (["--table", "weather"], b"invalid choice: 'weather'"),
+        (["--format", "xml"], b"invalid choice: 'xml'"),
+        (["--compression", "rar"], b"'rar'"),
+        (["--partition-by", "colour"], b"'colour'"),
+        (["-o", "/dev/full"], b"No space left on device"),
+        (["-o", "/proc/here.parquet"], b"/proc/here.parquet cannot be written"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_leaves_nothing(capture, tmp_path, arguments, words):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    assert words in run("export", capture, *arguments, cwd=folder, expect=2).stderr
+    assert list(folder.iterdir()) == []
+
+
+def test_the_capture_is_not_written_over(capture):
+    before = capture.read_bytes()
+    assert b"the capture itself" in run("export", capture, "-o", capture, expect=2).stderr
+    assert capture.read_bytes() == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("form", TABLE_EXPORTERS)
+def test_a_full_disk_behind_standard_output(capture, form):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*PROGRAM, "export", str(capture), "--format", form, "-o", "-"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert (done.returncode, b"Traceback" in done.stderr) == (2, False)
+    assert b"No space left" in done.stderr
+
+
+@pytest.mark.parametrize("form", TABLE_EXPORTERS)
+def test_a_broken_pipe_is_an_error(tmp_path, form):
+    big = tmp_path / "big.pcap"
+    big.write_bytes(pcap_file(FRAMES * 200))
+    command = [*PROGRAM, "export", str(big), "--format", form, "-o", "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as done:
+        done.stdout.close()
+        said = done.stderr.read()
+        assert done.wait(30) == 2, said
+    assert b"Traceback" not in said
+    assert b"standard output" in said
+
+
+def test_what_fails_midway_leaves_the_old_file(capture, tmp_path):
+    path = tmp_path / "out.parquet"
+    path.write_bytes(b"old")
+    request, captures = dataset.Request("packets", named=True), [str(capture), str(tmp_path / "gone.pcap")]
+    with pytest.raises(PcapAnalyzerError, match="gone"):
+        dataset.write_file(request, captures, str(path), TABLE_EXPORTERS["parquet"], "zstd", None)
+    assert path.read_bytes() == b"old"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["out.parquet", "some.pcap"]
+
+
+def test_an_interrupt_leaves_nothing(tmp_path):
+    fifo = tmp_path / "slow.pcap"
+    os.mkfifo(fifo)
+    out = tmp_path / "out"
+    command = [*PROGRAM, "export", str(fifo), "-o", f"{out}/"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as done,
+        fifo.open("wb", buffering=0) as feed,
+    ):
+        feed.write(pcap_file(FRAMES * 1000))
+        until = time.monotonic() + 30
+        while not out.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        done.send_signal(signal.SIGINT)
+        _, said = done.communicate(timeout=30)
+    assert done.returncode == 130, said
+    assert list(out.iterdir()) == []
+
+
+def test_pyarrow_is_not_there_before_it_is_needed():
+    code = "import sys, pcap_analyzer.export_command; sys.exit('pyarrow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_hostile_texts_are_still_json(tmp_path):
+    texts = ['"quoted"', "back\\slash", "new\nline\x00\x1f", "ünïcode ☃", "", None]
+    schema = pa.schema([("text", pa.string()), ("word", pa.dictionary(pa.int32(), pa.string()))])
+    table = pa.table([pa.array(texts), pa.array(texts).dictionary_encode()], schema=schema)
+    path = tmp_path / "out.jsonl"
+    with pa.OSFile(str(path), "wb") as sink:
+        writer = TABLE_EXPORTERS["jsonl"].open(sink, schema, "none")
+        writer.write(table)
+        writer.close()
+    rows = [json.loads(line) for line in path.read_text().split("\n")[:-1]]
+    assert rows == [{"text": text, "word": text} for text in texts]
+
+
+def test_what_is_made_ahead_comes_in_order_and_fails_in_place():
+    def numbers(_cancelled):
+        yield from range(10)
+        raise ValueError("the end")
+
+    seen = []
+    with pytest.raises(ValueError, match="the end"), ahead(numbers, 2) as items:
+        seen.extend(items)
+    assert seen == list(range(10))
+
+
+def test_leaving_early_closes_what_is_made_ahead():
+    closed = []
+
+    def numbers(_cancelled):
+        try:
+            number = 0
+            while True:
+                yield (number := number + 1)
+        finally:
+            closed.append(True)
+
+    with ahead(numbers, 2) as items:
+        assert next(items) == 1
+    assert closed == [True]
+
+
+def test_a_capture_is_an_arrow_stream(capture):
+    with open_capture(capture) as opened:
+        assert pa.table(opened).num_rows == 200
