@@ -214,6 +214,7 @@ cdef class Scanner:
         for index in range(WINDOWS):
             window_free(&scan.windows[index])
         paths_free(scan.paths)
+        free(scan.waypoints)
         free(scan.workers)
         free(scan.tables)
         free(scan.dns.shards)
@@ -389,6 +390,17 @@ cdef class Scanner:
                 reader.interfaces[index].packets,
             )
             for index in range(min(limit, reader.interface_count))
+        ]
+
+    def waypoints(self):
+        """Of a file that is read: (offset, frames before it, sections before it, big-endian) of every window, in order."""
+        scan = self.scan
+        return [
+            (
+                scan.waypoints[index].offset, scan.waypoints[index].frames, scan.waypoints[index].sections,
+                bool(scan.waypoints[index].big_endian),
+            )
+            for index in range(scan.waypoint_count)
         ]
 
     def link_type_packets(self):

@@ -137,10 +137,10 @@ def test_the_data_block_is_json_that_cannot_end_its_element():
 def test_scripts_are_the_ones_the_policy_names():
     page, parsed = outline("small")
     policy = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)[0]
-    assert policy.count("sha256-") == 2
+    assert policy.count("sha256-") == 3
     assert "unsafe-eval" not in policy
     assert policy.startswith("default-src &#39;none&#39;")
-    assert len(parsed.scripts) == 3
+    assert len(parsed.scripts) == 4
 
 
 def test_a_nonce_stands_on_every_script_that_runs():

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from numpy.typing import NDArray
+from typing_extensions import Buffer
 
 PACKET_DTYPE: dict[str, Any]
 """What numpy.dtype() takes to view `packets`; addresses are 16 raw bytes, IPv4 as ::ffff:a.b.c.d."""
@@ -28,13 +28,13 @@ class Paths:
         """
 
 def decode_frames(
-    capture: NDArray[Any] | bytes | memoryview,
-    offset: NDArray[Any],
-    captured_length: NDArray[Any],
-    original_length: NDArray[Any],
-    link_type: NDArray[Any],
-    packets: NDArray[Any],
-    extras: NDArray[Any],
+    capture: Buffer,
+    offset: Buffer,
+    captured_length: Buffer,
+    original_length: Buffer,
+    link_type: Buffer,
+    packets: Buffer,
+    extras: Buffer,
     paths: Paths,
 ) -> int:
     """Decode one batch into `packets` and `extras` (byte arrays) and return how many side records were made.

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pcap_analyzer.analysis import summary
 from pcap_analyzer.analysis.dns import dns_table
+from pcap_analyzer.analysis.flow_packets import lookup_in
 from pcap_analyzer.analysis.flows import FlowTable
 from pcap_analyzer.analysis.model import (
     Analysis,
@@ -20,10 +21,12 @@ from pcap_analyzer.analysis.model import (
     Quality,
     SourceInfo,
     TcpIntervals,
+    no_packets,
 )
 from pcap_analyzer.analysis.protocols import path_text, protocol_rows, unsupported_parts
 from pcap_analyzer.analysis.tcp import tcp_totals
 from pcap_analyzer.analysis.watches import Program
+from pcap_analyzer.capture.frames import frames_of
 from pcap_analyzer.capture.magic import Format
 from pcap_analyzer.capture.pcapng import InterfaceNotes, resolution_words
 from pcap_analyzer.capture.reader import CaptureReader
@@ -43,6 +46,7 @@ def assemble(reader: CaptureReader, *, seconds: float, threads: int, program: Pr
     totals = reader.totals()
     flows = scanner.flow_reader()
     steps = [path_text(steps) for steps in scanner.path_steps()]
+    frames = frames_of(reader)
 
     watcher = None if program is None else program.watcher()
     summed = summary.flow_summary(flows, None if watcher is None else watcher.observe)
@@ -68,6 +72,7 @@ def assemble(reader: CaptureReader, *, seconds: float, threads: int, program: Pr
         answers=None if program is None or watcher is None else program.answers(watcher),
         dns_totals=names.totals(),
         dns_batches=names.batches,
+        lookup=no_packets if frames is None else lookup_in(frames),
     )
 
 

@@ -574,6 +574,43 @@ class DnsTotals(msgspec.Struct, frozen=True):
     """The slowest ten."""
 
 
+class FlowKey(msgspec.Struct, frozen=True):
+    """What tells the packets of one flow from all others, between its first frame and its last."""
+
+    protocol: int
+    client: str
+    client_port: int | None
+    server: str
+    server_port: int | None
+
+
+class FlowPacket(msgspec.Struct, frozen=True):
+    """One packet of a flow, as it lies in the file."""
+
+    frame: int
+    """Wireshark's frame.number."""
+    time_ns: int | None
+    from_client: bool
+    length: int
+    """On the wire."""
+    payload: int
+    """Transport payload bytes."""
+    flags: int | None
+    """The twelve TCP flags; None: not TCP."""
+    seq: int | None
+    """As on the wire."""
+    ack: int | None
+    window: int | None
+    """Unscaled."""
+
+
+Lookup = Callable[[FlowKey, int, int], list[FlowPacket]]
+
+
+def no_packets(flow: FlowKey, first: int, last: int) -> list[FlowPacket]:
+    return []
+
+
 def _no_flows(columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchReader:
     raise ValueError("the flows of this analysis were not kept")
 
@@ -616,6 +653,9 @@ class Analysis(msgspec.Struct, frozen=True, eq=False):
     """None: the capture has no DNS."""
     dns_batches: Batches = _no_dns
     """Called with columns and a batch size; see dns()."""
+    lookup: Lookup = no_packets
+    """Called with a flow and two frame numbers: its packets from the first to the last; none where the capture cannot
+    be read twice."""
 
     def flows(self, columns: Sequence[str] | None = None, *, batch_size: int = 16_384) -> pa.RecordBatchReader:
         """The table `flows` (schema.py) as a stream of record batches of at most `batch_size` rows, by flow_id.

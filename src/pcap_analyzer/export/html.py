@@ -17,12 +17,14 @@ import msgspec
 
 from pcap_analyzer.export import templates
 from pcap_analyzer.export.charts import chart_data, coarser, retransmissions, throughput
-from pcap_analyzer.export.scripts import STATIC, chart_script, policy, theme_script
+from pcap_analyzer.export.diagnosis import SHOWN_FIRST, findings_shown, overview
+from pcap_analyzer.export.scripts import STATIC, chart_script, page_script, policy, theme_script
 from pcap_analyzer.report.definitions import DEFINITIONS
 from pcap_analyzer.report.model import Report, Series
 
 # Cannot come out of a report: escaping turns "<" into an entity, and the data block writes it as \u003c.
 SCRIPTS_HERE = "<!--scripts-->"
+CHARTS_LATER = b'<script type="text/plain" id="charts-code">'
 
 
 def render(report: Report, *, nonce: str | None = None) -> bytes:
@@ -43,7 +45,8 @@ def pieces(report: Report, *, nonce: str | None = None) -> tuple[bytes | memoryv
     page = templates.render("report/page.html", values)
     head, tail = page.encode().split(SCRIPTS_HERE.encode())
     tag = f'<script nonce="{_attribute(nonce)}">'.encode() if nonce else b"<script>"
-    return head, tag, chart_script().text, b"</script>", tail
+    later = (CHARTS_LATER, chart_script().text, b"</script>\n")
+    return head, *later, tag, page_script().text, b"</script>", tail
 
 
 def prepare() -> None:
@@ -83,5 +86,8 @@ def _context(report: Report) -> dict[str, Any]:
         "data": data_block(report, series),
         "worst": report.quality.remarks[0].level if report.quality.remarks else "good",
         "throughput": throughput(series),
+        "findings": findings_shown(report),
+        "first_findings": SHOWN_FIRST,
+        "overview": None if series.silences else overview(report, series.bytes, series.start_ns, series.width_ns),
         "retransmissions": retransmissions(series),
     }

@@ -23,7 +23,9 @@ from pcap_analyzer.report import words
 HERE = os.path.dirname(__file__)
 FOLDER = os.path.join(HERE, "templates")
 FILTERS: dict[str, Callable[..., Any]] = {
-    **{name: getattr(words, name) for name in ("count", "size", "duration", "moment", "plural")},
+    **{name: getattr(words, name) for name in ("count", "size", "duration", "moment", "clock", "plural", "figure")},
+    "told": str,
+    "unit": str,
     "capitalize": str.capitalize,
     "int": int,
     "join": lambda parts, between: between.join(map(str, parts)),
@@ -205,7 +207,8 @@ def _template(name: str, _parent: str | None = None) -> Template:
 # What every template may name.
 GLOBALS: dict[str, Any] = {
     "namespace": Namespace,
-    **{name: getattr(words, name) for name in ("share", "socket", "bit_rate", "packet_rate")},
+    **{name: getattr(words, name) for name in ("share", "share_of", "socket", "bit_rate", "packet_rate")},
+    "_": lambda message, **values: escape(message).format(**values) if values else message,
 }
 # What the code of a template finds as global names.
 NAMES: dict[str, Any] = {

@@ -107,6 +107,8 @@ def affected(row: Row, value: Callable[[Row], float] | None) -> AffectedFlow:
         flow.server,
         flow.server_port,
         round(row["score"] if value is None else value(row), 6),
+        first_frame=row["first_frame"],
+        last_frame=row["last_frame"],
     )
 
 

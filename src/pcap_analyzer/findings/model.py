@@ -43,6 +43,9 @@ class AffectedFlow(msgspec.Struct, frozen=True):
     server_port: int | None
     value: float
     """In the unit of the finding's measure, or a count."""
+    first_frame: int | None = None
+    """Wireshark's frame.number of its first packet."""
+    last_frame: int | None = None
 
 
 class Evidence(msgspec.Struct, frozen=True):

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from pcap_analyzer.analysis.model import Analysis
 from pcap_analyzer.report.capture import capture_section
 from pcap_analyzer.report.conversations import conversations_section
@@ -25,6 +27,7 @@ from pcap_analyzer.report.quality import quality_section
 from pcap_analyzer.report.services import services_section
 from pcap_analyzer.report.source import source_section
 from pcap_analyzer.report.tcp import tcp_section
+from pcap_analyzer.report.timelines import timelines
 
 __all__ = ["SCHEMA_VERSION", "SECTIONS", "Report", "build_report"]
 
@@ -47,9 +50,7 @@ SECTIONS: dict[str, Callable[[Analysis], Any]] = {
 def build_report(analysis: Analysis) -> Report:
     """The report on one capture."""
     diagnosis = diagnosis_section(analysis)
-    return Report(
-        schema_version=SCHEMA_VERSION,
-        findings=diagnosis.findings,
-        health=diagnosis.health,
-        **{name: section(analysis) for name, section in SECTIONS.items()},
-    )
+    sections = {name: section(analysis) for name, section in SECTIONS.items()}
+    # In `source`, because a pipe cannot be read again for them.
+    sections["source"] = replace(sections["source"], timelines=timelines(analysis, diagnosis.findings))
+    return Report(schema_version=SCHEMA_VERSION, findings=diagnosis.findings, health=diagnosis.health, **sections)

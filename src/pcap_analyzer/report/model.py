@@ -33,6 +33,41 @@ SCHEMA_VERSION = 1
 Level = Literal["problem", "caution", "note"]
 
 
+class TimelinePacket(msgspec.Struct, frozen=True):
+    """One packet of a timeline."""
+
+    frame: int
+    """Wireshark's frame.number."""
+    time_ns: int | None
+    from_client: bool
+    length: int
+    """On the wire."""
+    payload: int
+    flags: str
+    """TCP flags that are set, e.g. "SYN ACK"; empty: not TCP."""
+    seq: int | None
+    """Relative to the first one seen of that side, as Wireshark shows it; null: not TCP."""
+    ack: int | None
+    """Relative; null: not TCP, or no ACK."""
+    skipped: bool
+    """Packets of the flow before this one are left out."""
+    note: str | None
+    """What the finding says of this frame."""
+
+
+class Timeline(msgspec.Struct, frozen=True):
+    """Packets of a finding's worst flow: how it began, what is around the evidence, how it ended."""
+
+    finding: int
+    """Place in `findings`."""
+    flow_id: int
+    packets: list[TimelinePacket]
+    whole: bool
+    """True: these are all packets of the flow."""
+    evidence_ns: list[int | None]
+    """When each frame of the finding's evidence was captured; null: not known."""
+
+
 class Source(msgspec.Struct, frozen=True):
     """How the capture was given and read."""
 
@@ -42,6 +77,8 @@ class Source(msgspec.Struct, frozen=True):
     seconds: float
     threads: int
     program: str
+    timelines: list[Timeline] = []
+    """Of the worst findings; empty where the capture cannot be read twice (a pipe, a compressed file)."""
 
 
 class LinkType(LinkTypeCount, frozen=True, kw_only=True):

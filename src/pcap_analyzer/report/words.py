@@ -55,6 +55,23 @@ def moment(ns: int | None) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S.%f}{SPACE}UTC"
 
 
+def clock(ns: int | None) -> str:
+    """The time of day of a moment: 07:08:09.123456; None → a dash."""
+    return "–" if ns is None else f"{EPOCH + timedelta(microseconds=ns // 1_000):%H:%M:%S.%f}"
+
+
+def figure(value: float) -> str:
+    """A measured number with at most four digits: 1234.0 → 1,234, 0.01587 → 0.01587."""
+    if value == int(value) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
+
+
+def share_of(part: float) -> str:
+    """A fraction of 1 as a percentage: see share."""
+    return share(round(part * 1_000_000), 1_000_000)
+
+
 def share(part: int, whole: int) -> str:
     """A percentage that never says 0 % of something nor 100 % of less than all."""
     if whole <= 0 or part <= 0:

@@ -227,12 +227,113 @@
   }
 
   const CHARTS = { throughput, protocols, flows, handshakes, rtt, retransmissions, dns };
+
+  // Plotly stands in the page as text: running it takes longer than all else, and the verdict needs none of it.
+  const me = document.currentScript;
+  function loadPlotly() {
+    if (window.Plotly) return;
+    const script = document.createElement("script");
+    script.nonce = me.nonce;
+    script.textContent = document.getElementById("charts-code").textContent;
+    me.after(script);
+  }
   function draw() {
+    loadPlotly();
+    document.querySelectorAll("[data-chart]").forEach(draw1);
+    if (chosen) narrowTo(chosen);
+  }
+  function draw1(figure) {
+    const drawing = CHARTS[figure.dataset.chart]();
+    if (!drawing) { figure.hidden = true; return; }
+    Plotly.react(figure, drawing[0], drawing[1], config);
+  }
+  // At first one after the other, so that the page can be read and scrolled before the last one is drawn.
+  function drawInTurn(figures) {
+    const [figure, ...others] = figures;
+    if (!figure) { if (chosen) narrowTo(chosen); return; }
+    loadPlotly();
+    draw1(figure);
+    setTimeout(() => drawInTurn(others), 0);
+  }
+
+  // The time that the reader chose: the graphs over time show it, findings that lie elsewhere step back.
+  const OVER_TIME = ["throughput", "retransmissions", "flows"];
+  let chosen = null;
+  function axisRange(figure, [from, to]) {
+    // As timeScale has it: short captures by elapsed time from the graph's own beginning.
+    const { at } = figure.dataset.chart === "flows" ? flowScale() : timeScale(data.intervals.start_ns, data.intervals.width_ns * data.intervals.packets.length);
+    return [at(from), at(to)];
+  }
+  function flowScale() {
+    const timed = data.flows.filter((flow) => flow.first_ns !== null && flow.last_ns !== null);
+    const start = Math.min(...timed.map((flow) => flow.first_ns));
+    return timeScale(start, Math.max(...timed.map((flow) => flow.last_ns)) - start);
+  }
+  function narrowTo(range) {
     document.querySelectorAll("[data-chart]").forEach((figure) => {
-      const drawing = CHARTS[figure.dataset.chart]();
-      if (!drawing) { figure.hidden = true; return; }
-      Plotly.react(figure, drawing[0], drawing[1], config);
+      if (!OVER_TIME.includes(figure.dataset.chart) || figure.hidden || !figure.layout) return;
+      if (range) Plotly.relayout(figure, { "xaxis.range": axisRange(figure, range) });
+      else draw1(figure);
     });
+    document.querySelectorAll(".finding[data-from]").forEach((finding) => {
+      finding.classList.toggle("elsewhen", Boolean(range) && (Number(finding.dataset.to) < range[0] || Number(finding.dataset.from) > range[1]));
+    });
+  }
+
+  function brush(overview) {
+    const part = (name) => overview.querySelector(`[data-brush-${name}]`);
+    const [from, to, shade, clear, says] = ["from", "to", "window", "clear", "says"].map(part);
+    const strip = overview.querySelector(".strip");
+    const steps = Number(overview.dataset.steps);
+    const [start, end] = [data.intervals.start_ns, data.intervals.start_ns + data.intervals.width_ns * steps];
+    const time = (step) => start + (end - start) * step / steps;
+    let waiting = 0;
+    function show() {
+      const [first, last] = [Number(from.value), Number(to.value)];
+      const whole = first === 0 && last === steps;
+      shade.hidden = clear.hidden = whole;
+      shade.style.left = `${100 * first / steps}%`;
+      shade.style.width = `${100 * (last - first) / steps}%`;
+      chosen = whole ? null : [time(first), time(last)];
+      says.textContent = whole ? "" : summary(first, last);
+      clearTimeout(waiting);
+      waiting = setTimeout(() => narrowTo(chosen), 120);
+    }
+    function summary(first, last) {
+      const sum = (values) => values.slice(first, last).reduce((all, one) => all + one, 0);
+      const seconds = (step) => `${((time(step) - start) / 1e9).toLocaleString(root.lang, { maximumFractionDigits: 3 })} s`;
+      return `${seconds(first)} – ${seconds(last)}: ${sum(data.intervals.packets).toLocaleString(root.lang)} ${data.words.packets}`;
+    }
+    const set = (first, last) => { from.value = first; to.value = last; show(); };
+    from.addEventListener("input", () => set(Math.min(Number(from.value), Number(to.value) - 1), to.value));
+    to.addEventListener("input", () => set(from.value, Math.max(Number(to.value), Number(from.value) + 1)));
+    clear.addEventListener("click", () => { set(0, steps); from.focus(); });
+    const step = (event) => {
+      const box = strip.getBoundingClientRect();
+      return Math.max(0, Math.min(steps, (event.clientX - box.left) / box.width * steps));
+    };
+    strip.addEventListener("pointerdown", (event) => {
+      if (event.button || event.target === from || event.target === to) return;
+      const anchor = step(event);
+      strip.setPointerCapture(event.pointerId);
+      const move = (moved) => {
+        const [first, last] = [Math.min(anchor, step(moved)), Math.max(anchor, step(moved))];
+        if (last - first > steps / 200) set(Math.floor(first), Math.max(Math.floor(first) + 1, Math.ceil(last)));
+      };
+      strip.addEventListener("pointermove", move);
+      strip.addEventListener("lostpointercapture", () => strip.removeEventListener("pointermove", move), { once: true });
+    });
+    strip.addEventListener("dblclick", () => set(0, steps));
+    from.hidden = to.hidden = false;
+  }
+
+  // A link to a finding opens it, and what it is folded into.
+  function unfold() {
+    const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+    for (let part = target || null; part; part = part.parentElement) {
+      if (part.tagName === "DETAILS") part.open = true;
+    }
+    if (target && target.tagName === "DETAILS") { target.scrollIntoView({ block: "start" }); target.querySelector("summary").focus({ preventScroll: true }); }
   }
 
   // Tables: long ones begin short; a click on a heading sorts.
@@ -320,7 +421,11 @@
   document.querySelectorAll("table[data-sort]").forEach(sortable);
   document.querySelectorAll("[data-copy]").forEach(copyable);
   document.querySelectorAll("[data-theme-toggle]").forEach(themes);
-  draw();
+  document.querySelectorAll("[data-brush]").forEach(brush);
+  const begin = () => setTimeout(() => drawInTurn([...document.querySelectorAll("[data-chart]")]), 50);
+  if (document.readyState === "complete") begin(); else window.addEventListener("load", begin);
+  unfold();
+  window.addEventListener("hashchange", unfold);
 
   let wasNarrow = narrow();
   window.addEventListener("resize", () => {

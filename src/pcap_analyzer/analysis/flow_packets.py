@@ -1,0 +1,76 @@
+"""A few packets of one flow, read again from the file when the pass is over: what a timeline is drawn from.
+
+Costs nothing until somebody asks, and then about a microsecond for each record of the windows around.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from functools import cache
+from ipaddress import IPv4Address, ip_address
+
+from pcap_analyzer.addresses import MAPPED
+from pcap_analyzer.analysis.model import FlowKey, FlowPacket, Lookup
+from pcap_analyzer.capture.frames import Frames, Record
+
+HAS_TCP = 32  # of present_t in native/packet.pxd
+
+
+def lookup_in(frames: Frames) -> Lookup:
+    """Analysis.lookup over the frames of a file."""
+
+    def look(flow: FlowKey, first: int, last: int) -> list[FlowPacket]:
+        at, from_client, from_server = _ends(flow)
+        protocol = _places()["protocol"][0]
+        found = []
+        for record, packet in frames.decoded(first, last):
+            ends = packet[at]
+            if ends in (from_client, from_server) and packet[protocol] == flow.protocol:
+                found.append(_packet(record, packet, from_client=ends == from_client))
+        return found
+
+    return look
+
+
+def _ends(flow: FlowKey) -> tuple[slice, bytes, bytes]:
+    """Where addresses and ports lie in a packet_t, one behind the other, and what stands there by direction."""
+    places = _places()
+    begin, end = places["src"][0], places["dst_port"][0] + 2
+    client, server = (_sixteen(address) for address in (flow.client, flow.server))
+    ports = [struct.pack("=H", port or 0) for port in (flow.client_port, flow.server_port)]
+    return slice(begin, end), client + server + ports[0] + ports[1], server + client + ports[1] + ports[0]
+
+
+def _sixteen(address: str) -> bytes:
+    read = ip_address(address)
+    return MAPPED + read.packed if isinstance(read, IPv4Address) else read.packed
+
+
+def _packet(record: Record, packet: bytes, *, from_client: bool) -> FlowPacket:
+    tcp = bool(_number(packet, "present") & HAS_TCP)
+    return FlowPacket(
+        frame=record.number,
+        time_ns=record.time_ns,
+        from_client=from_client,
+        length=record.original,
+        payload=_number(packet, "payload_length"),
+        flags=_number(packet, "tcp_flags") if tcp else None,
+        seq=_number(packet, "tcp_seq") if tcp else None,
+        ack=_number(packet, "tcp_ack") if tcp else None,
+        window=_number(packet, "tcp_window") if tcp else None,
+    )
+
+
+@cache
+def _places() -> dict[str, tuple[int, int]]:
+    """(offset, bytes) of every field of packet_t."""
+    from pcap_analyzer._native.decode import PACKET_DTYPE  # noqa: PLC0415 - only where something is looked up
+
+    fields = zip(PACKET_DTYPE["names"], PACKET_DTYPE["offsets"], PACKET_DTYPE["formats"], strict=True)
+    return {name: (offset, int(kind[1:])) for name, offset, kind in fields}
+
+
+def _number(packet: bytes, name: str) -> int:
+    offset, size = _places()[name]
+    return int.from_bytes(packet[offset : offset + size], sys.byteorder)

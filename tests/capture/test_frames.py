@@ -1,0 +1,78 @@
+"""A frame that is looked up again is the one that the scan saw, wherever in the file it lies."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pcap_analyzer.analysis.model import FlowKey
+from pcap_analyzer.pipeline import analyze_capture, open_capture
+from tests.scan.files import DATA, enhanced, interface, pcap_file, pcapng_file, section, tcp_frame
+
+FLOWS = 7
+COUNT = 9000
+CLIENT = FlowKey(6, "10.0.0.3", 1027, "172.16.0.1", 80)
+FRAMES = [
+    tcp_frame(number % FLOWS, flags=DATA, reply=number % 3 == 0, seq=number, payload=bytes(400))
+    for number in range(COUNT)
+]
+
+
+def two_sections() -> bytes:
+    """Big- behind little-endian, a journal block between, interfaces of different clocks."""
+    seconds = b"\x00\x09\x00\x01\x00\x00\x00\x00"  # if_tsresol: 1 s
+    half = COUNT // 2
+    first = pcapng_file(FRAMES[:half])
+    behind = b"".join(enhanced(frame, number, ">", interface_id=1) for number, frame in enumerate(FRAMES[half:]))
+    return first + section(">") + interface(">", options=seconds) + interface(">") + behind
+
+
+FILES = {"pcap": pcap_file(FRAMES), "pcapng": pcapng_file(FRAMES, ">"), "sections": two_sections()}
+
+
+@pytest.fixture(params=FILES)
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_bytes(FILES[request.param])
+    return path
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_packets_of_a_flow_are_those_of_the_table(path, threads):
+    columns = ["frame_number", "timestamp", "original_length", "tcp_seq", "from_client", "flow_id"]
+    with open_capture(path) as capture:
+        table = capture.packets(columns).read_all()
+    wanted = [
+        (row["frame_number"], row["original_length"], row["tcp_seq"])
+        for row in table.select(["frame_number", "original_length", "tcp_seq", "flow_id"]).to_pylist()
+        if row["flow_id"] == 3
+    ]
+    times = table["timestamp"].cast(pa.int64()).to_pylist()
+    found = analyze_capture(path, threads=threads).lookup(CLIENT, 1, COUNT)
+    assert [(one.frame, one.length, one.seq) for one in found] == wanted
+    assert [one.time_ns for one in found] == [times[one.frame - 1] for one in found]
+    assert [one.from_client for one in found] == [(one.frame - 1) % 3 != 0 for one in found]
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 1), (4, 4), (2400, 2500), (COUNT - 5, COUNT + 100), (7, 3)])
+def test_any_stretch_of_frames_can_be_looked_up(path, first, last):
+    lookup = analyze_capture(path).lookup
+    whole = lookup(CLIENT, 1, COUNT)
+    assert lookup(CLIENT, first, last) == [one for one in whole if first <= one.frame <= last]
+
+
+def test_what_cannot_be_read_twice_has_no_packets():
+    analysis = analyze_capture(io.BytesIO(FILES["pcap"]))
+    assert analysis.lookup(CLIENT, 1, COUNT) == []
+
+
+def test_a_file_that_shrank_meanwhile_gives_less(path):
+    lookup = analyze_capture(path).lookup
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+    found = lookup(CLIENT, 1, COUNT)
+    assert found
+    assert found[-1].frame < COUNT * 3 // 4
