@@ -393,7 +393,7 @@ cdef class Scanner:
         ]
 
     def waypoints(self):
-        """Of a file that is read: (offset, frames before it, sections before it, big-endian) of every window, in order."""
+        """Of every window of a file that is read, in order: (offset, frames before it, sections before it, big-endian)."""
         scan = self.scan
         return [
             (
