@@ -20,7 +20,7 @@ class Running:
 
     def __init__(self, settings: Settings, worker: Sequence[str] = WORKER) -> None:
         with ExitStack() as opened:
-            opened.callback(os.close, _lock(settings.data_dir))
+            opened.callback(os.close, lock(settings.data_dir))
             store = SqlStore(settings.database_url)
             opened.callback(store.close)
             blobs = FileBlobs(settings.data_dir)
@@ -44,7 +44,17 @@ class Running:
         self._opened.close()
 
 
-def _lock(data_dir: Path) -> int:
+def sqlite_file(settings: Settings) -> Path:
+    """The file of the database. Raises SettingsError where it is none."""
+    kind, _, file = settings.database_url.partition(":///")
+    if kind != "sqlite":
+        raise SettingsError(
+            f"DATABASE_URL is of {kind}; allowed is SQLite here, others have tools of their own for this"
+        )
+    return Path(file)
+
+
+def lock(data_dir: Path) -> int:
     """Claim the folder: a second service would take the first one's running analyses for abandoned."""
     descriptor = os.open(data_dir / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -42,6 +42,14 @@ def test_kubernetes_takes_it(
     assert "WARN" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_kubernetes_takes_the_pod_that_restores(component: Callable[[str], str], version: str) -> None:
+    file = CHART / "examples" / "restore-pod.yaml"
+    command = [component("kubernetes-validate"), "-k", version, "--strict", str(file)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_validator_can_fail(component: Callable[[str], str], tmp_path: Path) -> None:
     file = tmp_path / "wrong.yaml"
     file.write_text("apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 1, knob: 2}]}\n")
