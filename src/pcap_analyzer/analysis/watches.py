@@ -80,7 +80,7 @@ def as_term(value: Term | int) -> Term:
 
 
 def column(name: str, place: int = 0) -> Term:
-    """A column of the flow's row. place: in an array column."""
+    """A column of the flow's row. place: in an array column, or the byte of an address."""
     return Term(LOAD, name, place)
 
 
@@ -304,7 +304,9 @@ def _place(name: str) -> tuple[int, int, int, int]:
 
 def _load(name: str, place: int) -> tuple[int, int, int, int, int]:
     offset, size, kind, many = _place(name)
-    if kind < 0 or not 0 <= place < many:
+    if kind < 0:
+        kind, many = 0, size
+    if not 0 <= place < many:
         raise KeyError(f"{name}[{place}] is no number of a flow")
     return LOAD, kind, 0, 0, offset + size // many * place
 

@@ -16,16 +16,27 @@ from functools import cache
 from pcap_analyzer.analysis.model import Analysis
 from pcap_analyzer.analysis.watches import Program
 from pcap_analyzer.findings import (
+    asymmetric_routing,
+    beaconing,
+    brute_force,
     bufferbloat,
     burst_loss,
     connection_refused,
     connection_reset,
     duplicated_packets,
+    exfiltration,
+    flood,
+    fragmentation,
     high_rtt,
+    host_sweep,
+    lateral_movement,
     packet_loss,
+    port_scan,
     receiver_limited,
     reordering,
+    sender_limited,
     slow_handshake,
+    slow_server,
     spurious_retransmission,
     syn_unanswered,
 )
@@ -47,6 +58,17 @@ RULES: tuple[Rule, ...] = (
     bufferbloat.RULE,
     high_rtt.RULE,
     receiver_limited.RULE,
+    port_scan.RULE,
+    host_sweep.RULE,
+    brute_force.RULE,
+    flood.RULE,
+    lateral_movement.RULE,
+    beaconing.RULE,
+    exfiltration.RULE,
+    asymmetric_routing.RULE,
+    slow_server.RULE,
+    sender_limited.RULE,
+    fragmentation.RULE,
 )
 
 

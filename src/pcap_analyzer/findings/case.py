@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from pcap_analyzer.addresses import address_text
 from pcap_analyzer.analysis.flows import flow_of
 from pcap_analyzer.analysis.model import TCP_MARKS, Analysis
-from pcap_analyzer.analysis.watches import Answers, Groups, Tally, Told
+from pcap_analyzer.analysis.watches import Answers, Group, Groups, Tally, Told
 from pcap_analyzer.findings.model import (
     AffectedFlow,
     Direction,
@@ -23,7 +24,7 @@ from pcap_analyzer.findings.model import (
 from pcap_analyzer.findings.thresholds import FILTER_STREAMS, SHOWN_EVIDENCE, SHOWN_FLOWS
 from pcap_analyzer.findings.trust import Trust
 
-TCP, UDP = 6, 17
+TCP, UDP, IPV4 = 6, 17, 4
 Question = Tally | Groups
 Row = Mapping[str, Any]
 
@@ -94,6 +95,55 @@ def make(
         part=part,
         harm=round(harm, 3),
     )
+
+
+def of_groups(
+    case: Case,
+    name: str,
+    part: Part,
+    groups: Sequence[Group],
+    *,
+    measure: Measure,
+    harm: float,
+    confidence: float,
+    words: Words,
+    filter: str,  # noqa: A002
+    seen: str,
+    direction: Direction = "client_to_server",
+) -> Finding:
+    """A finding about flows that are known per key only. seen: what the first frame of each group shows."""
+    size = sum(group.values.get("bytes", 0) for group in groups)
+    first = [group.first_ns for group in groups if group.first_ns is not None]
+    last = [group.last_ns for group in groups if group.last_ns is not None]
+    return Finding(
+        id=name,
+        severity=severity_of(harm),
+        confidence=round(min(1.0, max(0.0, confidence)), 2),
+        direction=direction,
+        measure=measure,
+        title=words.title,
+        cause=words.cause,
+        remedy=words.remedy,
+        flows=[],
+        flows_total=sum(group.flows for group in groups),
+        share=min(1.0, round(size / case.analysis.capture.bytes, 4)) if case.analysis.capture.bytes else 0.0,
+        span=Span(min(first), max(last)) if first and last else None,
+        evidence=[Evidence(group.values["frame"], None, seen) for group in groups[:SHOWN_EVIDENCE]],
+        filter=filter,
+        source=words.source,
+        part=part,
+        harm=round(harm, 3),
+    )
+
+
+def address(group: Group, side: str) -> str:
+    """The address of a group's key."""
+    return address_text(group.key[side], group.key["ip_version"])
+
+
+def field(group: Group, name: str) -> str:
+    """A display filter's field for addresses of the group's IP version: ip.src, ipv6.src, …"""
+    return f"{'ip' if group.key['ip_version'] == IPV4 else 'ipv6'}.{name}"
 
 
 def affected(row: Row, value: Callable[[Row], float] | None) -> AffectedFlow:

@@ -9,6 +9,7 @@ from pcap_analyzer.analysis.watches import Groups, Tally
 from pcap_analyzer.findings import terms
 from pcap_analyzer.findings.case import Case, Rule, Words, counted, last_frames, make, stream_filter
 from pcap_analyzer.findings.model import Finding, Measure, harm_of
+from pcap_analyzer.findings.scanners import QUESTIONS, scans
 from pcap_analyzer.findings.thresholds import REFUSED_HARM
 from pcap_analyzer.findings.trust import sure
 
@@ -19,7 +20,7 @@ NAME = "connection_refused"
 
 def judge(case: Case) -> Iterator[Finding]:
     flows = case.tally(NAME)
-    if not flows.flows:
+    if not flows.flows or scans(case).explains("refused", flows.flows):
         return
     found, services = case.answers.groups(f"{NAME}.services", {"refused": 1}, by="refused")
     place = services[0].key
@@ -53,7 +54,8 @@ def judge(case: Case) -> Iterator[Finding]:
 
 
 RULE = Rule(
-    questions={
+    questions=QUESTIONS
+    | {
         NAME: Tally(where=refused, score=terms.one, sums={"bytes": terms.whole_bytes}),
         f"{NAME}.services": Groups(where=tried, key=("server", "ip_version", "server_port"), sums={"refused": refused}),
     },

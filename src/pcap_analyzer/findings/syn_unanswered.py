@@ -13,6 +13,7 @@ from pcap_analyzer.analysis.watches import Groups, Tally, column
 from pcap_analyzer.findings import terms
 from pcap_analyzer.findings.case import Case, Rule, Words, counted, first_frames, make, mark_evidence, stream_filter
 from pcap_analyzer.findings.model import Finding, Measure, harm_of
+from pcap_analyzer.findings.scanners import QUESTIONS, scans
 from pcap_analyzer.findings.thresholds import DEAD_SERVICE_HARM, UNANSWERED_HARM
 from pcap_analyzer.findings.trust import sure
 
@@ -26,7 +27,7 @@ NAME = "syn_unanswered"
 
 def judge(case: Case) -> Iterator[Finding]:
     flows, every = case.tally(NAME), case.tally(f"{NAME}.tried")
-    if not flows.flows:
+    if not flows.flows or scans(case).explains("unanswered", flows.flows):
         return
     found, services = case.answers.groups(f"{NAME}.services", {"unanswered": 1}, by="unanswered")
     dead = [service for service in services if service.values["unanswered"] == service.flows]
@@ -65,7 +66,8 @@ def judge(case: Case) -> Iterator[Finding]:
 
 
 RULE = Rule(
-    questions={
+    questions=QUESTIONS
+    | {
         NAME: Tally(
             where=unanswered,
             score=column("syn_retries"),

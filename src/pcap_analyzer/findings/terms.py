@@ -18,12 +18,29 @@ OTHER = {"client": "server", "server": "client"}
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
 FILL_ORDER = ("reordered", "repaired", "late")
 
+tried = column("kind").equals(KIND_TCP) & (column("client_flags", FLAGS.index("syn")) > 0)
 is_tcp = column("kind").equals(KIND_TCP)
 is_udp = column("kind").equals(KIND_UDP)
 is_icmp = column("kind").equals(KIND_ICMP)
 one = where(is_tcp, 1, 1)
 whole_bytes = column("client_bytes") + column("server_bytes")
 duration = column("last_ns") - column("first_ns")
+
+
+def inside(side: str) -> Term:
+    """Whether an address is of a private network: RFC 1918, 3927, 4193, 4291. IPv4 lies in the last four bytes."""
+    first, second = column(side, 12), column(side, 13)
+    four = first.equals(10) | (first.equals(172) & (second // 16).equals(1)) | (first.equals(192) & second.equals(168))
+    four = four | (first.equals(169) & second.equals(254)) | first.equals(127)
+    head, next_head = column(side, 0), column(side, 1)
+    six = (head // 2).equals(0xFC // 2) | (head.equals(0xFE) & (next_head // 64).equals(2))
+    return where(column("ip_version").equals(4), four, six)
+
+
+def many(side: str) -> Term:
+    """Whether an address is of a group, or of everybody."""
+    first = column(side, 12)
+    return where(column("ip_version").equals(4), first >= 224, column(side, 0).equals(0xFF))
 
 
 def of(side: str, name: str) -> Term:

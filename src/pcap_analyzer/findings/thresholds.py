@@ -88,3 +88,65 @@ RESET_LEAST, RESET_SHARE = 1, 0.02
 nothing under way."""
 RESET_HARM: Table = ((0.02, 0.2), (0.2, 0.45), (0.8, 0.7))
 """Of established connections."""
+
+# ---------------------------------------------------------------- servers and senders
+
+SENDER_BYTES, SENDER_TIME, SENDER_SHARE = 64_000, 2 * SECOND, 0.7
+"""A transfer of some size and time that waits for its own application for most of it."""
+SENDER_REQUESTS = 2
+"""More pushes from the other side are requests: what then waits is a conversation."""
+SENDER_HARM: Table = ((2, 0.15), (60, 0.3))
+"""Seconds waited. Often that is how it should be, e.g. for live video."""
+IDLE_LEAST = 60 * SECOND
+"""Firewalls forget idle TCP connections after an hour (RFC 5382 asks for two hours four minutes), some after one minute."""
+IDLE_HARM: Table = ((1, 0.5), (10, 0.7), (1000, 0.85))
+"""Connections lost: each costs its user a time-out of minutes."""
+STUCK_REPEATS, STUCK_PAYLOAD = 3, 1000
+"""Repetitions of a segment as long as this, while shorter ones arrive."""
+STUCK_HARM: Table = ((1, 0.7), (10, 0.85))
+"""Connections that stand still."""
+ONE_SIDED_PACKETS, ONE_SIDED_FLOWS, ONE_SIDED_SHARE = 4, 2, 0.5
+ONE_SIDED_HARM: Table = ((0.5, 0.3), (1.0, 0.4))
+"""Of TCP flows with some packets: at half of them it is no accident."""
+ICMP_LEAST = 3
+ICMP_HARM: Table = ((3, 0.3), (30, 0.5), (3000, 0.7))
+"""ICMP errors: each says that a packet was thrown away."""
+FRAGMENT_LEAST, FRAGMENT_SHARE = 10, 0.005
+FRAGMENT_HARM: Table = ((0.005, 0.15), (0.1, 0.35), (0.5, 0.45))
+"""Of packets. Fragments are lost together and pass few firewalls (RFC 8900)."""
+
+# ---------------------------------------------------------------- attacks
+
+SCAN_PORTS, SWEEP_HOSTS = 20, 25
+"""Zeek's scan detection takes 15 ports or 25 hosts; programs that look for a free service try fewer than 20 ports."""
+SCAN_HARM: Table = ((20, 0.45), (1000, 0.8))
+"""Ports or hosts. It says more about who asks than about the network."""
+EXPLAINED = 0.8
+"""From this share on, what connections suffer is told with the scan that made them, not beside it."""
+PROBE_PACKETS, PROBE_PAYLOAD = 6, 0
+"""A probe: few packets and no data."""
+FORCE_ATTEMPTS, FORCE_EVERY = 15, 20 * SECOND
+"""Nobody mistypes a password fifteen times, one try every twenty seconds or less; Zeek takes 30 guesses."""
+FORCE_PAYLOAD = 12_000
+"""Bytes each way: a refused login is over after the exchange of keys and a few answers."""
+FORCE_HARM: Table = ((15, 0.5), (1000, 0.8))
+FORCE_PORTS = (21, 22, 23, 110, 143, 389, 445, 993, 995, 1433, 3306, 3389, 5432, 5900, 5985, 5986)
+"""Services that ask for a password."""
+FLOOD_FLOWS, FLOOD_RATE, FLOOD_SHARE = 200, 20, 0.8
+"""Handshakes that nobody finishes, a second, of all that are begun: a listen queue of 128 is full after six seconds."""
+FLOOD_HARM: Table = ((20, 0.6), (1000, 0.9))
+"""A second."""
+LATERAL_HOSTS = 10
+"""Hosts that one host inside logs in to by their administration ports: people work on a few."""
+LATERAL_PORTS = (22, 23, 135, 139, 445, 3389, 5900, 5985, 5986)
+LATERAL_HARM: Table = ((10, 0.45), (100, 0.75))
+BEACON_FLOWS, BEACON_EVERY, BEACON_SPREAD = 8, 5 * SECOND, 0.3
+"""Eight meetings with less than a third of deviation: people are an order of magnitude less regular."""
+BEACON_PAYLOAD = 20_000
+"""Bytes a meeting, both ways: more is a poll of real content."""
+BEACON_HARM: Table = ((8, 0.4), (100, 0.55))
+BEACON_NOT = (53, 123)
+"""DNS and NTP are asked at fixed times by their nature."""
+EXFILTRATION_BYTES, EXFILTRATION_FACTOR, EXFILTRATION_SHARE = 5_000_000, 20, 0.5
+"""Sent to one host outside, against what came back, and of all that this network sent outside."""
+EXFILTRATION_HARM: Table = ((5e6, 0.4), (1e9, 0.7))
