@@ -59,9 +59,7 @@ RULE = Rule(
     questions={
         NAME: Tally(where=slow, score=took, sums={"took": took, "path": path, "bytes": terms.whole_bytes}),
         f"{NAME}.asked": Tally(where=asked, score=took, keep=0),
-        f"{NAME}.services": Groups(
-            where=asked, key=("server", "ip_version", "server_port"), sums={"slow": slow}
-        ),
+        f"{NAME}.services": Groups(where=asked, key=("server", "ip_version", "server_port"), sums={"slow": slow}),
     },
     judge=judge,
 )
