@@ -483,6 +483,7 @@ cdef inline void note_opening(flow_t* flow, const packet_t* packet) noexcept nog
     opening.flags = packet.tcp_flags
     opening.scale = packet.tcp_scale
     opening.options = packet.tcp_options
+    opening.ttl = packet.ttl
     flow.tcp = NULL
     flow.state |= FLOW_LONE
 

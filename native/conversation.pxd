@@ -22,6 +22,7 @@ from flow cimport (
     direction_t,
     flow_t,
 )
+from gaps cimport gap_deviation, gaps_t, mean_gap
 from packet cimport NO_SCALE
 from sizes cimport size_deviation
 from spill cimport told_t
@@ -56,6 +57,8 @@ ctypedef struct side_row_t:
     int64_t payload_bytes
     int64_t first_payload_ns         # INT64_MIN without payload
     int64_t last_payload_ns
+    int64_t gap_mean_ns              # of UDP packets with payload; 0 without gaps
+    int64_t gap_stddev_ns
     double size_stddev               # original lengths, bytes; negative where unknown
     uint32_t flag_count[8]
     uint32_t window_min              # scaled as far as the scale is known; valid with `windows`
@@ -193,6 +196,9 @@ cdef inline void fill_side(side_row_t* side, const told_t* told, int sender) noe
     side.shortest = own.shortest
     side.longest = own.longest
     side.size_stddev = size_deviation(own.packets, own.bytes, told.squares[sender])
+    if told.flow.key.kind == KIND_UDP:
+        side.gap_mean_ns = mean_gap(own.last_payload - own.first_payload, own.packets) if timed else 0
+        side.gap_stddev_ns = gap_deviation(<const gaps_t*>&own.window_min, side.gap_mean_ns, own.packets)
     fill_headers(side, own, &told.heading, sender)
     side.tcp = told.side[sender]
 

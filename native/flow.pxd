@@ -33,6 +33,7 @@ from packet cimport (
     conversation_t,
     packet_t,
 )
+from gaps cimport gaps_t, merge_gaps, note_gap
 from pages cimport fault_in
 from sizes cimport carry_of_square, stay_or_add
 from tcp cimport (
@@ -146,7 +147,7 @@ ctypedef struct direction_t:         # 64 bytes
     uint32_t pushes                  # PSH; other flags are in heading_t. Without TCP the upper half of the squares
     uint32_t shortest                # original length of a packet
     uint32_t longest
-    uint16_t window_min              # as on the wire; these three are valid with LETTER_WINDOW
+    uint16_t window_min              # as on the wire; these three are valid with LETTER_WINDOW. Of UDP: gaps_t
     uint16_t window_max
     uint16_t window_last
     uint16_t letters
@@ -186,6 +187,7 @@ ctypedef struct opening_t:           # with FLOW_LONE, in place of the direction
     uint16_t flags
     uint8_t scale
     uint8_t options
+    uint8_t ttl
 
 ctypedef struct tombstone_t:         # what stays of a flow that was written out
     flow_key_t key
@@ -586,6 +588,7 @@ cdef inline void opening_packet(const opening_t* opening, packet_t* packet) noex
     packet.tcp_flags = opening.flags
     packet.tcp_scale = opening.scale
     packet.tcp_options = opening.options
+    packet.ttl = opening.ttl
 
 
 cdef inline void note_letter(
@@ -722,6 +725,8 @@ cdef inline void count_packet(flow_t* flow, const packet_t* packet, uint64_t fra
         elif now < flow.first_seen:
             flow.first_seen = now
         if packet.payload_length:
+            if flow.key.kind == KIND_UDP and direction.payload_bytes:
+                note_gap(<gaps_t*>&direction.window_min, now - direction.last_payload)
             direction.first_payload = direction.first_payload if direction.payload_bytes else now
             direction.last_payload = now
     least = length if direction.packets == 0 else direction.shortest
@@ -778,6 +783,9 @@ cdef inline void merge_flow(flow_t* into, const flow_t* later) noexcept nogil:
             into.last_seen = later.last_seen
     into.state |= later.state
     into.completeness |= later.completeness
+    if into.key.kind == KIND_UDP:
+        for index in range(2):
+            merge_gaps(<gaps_t*>&into.direction[index].window_min, <const gaps_t*>&later.direction[index].window_min)
     into.last_frame = later.last_frame
     into.syn_retries += later.syn_retries
     for index in range(later.history_length):

@@ -785,7 +785,8 @@ cdef dict side_told(const tcp_side_row_t* side):
         "rtt_max_ns": side.rtt_most, "rtt_p50_ns": side.rtt_p50, "rtt_p95_ns": side.rtt_p95,
         "syn_retries": side.syn_retries, "fin_retries": side.fin_retries, "spurious_dsack": side.spurious_dsack,
         "spurious_timestamps": side.spurious_timestamps, "max_bytes_in_flight": side.flight_most,
-        "largest": side.largest, "loss_runs": side.loss_runs, "loss_run_most": side.loss_run_most,
+        "largest": side.largest, "outstanding": side.outstanding, "ttl": side.ttl, "reset_ttl": side.reset_ttl,
+        "loss_runs": side.loss_runs, "loss_run_most": side.loss_run_most,
         "copies": side.copies,
         "copies_as_repairs": side.copies_as_repairs,
         "mark_frames": [side.mark_frames[at] for at in range(<int>MARKS)],
@@ -809,6 +810,12 @@ cdef dict row_told(const flow_row_t* row):
         told[f"{name}_packets"] = row.side[side].packets
         told[f"{name}_bytes"] = row.side[side].bytes
         told[f"{name}_payload_bytes"] = row.side[side].payload_bytes
+        told[f"{name}_first_payload_ns"] = row.side[side].first_payload_ns
+        told[f"{name}_last_payload_ns"] = row.side[side].last_payload_ns
+        told[f"{name}_gap_mean_ns"] = row.side[side].gap_mean_ns
+        told[f"{name}_gap_stddev_ns"] = row.side[side].gap_stddev_ns
+        told[f"{name}_longest"] = row.side[side].longest
+        told[f"{name}_options"] = row.side[side].options
         told[f"{name}_flags"] = [row.side[side].flag_count[bit] for bit in range(8)]
         told[f"{name}_tcp"] = side_told(&row.side[side].tcp)
     return told
@@ -831,6 +838,8 @@ cdef list side_layout(str name, const side_row_t* side, const char* base):
         ("flags", "(8,)<u4", <char*>&side.flag_count - base),
         ("window_min", "<u4", <char*>&side.window_min - base), ("window_max", "<u4", <char*>&side.window_max - base),
         ("window_last", "<u4", <char*>&side.window_last - base), ("windows", "u1", <char*>&side.windows - base),
+        ("gap_mean_ns", "<i8", <char*>&side.gap_mean_ns - base),
+        ("gap_stddev_ns", "<i8", <char*>&side.gap_stddev_ns - base),
         ("shortest", "<u4", <char*>&side.shortest - base), ("longest", "<u4", <char*>&side.longest - base),
         ("mss", "<u2", <char*>&side.mss - base), ("scale", "u1", <char*>&side.scale - base),
         ("options", "u1", <char*>&side.options - base),
@@ -855,6 +864,8 @@ cdef list side_layout(str name, const side_row_t* side, const char* base):
         ("spurious_dsack", "<u4", <char*>&tcp.spurious_dsack - base),
         ("spurious_timestamps", "<u4", <char*>&tcp.spurious_timestamps - base),
         ("flight_most", "<u4", <char*>&tcp.flight_most - base), ("largest", "<u4", <char*>&tcp.largest - base),
+        ("outstanding", "<u4", <char*>&tcp.outstanding - base), ("ttl", "u1", <char*>&tcp.ttl - base),
+        ("reset_ttl", "u1", <char*>&tcp.reset_ttl - base),
         ("loss_runs", "<u4", <char*>&tcp.loss_runs - base),
         ("loss_run_most", "<u4", <char*>&tcp.loss_run_most - base), ("copies", "<u4", <char*>&tcp.copies - base),
         ("copies_as_repairs", "<u4", <char*>&tcp.copies_as_repairs - base),
@@ -915,6 +926,7 @@ def flow_row_layout():
         ("vlan_id", "<u2", <char*>&row.vlan_id - base), ("path", "<u2", <char*>&row.path - base),
         ("syn_retries", "<u2", <char*>&row.syn_retries - base), ("kind", "u1", <char*>&row.kind - base),
         ("ip_version", "u1", <char*>&row.ip_version - base), ("protocol", "u1", <char*>&row.protocol - base),
+        ("icmp_type", "u1", <char*>&row.icmp_type - base), ("icmp_code", "u1", <char*>&row.icmp_code - base),
         ("conn_state", "u1", <char*>&row.conn_state - base), ("ended", "u1", <char*>&row.ended - base),
         ("completeness", "u1", <char*>&row.completeness - base), ("bounded", "u1", <char*>&row.bounded - base),
         ("returned", "u1", <char*>&row.returned - base), ("history", f"S{HISTORY}", <char*>&row.history - base),

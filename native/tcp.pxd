@@ -237,7 +237,9 @@ ctypedef struct tcp_t:               # 704 bytes
     uint8_t client                   # the side that opened the stream
     uint8_t started                  # now is valid
     uint8_t requested                # request is valid
-    uint8_t zero[5]
+    uint8_t ttl[2]                   # of the SYN of a, of b, 0 unknown
+    uint8_t reset_ttl[2]             # of their first reset, 0 none
+    uint8_t zero
     heading_t heading                # from its counts on in the third line
     side_t side[2]                   # from a, from b
 

@@ -2,13 +2,24 @@
 
 Made once, when a flow is written out or at the end; the parts of a flow that was written out are added up.
 """
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from coverage cimport missed_bytes
 from measure cimport missed_acknowledged_bytes
+from serial cimport after
 from spread cimport percentile
-from tcp cimport CAUSES, SIDE_ZERO_OPEN, FILLS, MARKS, side_t, stamps_t, tcp_t, troubles_t
+from tcp cimport (
+    CAUSES,
+    FILLS,
+    MARKS,
+    SIDE_ZERO_OPEN,
+    STATE_ACKNOWLEDGED,
+    side_t,
+    stamps_t,
+    tcp_t,
+    troubles_t,
+)
 
 cdef enum:
     LIMIT_SUMS = 3                   # receiver, congestion, application
@@ -43,6 +54,9 @@ ctypedef struct tcp_side_row_t:      # of what one side sent
     uint32_t flight_most
     uint32_t bounded                 # a list was full
     uint32_t largest                 # payload of a segment
+    uint32_t outstanding             # bytes that were never acknowledged; 0 where nothing was
+    uint8_t ttl                      # of its SYN, 0 unknown
+    uint8_t reset_ttl                # of its first reset, 0 none
     uint32_t loss_runs               # stretches of the sequence that were lost at a time
     uint32_t loss_run_most           # segments of the longest
     uint32_t copies                  # that no sender made
@@ -108,6 +122,11 @@ cdef inline void tell_side(tcp_side_row_t* row, tcp_t* tcp, int sender, uint64_t
     row.rtt_p95 = percentile(&side.rtt, 95)
     row.flight_most = side.flight_most
     row.largest = side.largest
+    row.outstanding = 0
+    if side.states & STATE_ACKNOWLEDGED and after(side.top, side.acknowledged):
+        row.outstanding = side.top - side.acknowledged
+    row.ttl = tcp.ttl[sender]
+    row.reset_ttl = tcp.reset_ttl[sender]
     row.bounded = side.unacked.bounded | side.coverage.bounded | side.rtt.failed
 
 
@@ -152,6 +171,9 @@ cdef inline void add_side(tcp_side_row_t* into, const tcp_side_row_t* later) noe
     into.flight_most = later.flight_most if later.flight_most > into.flight_most else into.flight_most
     into.bounded |= later.bounded
     into.largest = later.largest if later.largest > into.largest else into.largest
+    into.outstanding = later.outstanding
+    into.ttl = into.ttl if into.ttl else later.ttl
+    into.reset_ttl = into.reset_ttl if into.reset_ttl else later.reset_ttl
     into.loss_runs += later.loss_runs
     into.copies += later.copies
     into.copies_as_repairs += later.copies_as_repairs

@@ -29,7 +29,11 @@ from pcap_analyzer.findings import (
     fragmentation,
     high_rtt,
     host_sweep,
+    icmp_errors,
+    idle_drop,
+    jitter,
     lateral_movement,
+    mtu_black_hole,
     packet_loss,
     port_scan,
     receiver_limited,
@@ -69,6 +73,10 @@ RULES: tuple[Rule, ...] = (
     slow_server.RULE,
     sender_limited.RULE,
     fragmentation.RULE,
+    idle_drop.RULE,
+    mtu_black_hole.RULE,
+    jitter.RULE,
+    icmp_errors.RULE,
 )
 
 

@@ -17,7 +17,7 @@ def _question(side: str) -> Tally:
     lost, runs, longest = terms.lost(side), terms.of(side, "loss_runs"), terms.of(side, "loss_run_most")
     in_bursts = (longest >= BURST_RUN) & (lost * 10 >= runs * int(10 * BURST_MEAN))
     return Tally(
-        where=terms.is_tcp & in_bursts,
+        where=terms.is_tcp & in_bursts & ~terms.dead(side),
         score=longest,
         sums={"lost": lost, "runs": runs, "bytes": terms.whole_bytes},
     )

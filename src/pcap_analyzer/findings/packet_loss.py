@@ -2,7 +2,8 @@
 
 Behind the capture point a lost segment was captured, and is captured again when its sender repeats it; before it, the
 capture sees the hole that it left, and later what fills it. Repetitions that the receiver proved needless are none
-(RFC 2883, 3522), nor are copies that came sooner than any sender could react.
+(RFC 2883, 3522), nor are copies that came sooner than any sender could react. Connections that nobody answers any more
+are other findings.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ MOST_PATHS = 1000
 def _questions() -> Iterator[tuple[str, Question]]:
     for side in SIDES:
         lost, segments = terms.lost(side), terms.segments(side)
-        carries = terms.is_tcp & (terms.of(side, "payload_bytes") > 0)
+        carries = terms.is_tcp & (terms.of(side, "payload_bytes") > 0) & ~terms.dead(side)
         sums = {
             "lost": lost,
             "behind": terms.repeated(side),

@@ -8,26 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pcap_analyzer.analysis.watches import Tally
+from pcap_analyzer.analysis.watches import Tally, most
 from pcap_analyzer.findings import terms
 from pcap_analyzer.findings.case import Case, Rule, Words, counted, lasting, make, mark_evidence, stream_filter
 from pcap_analyzer.findings.model import Finding, Measure, harm_of
 from pcap_analyzer.findings.terms import DIRECTIONS, OTHER, SIDES
-from pcap_analyzer.findings.thresholds import RECEIVER_HARM, RECEIVER_LEAST, RECEIVER_SHARE, SECOND
+from pcap_analyzer.findings.thresholds import RECEIVER_FAST, RECEIVER_HARM, RECEIVER_LEAST, RECEIVER_SHARE, SECOND
 from pcap_analyzer.findings.trust import sure
 
 
 def _question(side: str) -> Tally:
     waited, closed = terms.limit(side, "receiver"), terms.of(OTHER[side], "zero_ns")
+    sent = terms.of(side, "unique_bytes")
+    took = most(terms.of(side, "last_payload_ns") - terms.of(side, "first_payload_ns"), 1)
+    shut = closed >= RECEIVER_LEAST
+    small = (terms.mark(side, "window_full") > 0) & (sent * 8 * 1000 < took * (RECEIVER_FAST // 1_000_000))
     return Tally(
         where=terms.is_tcp
+        & (sent > 0)
         & (waited >= RECEIVER_LEAST)
         & (waited * 100 >= terms.duration * int(100 * RECEIVER_SHARE))
-        & (terms.of(side, "payload_bytes") > 0),
+        & (shut | small),
         score=waited,
         sums={
             "waited": waited,
             "closed": closed,
+            "sent": sent,
+            "took": took,
             "times": terms.of(OTHER[side], "zero_periods"),
             "bytes": terms.whole_bytes,
         },
@@ -58,7 +65,7 @@ def judge(case: Case) -> Iterator[Finding]:
             "receiver_limited",
             "transfers",
             direction=DIRECTIONS[side],
-            measure=Measure("waited", round(waited / SECOND, 4), "s"),
+            measure=Measure("throughput", round(flows.sums["sent"] * 8 * SECOND / flows.sums["took"]), "bit/s"),
             harm=harm_of(waited / SECOND, RECEIVER_HARM),
             confidence=(0.7 + 0.3 * sure(times)) * case.trust.times * case.trust.marks,
             words=Words(

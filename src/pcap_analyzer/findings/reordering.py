@@ -13,7 +13,7 @@ from pcap_analyzer.findings import terms
 from pcap_analyzer.findings.case import Case, Rule, Words, counted, make, mark_evidence, percent, stream_filter
 from pcap_analyzer.findings.model import Finding, Measure, harm_of
 from pcap_analyzer.findings.terms import DIRECTIONS, OTHER, SIDES
-from pcap_analyzer.findings.thresholds import REORDER_HARM, REORDER_LEAST, REORDER_SHARE
+from pcap_analyzer.findings.thresholds import REORDER_DOUBT, REORDER_HARM, REORDER_LEAST, REORDER_SHARE
 from pcap_analyzer.findings.trust import sure
 
 
@@ -23,6 +23,7 @@ def _questions(side: str) -> dict[str, Tally]:
     sums = {
         "late": late,
         "segments": terms.segments(side),
+        "repaired": terms.repaired(side),
         "mistaken": most(terms.spurious(side) - terms.doubled(side), 0),
         "bytes": terms.whole_bytes,
     }
@@ -36,7 +37,7 @@ def judge(case: Case) -> Iterator[Finding]:
     for side in SIDES:
         flows, every = case.tally(f"reordering.{side}"), case.tally(f"reordering.{side}.all")
         late, segments = every.sums["late"], every.sums["segments"]
-        if late < REORDER_LEAST or late < REORDER_SHARE * segments:
+        if late < max(REORDER_LEAST, REORDER_SHARE * segments, REORDER_DOUBT * every.sums["repaired"]):
             continue
         share = late / segments
         mistaken = flows.sums["mistaken"]

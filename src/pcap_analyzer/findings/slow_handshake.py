@@ -1,17 +1,18 @@
 """Slow handshake: opening a connection takes much longer than the path does later on.
 
 From SYN to SYN/ACK it is the server that was slow, or a full listen queue; from SYN/ACK to ACK it is the client. The
-path's own round trip to that side, from the data that follows, is taken off.
+path's own round trip to that side, from the data that follows, is taken off. A SYN that had to be sent again costs a
+second and more by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pcap_analyzer.analysis.watches import Tally, column
+from pcap_analyzer.analysis.watches import Tally, column, least, most, where
 from pcap_analyzer.findings import terms
-from pcap_analyzer.findings.case import Case, Rule, Words, counted, first_frames, lasting, make, stream_filter
-from pcap_analyzer.findings.model import Finding, Measure, harm_of
+from pcap_analyzer.findings.case import Case, Rule, Words, counted, first_frames, lasting, make, mark_evidence, stream_filter
+from pcap_analyzer.findings.model import Finding, Measure, harm_of, reaching
 from pcap_analyzer.findings.thresholds import (
     HANDSHAKE_FACTOR,
     HANDSHAKE_HARM,
@@ -48,6 +49,7 @@ def _question(slow: str) -> Tally:
 
 
 def judge(case: Case) -> Iterator[Finding]:
+    yield from _retried(case)
     for slow in PARTS:
         flows = case.tally(f"{NAME}.{slow}")
         if not flows.flows:
@@ -75,4 +77,61 @@ def judge(case: Case) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(questions={f"{NAME}.{slow}": _question(slow) for slow in PARTS}, judge=judge)
+def _retried(case: Case) -> Iterator[Finding]:
+    """Handshakes that lost their first packets."""
+    flows = case.tally(f"{NAME}.network")
+    if not flows.flows:
+        return
+    mean = flows.sums["waited"] / flows.flows
+    share = flows.flows / max(1, case.tally(f"{NAME}.opened").flows)
+    yield make(
+        case,
+        NAME,
+        "connections",
+        direction="client_to_server",
+        measure=Measure("handshake_excess", round(mean / SECOND, 4), "s"),
+        harm=reaching(harm_of(mean / SECOND, HANDSHAKE_HARM), share) * (0.6 + 0.4 * sure(flows.flows)),
+        confidence=(0.5 + 0.5 * sure(flows.flows)) * case.trust.complete,
+        words=Words(
+            title=f"{counted(flows.flows, 'connection')} opened only after the SYN was sent again, {lasting(mean)} "
+            "late.",
+            cause=f"{counted(flows.sums['retries'], 'SYN')} or their answers were lost, and a client waits a second "
+            "before it tries again: loss on the path, or a listen queue that overflows.",
+            remedy="If other segments are lost too, mend the path; if only SYNs are, raise the listen queue of the "
+            "server and look for limits of new connections in firewalls.",
+            source="RFC 6298 section 2; RFC 9293 section 3.5",
+        ),
+        told=[flows],
+        evidence=mark_evidence(flows.worst, "client", {"retransmission": "the SYN again"}),
+        filter=stream_filter(flows.worst, "tcp.flags.syn == 1"),
+        value=lambda row: row["score"] / SECOND,
+    )
+
+
+def _late() -> Tally:
+    """From the first SYN to the last, that is answered: the time to the first data, less a round trip."""
+    retries = column("syn_retries")
+    known = terms.known(column("client_first_payload_ns")) & (column("initial_rtt_ns") > 0)
+    waited = column("client_first_payload_ns") - column("first_ns") - column("initial_rtt_ns")
+    doubling = where(retries.equals(1), SECOND, where(retries.equals(2), 3 * SECOND, 7 * SECOND))
+    late = where(known, least(most(waited, 0), doubling * 2), doubling)
+    return Tally(
+        where=terms.is_tcp
+        & (retries > 0)
+        & (late >= HANDSHAKE_LEAST)
+        & terms.state("S1", "S2", "S3", "SF", "RSTO", "RSTR"),
+        score=late,
+        sums={"waited": late, "retries": retries, "bytes": terms.whole_bytes},
+    )
+
+
+RULE = Rule(
+    questions={
+        f"{NAME}.network": _late(),
+        f"{NAME}.opened": Tally(
+            where=terms.tried & terms.state("S1", "S2", "S3", "SF", "RSTO", "RSTR"), score=terms.one, keep=0
+        ),
+        **{f"{NAME}.{slow}": _question(slow) for slow in PARTS},
+    },
+    judge=judge,
+)

@@ -18,7 +18,9 @@ from pcap_analyzer.findings.trust import sure
 
 def _questions(side: str) -> dict[str, Tally]:
     needless = least(most(terms.spurious(side) - terms.doubled(side), 0), terms.sent_again(side))
-    carries = terms.is_tcp & (terms.of(side, "payload_bytes") > 0)
+    # Behind a closed window a sender repeats to hear whether it has opened.
+    open_window = terms.of(OTHER[side], "zero_periods").equals(0)
+    carries = terms.is_tcp & (terms.of(side, "payload_bytes") > 0) & open_window
     sums = {
         "needless": needless,
         "fast": terms.cause(side, "fast"),
@@ -43,7 +45,7 @@ def judge(case: Case) -> Iterator[Finding]:
         why = (
             "duplicate ACKs came because segments were reordered, not lost"
             if fast
-            else "a timer ran out while the answer was still on its way, or waiting behind a closed window"
+            else "a timer ran out while the answer was still on its way"
         )
         yield make(
             case,

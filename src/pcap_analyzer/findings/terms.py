@@ -11,6 +11,7 @@ from pcap_analyzer.analysis.model import TCP_MARKS
 from pcap_analyzer.analysis.tcp import CAUSE_ORDER, LIMIT_ORDER
 from pcap_analyzer.analysis.watches import NO_TIME, Term, column, least, most, where
 from pcap_analyzer.findings.model import Direction
+from pcap_analyzer.findings.thresholds import DEAD_AFTER, DEAD_REPEATS
 
 SIDES = ("client", "server")
 DIRECTIONS: dict[str, Direction] = {"client": "client_to_server", "server": "server_to_client"}
@@ -114,6 +115,13 @@ def repaired(side: str) -> Term:
 
 def lost(side: str) -> Term:
     return repeated(side) + repaired(side)
+
+
+def dead(side: str) -> Term:
+    """Whether what this side sent last was sent again and again, and never answered."""
+    in_vain = (sent_again(side) >= DEAD_REPEATS) & (of(side, "delay_most") >= DEAD_AFTER)
+    silent = (of(OTHER[side], "packets") > 0) & flag(OTHER[side], "rst").equals(0)
+    return is_tcp & (of(side, "outstanding") > 0) & in_vain & silent
 
 
 def segments(side: str) -> Term:

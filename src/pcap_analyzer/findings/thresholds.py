@@ -35,6 +35,8 @@ stretches are no accident (RFC 3611 calls such periods bursts)."""
 BURST_HARM: Table = ((1.5, 0.3), (3, 0.45), (10, 0.6))
 """By the mean length of a stretch: a burst costs a time-out where single losses cost a round trip (RFC 8985)."""
 REORDER_LEAST, REORDER_SHARE = 3, 0.001
+REORDER_DOUBT = 0.5
+"""Against segments that fill holes as repairs: amid many, a few that came very soon are repairs too."""
 REORDER_HARM: Table = ((0.001, 0.15), (0.01, 0.35), (0.1, 0.6))
 """Of data segments. Three places late looks like loss to a sender without RACK (RFC 5681, 4737)."""
 DUPLICATE_LEAST, DUPLICATE_SHARE = 3, 0.005
@@ -81,6 +83,9 @@ RESPONSE_HARM: Table = ((0.5, 0.3), (2, 0.55), (10, 0.8))
 
 RECEIVER_SHARE, RECEIVER_LEAST = 0.1, 100 * MS
 """Of the time of a transfer. Windows close for a moment in every healthy one."""
+RECEIVER_FAST = 20_000_000
+"""bit/s: what a window of 64 KiB, the most without scaling, carries over 26 ms. A transfer that is as fast although its
+window is full harms nobody."""
 RECEIVER_HARM: Table = ((0.1, 0.3), (1, 0.45), (10, 0.65))
 """Seconds that senders waited."""
 RESET_LEAST, RESET_SHARE = 1, 0.02
@@ -98,11 +103,13 @@ SENDER_REQUESTS = 2
 SENDER_HARM: Table = ((2, 0.15), (60, 0.3))
 """Seconds waited. Often that is how it should be, e.g. for live video."""
 IDLE_LEAST = 60 * SECOND
-"""Firewalls forget idle TCP connections after an hour (RFC 5382 asks for two hours four minutes), some after one minute."""
+"""Firewalls forget idle connections after an hour, some after a minute; RFC 5382 asks for two hours and four minutes."""
 IDLE_HARM: Table = ((1, 0.5), (10, 0.7), (1000, 0.85))
 """Connections lost: each costs its user a time-out of minutes."""
-STUCK_REPEATS, STUCK_PAYLOAD = 3, 1000
-"""Repetitions of a segment as long as this, while shorter ones arrive."""
+DEAD_REPEATS, DEAD_AFTER = 3, SECOND
+"""Segments sent again for so long, and no answer until the end of the capture: the time-out has doubled twice."""
+STUCK_PAYLOAD, STUCK_ARRIVED = 1000, 2
+"""Segments as long as this never arrive; what arrived before fits into two of them."""
 STUCK_HARM: Table = ((1, 0.7), (10, 0.85))
 """Connections that stand still."""
 ONE_SIDED_PACKETS, ONE_SIDED_FLOWS, ONE_SIDED_SHARE = 4, 2, 0.5
@@ -150,3 +157,14 @@ BEACON_NOT = (53, 123)
 EXFILTRATION_BYTES, EXFILTRATION_FACTOR, EXFILTRATION_SHARE = 5_000_000, 20, 0.5
 """Sent to one host outside, against what came back, and of all that this network sent outside."""
 EXFILTRATION_HARM: Table = ((5e6, 0.4), (1e9, 0.7))
+
+# ---------------------------------------------------------------- streams
+
+JITTER_PACKETS, JITTER_MOST_GAP = 100, 100 * MS
+"""Calls send twenty to a hundred packets a second; a hundred of them tell the deviation within a tenth."""
+JITTER_SIZES = 1.3
+"""Longest against shortest: only a stream of equal packets is known to leave at equal intervals."""
+JITTER_LEAST, JITTER_SHARE = 2 * MS, 0.2
+"""Deviation, and its share of the interval: what a receiver's buffer of two packets does not hide."""
+JITTER_HARM: Table = ((1, 0.15), (5, 0.25), (30, 0.5), (100, 0.75))
+"""Milliseconds. Above 30 ms calls stutter (ITU-T G.114, Y.1541 class 0: 50 ms)."""
