@@ -101,7 +101,14 @@ def test_how_connections_behave_is_named(recorded, end):
 @pytest.mark.parametrize("end", ENDS)
 def test_a_clean_network_is_clean(recorded, end):
     diagnosis = recorded("mixed_clean", end)
-    assert {one for one in names(diagnosis) if not one.startswith("dns_")} == set()
+    assert names(diagnosis) == {"dns_errors", "dns_unanswered"}
+
+
+def test_jitter_is_seen_where_the_stream_arrives(recorded, truth):
+    said = truth("voice_jitter")["workload"]["iperf3"]["client"]["sum"]["jitter_ms"]
+    found = of(recorded("voice_jitter", "server"), "jitter", UP)
+    assert found.measure.value == pytest.approx(said, rel=QUARTER)
+    assert "jitter" not in names(recorded("voice_jitter", "client"))
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -23,6 +23,10 @@ from pcap_analyzer.findings import (
     burst_loss,
     connection_refused,
     connection_reset,
+    dns_errors,
+    dns_slow,
+    dns_tunnel,
+    dns_unanswered,
     duplicated_packets,
     exfiltration,
     flood,
@@ -77,6 +81,10 @@ RULES: tuple[Rule, ...] = (
     mtu_black_hole.RULE,
     jitter.RULE,
     icmp_errors.RULE,
+    dns_unanswered.RULE,
+    dns_errors.RULE,
+    dns_slow.RULE,
+    dns_tunnel.RULE,
 )
 
 

@@ -57,8 +57,8 @@ def judge(case: Case) -> Iterator[Finding]:
         confidence=(0.3 + 0.4 * (1 - spread / BEACON_SPREAD)) * case.trust.times,
         words=Words(
             title=f"{client} calls {server} port {port} every {lasting(worst.mean_step)}, {worst.flows:,} times{more}.",
-            cause=f"The intervals deviate by {100 * spread:.0f} % only and little is said each time: a program asks for "
-            "orders, for updates, or whether it is still there.",
+            cause=f"The intervals deviate by {100 * spread:.0f} % only and little is said each time: a program asks "
+            "for orders, for updates, or whether it is still there.",
             remedy=f"See which program on {client} does it, and whom the address belongs to.",
             source="MITRE ATT&CK T1071, T1029",
         ),

@@ -72,7 +72,9 @@ def judge(case: Case) -> Iterator[Finding]:
                 for one in flows.worst
             ]
             + mark_evidence(flows.worst, side, {"retransmission": "the queue overflowed: sent again"}),
-            filter=stream_filter(flows.worst, f"tcp.analysis.ack_rtt > {(queue // 2 + idle) / SECOND:.6f}"),
+            filter=stream_filter(
+                flows.worst, f"tcp.analysis.ack_rtt > {(queue // 2 + idle) / SECOND:.6f} || tcp.flags.syn == 1"
+            ),
             value=lambda one: one["score"] / MS,
         )
 

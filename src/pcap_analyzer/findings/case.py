@@ -9,7 +9,7 @@ import msgspec
 
 from pcap_analyzer.addresses import address_text
 from pcap_analyzer.analysis.flows import flow_of
-from pcap_analyzer.analysis.model import TCP_MARKS, Analysis
+from pcap_analyzer.analysis.model import TCP_MARKS, Analysis, DnsResolver
 from pcap_analyzer.analysis.watches import Answers, Group, Groups, Tally, Told
 from pcap_analyzer.findings.model import (
     AffectedFlow,
@@ -22,7 +22,7 @@ from pcap_analyzer.findings.model import (
     severity_of,
 )
 from pcap_analyzer.findings.thresholds import FILTER_STREAMS, SHOWN_EVIDENCE, SHOWN_FLOWS
-from pcap_analyzer.findings.trust import Trust
+from pcap_analyzer.findings.trust import Trust, sure
 
 TCP, UDP, IPV4 = 6, 17, 4
 Question = Tally | Groups
@@ -38,6 +38,11 @@ class Case(msgspec.Struct, frozen=True):
 
     def tally(self, name: str) -> Told:
         return self.answers.tally(name)
+
+    def resolvers(self) -> list[DnsResolver]:
+        """Those that were asked on port 53."""
+        dns = self.analysis.dns_totals
+        return [] if dns is None else [one for one in dns.resolvers if one.service == "dns"]
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -134,6 +139,52 @@ def of_groups(
         part=part,
         harm=round(harm, 3),
     )
+
+
+def of_names(
+    case: Case,
+    name: str,
+    *,
+    measure: Measure,
+    harm: float,
+    words: Words,
+    cases: int,
+    seen: str,
+    frames: Sequence[tuple[int, int, int]],
+    span: tuple[int | None, int | None],
+    size: int,
+    filter: str,  # noqa: A002
+    part: Part = "names",
+    direction: Direction = "none",
+    confidence: float = 1.0,
+) -> Finding:
+    """A finding about DNS transactions. cases: how many.  frames: (frame, flow_id, …).  size: bytes of messages."""
+    capture = case.analysis.capture
+    first, last = span
+    return Finding(
+        id=name,
+        severity=severity_of(harm),
+        confidence=round(confidence * sure(cases) * case.trust.complete, 2),
+        direction=direction,
+        measure=measure,
+        title=words.title,
+        cause=words.cause,
+        remedy=words.remedy,
+        flows=[],
+        flows_total=cases,
+        share=min(1.0, round(size / capture.bytes, 4)) if capture.bytes else 0.0,
+        span=Span(first, last) if first is not None and last is not None else None,
+        evidence=[Evidence(frame, flow, seen) for frame, flow, *_ in frames],
+        filter=filter,
+        source=words.source,
+        part=part,
+        harm=round(harm, 3),
+    )
+
+
+def resolver_filter(resolver: DnsResolver) -> str:
+    """The packets of a resolver."""
+    return f"{'ip' if resolver.ip_version == IPV4 else 'ipv6'}.addr == {resolver.address}"
 
 
 def address(group: Group, side: str) -> str:

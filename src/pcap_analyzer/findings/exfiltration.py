@@ -50,8 +50,8 @@ def judge(case: Case) -> Iterator[Finding]:
         harm=harm_of(sent, EXFILTRATION_HARM),
         confidence=0.3 + 0.2 * sent / max(sent_by_all, 1),
         words=Words(
-            title=f"{client} sent {sent / MEGA:.1f} MB to {server}, outside, and got {worst.values['received']:,} bytes "
-            "back.",
+            title=f"{client} sent {sent / MEGA:.1f} MB to {server}, outside, and got {worst.values['received']:,} "
+            "bytes back.",
             cause=f"That is {percent(sent / max(sent_by_all, 1))} of all that was sent outside, in "
             f"{counted(worst.flows, 'connection')}: a backup or an upload, or data that leaves without leave.",
             remedy=f"See which program on {client} sends it, whom the address belongs to, and what was sent.",

@@ -46,8 +46,8 @@ def judge(case: Case) -> Iterator[Finding]:
         words=Words(
             title=f"{server} port {port} is flooded with {counted(worst.values['half_open'], 'handshake')} that nobody "
             f"finishes, {_rate(worst):.0f} a second.",
-            cause=f"They come from {counted(worst.distinct, 'address', 'addresses')}; forged senders cannot answer, and "
-            "each fills a place in the listen queue until it times out.",
+            cause=f"They come from {counted(worst.distinct, 'address', 'addresses')}; forged senders cannot answer, "
+            "and each fills a place in the listen queue until it times out.",
             remedy="Turn on SYN cookies, filter forged senders (BCP 38) and ask the provider to scrub.",
             source="RFC 4987",
         ),

@@ -38,8 +38,8 @@ def judge(case: Case) -> Iterator[Finding]:
         confidence=sure(fragments),
         words=Words(
             title=f"{percent(share)} of the packets are fragments of larger ones.",
-            cause=f"{counted(datagrams, 'UDP datagram') if found else 'IP packets'} were larger than a link on the path "
-            "takes. Where one fragment is lost the whole is, and many firewalls drop all but the first.",
+            cause=f"{counted(datagrams, 'UDP datagram') if found else 'IP packets'} were larger than a link on the "
+            "path takes. Where one fragment is lost the whole is, and many firewalls drop all but the first.",
             remedy="Send less at a time (for DNS: EDNS buffer 1232), lower the MTU of tunnels, or clamp the MSS.",
             source="RFC 8900; RFC 791 section 3.2",
         ),

@@ -59,6 +59,8 @@ def measured_parts(analysis: Analysis) -> set[Part]:
         parts |= {"loss", "transfers"}
     if totals.initial_rtt.total_ns or (tcp is not None and (tcp.client_rtt.total_ns or tcp.server_rtt.total_ns)):
         parts.add("delay")
+    if analysis.dns_totals is not None and analysis.dns_totals.dns:
+        parts.add("names")
     if totals.flows:
         parts |= {"path", "security"}
     return parts

@@ -1,7 +1,7 @@
 """ICMP errors: somebody threw a packet away and says so (RFC 792, 4443).
 
-Hosts, networks and ports that cannot be reached, packets that are too big, and hops that ran out: the last also come from
-traceroute and count for less.
+Hosts, networks and ports that cannot be reached, packets that are too big, and hops that ran out: the last also come
+from traceroute and count for less.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ REASONS = {
     },
 }
 REMEDIES = {
-    "too big": "Let these messages pass: senders lower their packets by them; where they go on, the MSS should be clamped.",
+    "too big": "Let these messages pass: senders lower their packets by them. Where they go on, clamp the MSS.",
     "too long": "If nobody traces routes, look for a routing loop at the router that says so.",
     "port": "See whether the service should run on that host, and who still asks for it.",
     "": "See what was asked for, and whether a route or a rule is missing on the router that says so.",

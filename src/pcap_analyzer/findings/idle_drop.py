@@ -10,7 +10,17 @@ from collections.abc import Iterator
 
 from pcap_analyzer.analysis.watches import Tally, Told, where
 from pcap_analyzer.findings import terms
-from pcap_analyzer.findings.case import Case, Question, Rule, Words, counted, lasting, make, mark_evidence, stream_filter
+from pcap_analyzer.findings.case import (
+    Case,
+    Question,
+    Rule,
+    Words,
+    counted,
+    lasting,
+    make,
+    mark_evidence,
+    stream_filter,
+)
 from pcap_analyzer.findings.model import Finding, Measure, harm_of
 from pcap_analyzer.findings.terms import DIRECTIONS, OTHER, SIDES
 from pcap_analyzer.findings.thresholds import IDLE_HARM, IDLE_LEAST, SECOND, STUCK_PAYLOAD
@@ -30,7 +40,9 @@ def _questions(side: str) -> dict[str, Question]:
     sums = {"rest": rest, "bytes": terms.whole_bytes}
     return {
         f"{IDLE}.{side}": Tally(where=dead & (rest >= IDLE_LEAST), score=rest, sums=sums),
-        f"{LOST}.{side}": Tally(where=dead & (rest < IDLE_LEAST) & short, score=terms.of(side, "outstanding"), sums=sums),
+        f"{LOST}.{side}": Tally(
+            where=dead & (rest < IDLE_LEAST) & short, score=terms.of(side, "outstanding"), sums=sums
+        ),
     }
 
 

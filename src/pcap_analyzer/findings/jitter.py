@@ -30,7 +30,9 @@ NAME = "jitter"
 
 def _question(side: str) -> Tally:
     mean, spread = terms.of(side, "gap_mean_ns"), terms.of(side, "gap_stddev_ns")
-    equal = terms.of(side, "longest") * 10 <= terms.of(side, "shortest") * int(10 * JITTER_SIZES)
+    equal = terms.of(side, "bytes") * 100 >= terms.of(side, "longest") * terms.of(side, "packets") * int(
+        100 * JITTER_SIZES
+    )
     steady = (terms.of(side, "packets") >= JITTER_PACKETS) & (mean > 0) & (mean <= JITTER_MOST_GAP) & equal
     uneven = (spread >= JITTER_LEAST) & (spread * 100 >= mean * int(100 * JITTER_SHARE)) & (spread <= mean * 2)
     return Tally(

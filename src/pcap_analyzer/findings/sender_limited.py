@@ -53,10 +53,10 @@ def judge(case: Case) -> Iterator[Finding]:
             harm=harm_of(waited / SECOND, SENDER_HARM),
             confidence=(0.6 + 0.4 * sure(flows.flows)) * case.trust.times * case.trust.marks,
             words=Words(
-                title=f"{counted(flows.flows, 'transfer')} from the {side} waited {lasting(waited)} for the program that "
-                "sends.",
-                cause=f"For {percent(min(1.0, waited / took))} of the time nothing was on its way, and both the path and "
-                "the receiver would have taken more: the program had nothing to send.",
+                title=f"{counted(flows.flows, 'transfer')} from the {side} waited {lasting(waited)} for the program "
+                "that sends.",
+                cause=f"For {percent(min(1.0, waited / took))} of the time nothing was on its way, and both the path "
+                "and the receiver would have taken more: the program had nothing to send.",
                 remedy=f"If it should be faster, look at the program on the {side}: where it reads from, how large its "
                 "writes are. Live streams send at their own pace.",
                 source="RFC 9293 section 3.7.4; RFC 7661 (application-limited)",

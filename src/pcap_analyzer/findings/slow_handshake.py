@@ -11,7 +11,17 @@ from collections.abc import Iterator
 
 from pcap_analyzer.analysis.watches import Tally, column, least, most, where
 from pcap_analyzer.findings import terms
-from pcap_analyzer.findings.case import Case, Rule, Words, counted, first_frames, lasting, make, mark_evidence, stream_filter
+from pcap_analyzer.findings.case import (
+    Case,
+    Rule,
+    Words,
+    counted,
+    first_frames,
+    lasting,
+    make,
+    mark_evidence,
+    stream_filter,
+)
 from pcap_analyzer.findings.model import Finding, Measure, harm_of, reaching
 from pcap_analyzer.findings.thresholds import (
     HANDSHAKE_FACTOR,

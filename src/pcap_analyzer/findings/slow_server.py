@@ -50,7 +50,7 @@ def judge(case: Case) -> Iterator[Finding]:
         ),
         told=[flows],
         evidence=first_frames(flows.worst, "the connection whose first answer was late begins"),
-        filter=stream_filter(flows.worst, f"tcp.time_delta > {RESPONSE_LEAST / SECOND}"),
+        filter=stream_filter(flows.worst, f"tcp.time_delta > {RESPONSE_LEAST / SECOND} || tcp.flags.syn == 1"),
         value=lambda row: row["score"] / MS,
     )
 

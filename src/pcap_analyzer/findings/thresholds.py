@@ -103,7 +103,7 @@ SENDER_REQUESTS = 2
 SENDER_HARM: Table = ((2, 0.15), (60, 0.3))
 """Seconds waited. Often that is how it should be, e.g. for live video."""
 IDLE_LEAST = 60 * SECOND
-"""Firewalls forget idle connections after an hour, some after a minute; RFC 5382 asks for two hours and four minutes."""
+"""Firewalls forget idle connections after an hour, some after a minute; RFC 5382 asks for two hours, four minutes."""
 IDLE_HARM: Table = ((1, 0.5), (10, 0.7), (1000, 0.85))
 """Connections lost: each costs its user a time-out of minutes."""
 DEAD_REPEATS, DEAD_AFTER = 3, SECOND
@@ -162,9 +162,34 @@ EXFILTRATION_HARM: Table = ((5e6, 0.4), (1e9, 0.7))
 
 JITTER_PACKETS, JITTER_MOST_GAP = 100, 100 * MS
 """Calls send twenty to a hundred packets a second; a hundred of them tell the deviation within a tenth."""
-JITTER_SIZES = 1.3
-"""Longest against shortest: only a stream of equal packets is known to leave at equal intervals."""
+JITTER_SIZES = 0.9
+"""Mean size against the longest: only a stream of equal packets is known to leave at equal intervals."""
 JITTER_LEAST, JITTER_SHARE = 2 * MS, 0.2
 """Deviation, and its share of the interval: what a receiver's buffer of two packets does not hide."""
 JITTER_HARM: Table = ((1, 0.15), (5, 0.25), (30, 0.5), (100, 0.75))
 """Milliseconds. Above 30 ms calls stutter (ITU-T G.114, Y.1541 class 0: 50 ms)."""
+
+# ---------------------------------------------------------------- names
+
+DNS_ENOUGH = 3
+"""Transactions of a resolver below which a share says nothing."""
+DNS_UNANSWERED_SHARE = 0.05
+DNS_UNANSWERED_HARM: Table = ((0.05, 0.3), (0.3, 0.5), (1.0, 0.8))
+"""Of a resolver's transactions. Each costs its user five seconds before the next resolver is asked (resolv.conf)."""
+DNS_ERROR_SHARE, DNS_MISSING_SHARE, DNS_MISSING_LEAST = 0.05, 0.5, 10
+"""Of answers: failures, and names that do not exist. Some of these every browser and mail server asks for; when they
+are most of what is asked, a search list or a program is wrong."""
+DNS_ERROR_HARM: Table = ((0.05, 0.2), (0.3, 0.45), (1.0, 0.75))
+DNS_MISSING_HARM: Table = ((0.5, 0.2), (1.0, 0.4))
+DNS_SLOW = 200 * MS
+"""Half of the answers later than this: a page asks for names some five times in a row before it is there."""
+DNS_SLOW_LATE = 1 * SECOND
+"""One in twenty later than this."""
+DNS_SLOW_HARM: Table = ((0.2, 0.35), (0.5, 0.5), (2, 0.75))
+"""Seconds."""
+TUNNEL_NAMES, TUNNEL_LENGTH, TUNNEL_FRESH = 100, 30, 0.8
+"""Different names of one domain, mean length in front of it, and the share of questions that are new: names of hosts
+are short and are asked for again and again."""
+TUNNEL_HARM: Table = ((100, 0.45), (10_000, 0.75))
+TUNNEL_NOT = ("in-addr.arpa", "ip6.arpa")
+"""Addresses turned into names are long and new by their nature."""
