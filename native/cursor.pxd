@@ -26,6 +26,7 @@ ctypedef struct cursor_t:
     uint8_t hidden          # tshark files this under icmp, so the hierarchy does not show it
     uint8_t pad             # 802.11 headers are padded to four bytes
     uint8_t flawed          # a length was wrong, but reading went on
+    uint8_t by_ethertype    # an ethertype announced `next`
     uint8_t quoted_layer    # layer_name_t of `quote`
     view_t quote            # the packet that an ICMP error quotes, size 0 without one
 

@@ -13,8 +13,8 @@ from link cimport (
 from llc cimport read_arcnet, read_clip, read_fddi, read_ipoib, read_llc
 from network cimport read_ah, read_arp, read_ipv4, read_ipv6
 from packet cimport (
-    DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, HAS_TIME, LAYER_LINK, LAYER_NETWORK, LAYER_NONE, MAX_CONVERSATIONS,
-    MAX_DEPTH, NO_EXTRA, NO_SCALE, NO_VLAN, decode_status_t, decoder_t, packet_t,
+    DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, HAS_TIME, LAYER_LINK, LAYER_NETWORK, LAYER_NONE, LAYER_TRANSPORT,
+    MAX_CONVERSATIONS, MAX_DEPTH, NO_EXTRA, NO_SCALE, NO_VLAN, decode_status_t, decoder_t, packet_t,
 )
 from paths cimport (
     KIND_LINK_TYPE, NAME_8021AD, NAME_AH, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_CHDLC, NAME_CLIP, NAME_CMD, NAME_ENC,
@@ -32,7 +32,8 @@ from pseudo cimport (
 from straight cimport decode_straight
 from transport cimport read_icmp, read_icmpv6, read_sctp, read_tcp, read_udp
 from tunnel cimport (
-    gtp_name, read_erspan, read_etherip, read_geneve, read_gre, read_gtp, read_l2tp, read_nsh, read_teredo, read_vxlan,
+    gtp_name, is_l2tp, read_erspan, read_etherip, read_geneve, read_gre, read_gtp, read_l2tp, read_nsh, read_teredo,
+    read_vxlan,
 )
 from wireless cimport is_avs, read_avs, read_prism, read_radiotap, read_wlan
 
@@ -112,19 +113,13 @@ cdef inline void show(cursor_t* cursor, uint32_t name) noexcept nogil:
         enter_as_shown(cursor, name)
 
 
-cdef inline bint by_ethertype(const cursor_t* cursor) noexcept nogil:
-    """Whether it was (in all likelihood) an ethertype that announced the next layer.
-
-    tshark has two readers of IPv4: that of ethertypes shows itself even where it finds IPv6 and hands over.
-    """
-    return cursor.path != ROOT and cursor.layer != LAYER_NETWORK
-
-
 cdef inline void enter_as_shown(cursor_t* cursor, uint32_t name) noexcept nogil:
     """Where the bytes contradict the name that announced them, tshark shows what they are."""
     cdef uint8_t first = cursor.view.data[0]
     if name == NAME_GTP or name == NAME_GTPPRIME:
         name = gtp_name(name, first)
+    elif name == NAME_L2TP and not is_l2tp(&cursor.view):
+        return
     elif name == NAME_PRISM and is_avs(&cursor.view):
         name = NAME_AVS
     elif name == NAME_PW_ETH:
@@ -133,7 +128,8 @@ cdef inline void enter_as_shown(cursor_t* cursor, uint32_t name) noexcept nogil:
         return
     elif name == NAME_NULL and is_ppp(&cursor.view):
         return
-    elif name == NAME_IP and first >> 4 == 6 and not by_ethertype(cursor):
+    elif name == NAME_IP and first >> 4 == 6 and not cursor.by_ethertype:
+        # tshark has two readers of IPv4: that of ethertypes shows itself even where it finds IPv6 and hands over.
         return
     if name != NAME_NONE:
         enter(cursor, name)
@@ -149,6 +145,7 @@ cdef inline decode_status_t read_layers(cursor_t* cursor, packet_t* packet) noex
         name = cursor.next
         cursor.next = NAME_NONE
         show(cursor, name)
+        cursor.by_ethertype = 0
         status = read_layer(cursor, packet, name)
     return status
 
@@ -213,6 +210,7 @@ cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t
     cursor.pad = 0
     cursor.depth = 0
     cursor.flawed = 0
+    cursor.by_ethertype = 0
     cursor.quote.size = 0
     cursor.next = layer_of_link_type(packet.link_type)
     if cursor.next == NAME_NONE:
@@ -220,7 +218,9 @@ cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t
     else:
         status = read_layers(&cursor, packet)
     if status == DECODE_OK and cursor.flawed:
+        # It was a UDP header that lied, whatever could be read behind it.
         status = DECODE_MALFORMED
+        cursor.layer = LAYER_TRANSPORT
     packet.path = cursor.path
     packet.decode_status = <uint8_t>status
     packet.decode_layer = cursor.layer if status != DECODE_OK else LAYER_NONE

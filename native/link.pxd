@@ -65,9 +65,12 @@ cdef enum:
     ETHERTYPE_MPLS = 0x8847
     ETHERTYPE_MPLS_UPPER = 0x8848
     ETHERTYPE_PPPOE = 0x8864
+    ETHERTYPE_LLC = 0x8870      # frames longer than a length field can say
     ETHERTYPE_CMD = 0x8909      # Cisco MetaData (security group tag)
     ETHERTYPE_NSH = 0x894F
     ETHERNET_HEADER = 14
+    LABEL_CHANNEL = 13          # behind it stands maintenance, no packet (RFC 5586)
+    LABEL_ALERT = 14            # RFC 3429
 
 
 cdef inline uint32_t layer_of_link_type(uint32_t link_type) noexcept nogil:
@@ -115,6 +118,7 @@ cdef inline uint32_t layer_of_ethertype(uint32_t ethertype) noexcept nogil:
     elif ethertype == ETHERTYPE_ETHERNET: return NAME_ETH
     elif ethertype == ETHERTYPE_NSH: return NAME_NSH
     elif ethertype == ETHERTYPE_CMD: return NAME_CMD
+    elif ethertype == ETHERTYPE_LLC: return NAME_LLC
     return NAME_NONE
 
 
@@ -122,6 +126,7 @@ cdef inline decode_status_t follow_ethertype(cursor_t* cursor, uint32_t ethertyp
     """Go to the layer of an ethertype, or count the number."""
     cursor.next = layer_of_ethertype(ethertype)
     if cursor.next != NAME_NONE:
+        cursor.by_ethertype = 1
         return DECODE_OK
     return unknown(cursor, KIND_ETHERTYPE, ethertype, LAYER_NETWORK)
 
@@ -186,7 +191,7 @@ cdef inline bint plain_ethernet(const view_t* view) noexcept nogil:
 cdef inline decode_status_t read_mpls(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """One MPLS label, RFC 3032. Nothing names what the last one carries: the first nibble is the guess (RFC 4928)."""
     cdef view_t* view = &cursor.view
-    cdef uint32_t entry, version
+    cdef uint32_t entry, label, version
     cursor.layer = LAYER_LINK
     if not has(view, 4):
         return lacking(view, 4)
@@ -197,6 +202,9 @@ cdef inline decode_status_t read_mpls(cursor_t* cursor, packet_t* packet) noexce
         return DECODE_OK
     if not has(view, 1):
         return lacking(view, 1)
+    label = entry >> 12
+    if label == LABEL_CHANNEL or label == LABEL_ALERT:
+        return DECODE_UNSUPPORTED
     version = view.data[0] >> 4
     if version == 4:
         cursor.next = NAME_IP
@@ -246,4 +254,4 @@ cdef inline decode_status_t read_cisco_metadata(cursor_t* cursor, packet_t* pack
         return lacking(view, 8)
     kind = be16(view.data + 6)
     skip(view, 8)
-    return follow_type_or_length(cursor, kind)
+    return follow_ethertype(cursor, kind)

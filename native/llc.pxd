@@ -21,9 +21,11 @@ cdef inline decode_status_t read_llc(cursor_t* cursor, packet_t* packet) noexcep
     sap = view.data[0]
     # Unnumbered frames have one control byte, all others two. Only UI and I frames carry packets.
     length = 3 if view.data[2] & 3 == 3 else 4
+    if not has(view, length):
+        return lacking(view, length)
     if view.data[2] & 1 and view.data[2] & 0xEF != 3:
         return unknown(cursor, KIND_LLC_SAP, sap, LAYER_NETWORK)
-    if sap != SNAP_SAP or view.data[1] & 0xFE != SNAP_SAP:
+    if sap != SNAP_SAP or view.data[1] != SNAP_SAP:
         return follow_sap(cursor, sap, length)
     length += 5
     if not has(view, length):

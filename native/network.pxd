@@ -101,13 +101,13 @@ cdef inline decode_status_t read_ipv4(cursor_t* cursor, packet_t* packet) noexce
     cdef const uint8_t* data = view.data
     cdef uint32_t header, total, fragment
     cursor.layer = LAYER_NETWORK
-    if not has(view, IPV4_HEADER):
-        return lacking(view, IPV4_HEADER)
-    header = (data[0] & 15) * 4
-    if data[0] >> 4 == 6:
+    if has(view, 1) and data[0] >> 4 == 6:
         # Announced as IPv4; tshark believes the version.
         cursor.next = NAME_IPV6
         return DECODE_OK
+    if not has(view, IPV4_HEADER):
+        return lacking(view, IPV4_HEADER)
+    header = (data[0] & 15) * 4
     if data[0] >> 4 != 4 or header < IPV4_HEADER:
         return DECODE_MALFORMED
     total = be16(data + 2)
@@ -142,9 +142,7 @@ cdef inline decode_status_t read_ipv4(cursor_t* cursor, packet_t* packet) noexce
 cdef inline void note_fragment(packet_t* packet, uint32_t offset, bint more) noexcept nogil:
     """The innermost IP packet is a fragment, `offset` bytes into its datagram."""
     packet.fragment_offset = <uint16_t>offset
-    packet.present |= HAS_FRAGMENT
-    if more:
-        packet.present |= MORE_FRAGMENTS
+    packet.present = (packet.present & ~MORE_FRAGMENTS) | HAS_FRAGMENT | (MORE_FRAGMENTS if more else 0)
 
 
 cdef inline uint32_t jumbo_length(const uint8_t* options, uint32_t left) noexcept nogil:
@@ -245,12 +243,11 @@ cdef inline decode_status_t read_ah(cursor_t* cursor, packet_t* packet) noexcept
     cdef view_t* view = &cursor.view
     cdef uint32_t protocol, length
     cursor.layer = LAYER_TRANSPORT
-    if not has(view, 12):
-        return lacking(view, 12)
+    if not has(view, 8):
+        return lacking(view, 8)
     protocol = view.data[0]
-    length = (<uint32_t>view.data[1] + 2) * 4
-    if length < 12:
-        return DECODE_MALFORMED
+    # Of less than 12 bytes none is sound; tshark reads on behind what the header says, as in IPv6.
+    length = extension_length(IPPROTO_AUTHENTICATION, view.data[1])
     if not has(view, length):
         return lacking(view, length)
     skip(view, length)

@@ -2,11 +2,17 @@
 from libc.stdint cimport uint32_t
 
 from cursor cimport cursor_t, lacking, unknown
-from link cimport ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_RARP, follow_ethertype
+from link cimport (
+    ETHERTYPE_ETHERNET, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MPLS, ETHERTYPE_MPLS_UPPER, layer_of_ethertype,
+)
 from llc cimport read_snap
 from packet cimport DECODE_OK, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t
-from paths cimport KIND_ETHERTYPE, KIND_NLPID, KIND_PPP, NAME_CHDLC, NAME_IP, NAME_IPV6, NAME_MPLS
+from paths cimport KIND_ETHERTYPE, KIND_NLPID, KIND_PPP, NAME_CHDLC, NAME_IP, NAME_IPV6, NAME_MPLS, NAME_PPP
 from wire cimport be16, has, skip, view_t
+
+cdef enum:
+    CONTROL_UNNUMBERED = 3          # its lower two bits are those of every unnumbered frame
+    CONTROL_XID = 0xAF
 
 
 cdef inline bint is_chdlc(const view_t* view) noexcept nogil:
@@ -59,10 +65,16 @@ cdef inline decode_status_t read_chdlc(cursor_t* cursor, packet_t* packet) noexc
         return lacking(view, 4)
     kind = be16(view.data + 2)
     skip(view, 4)
-    if kind == ETHERTYPE_RARP:
-        # Cisco's keep-alive (SLARP) uses RARP's number.
-        return unknown(cursor, KIND_ETHERTYPE, kind, LAYER_NETWORK)
-    return follow_ethertype(cursor, kind)
+    return follow_cisco(cursor, kind)
+
+
+cdef inline decode_status_t follow_cisco(cursor_t* cursor, uint32_t kind) noexcept nogil:
+    """What Cisco's routers send behind an ethertype on serial lines, Frame Relay too. RARP's is a keep-alive."""
+    if kind == ETHERTYPE_IPV4 or kind == ETHERTYPE_IPV6 or kind == ETHERTYPE_MPLS or kind == ETHERTYPE_MPLS_UPPER \
+            or kind == ETHERTYPE_ETHERNET:
+        cursor.next = layer_of_ethertype(kind)
+        return DECODE_OK
+    return unknown(cursor, KIND_ETHERTYPE, kind, LAYER_NETWORK)
 
 
 cdef inline decode_status_t read_frame_relay(cursor_t* cursor, packet_t* packet) noexcept nogil:
@@ -74,17 +86,25 @@ cdef inline decode_status_t read_frame_relay(cursor_t* cursor, packet_t* packet)
     # The last address byte has its lowest bit set.
     while has(view, length) and not view.data[length - 1] & 1 and length < 4:
         length += 1
+    if not has(view, length + 1):
+        return lacking(view, length + 1)
+    kind = view.data[length]
+    if kind & 0xEF == 0 or kind == CONTROL_XID:
+        # Nothing that carries a packet, and no ethertype begins so.
+        return unknown(cursor, KIND_NLPID, kind, LAYER_NETWORK)
     if not has(view, length + 2):
         return lacking(view, length + 2)
     skip(view, length)
-    if view.data[0] != 3:
+    if kind & CONTROL_UNNUMBERED != CONTROL_UNNUMBERED:
         kind = be16(view.data)
         skip(view, 2)
-        return follow_ethertype(cursor, kind)
+        return follow_cisco(cursor, kind)
     kind = view.data[1]
     skip(view, 2)
-    if kind == 0 and has(view, 1):
-        # A pad byte may align what follows.
+    if kind == 0:
+        # A pad byte aligns what follows.
+        if not has(view, 1):
+            return lacking(view, 1)
         kind = view.data[0]
         skip(view, 1)
     if kind == 0xCC:
@@ -92,6 +112,9 @@ cdef inline decode_status_t read_frame_relay(cursor_t* cursor, packet_t* packet)
         return DECODE_OK
     if kind == 0x8E:
         cursor.next = NAME_IPV6
+        return DECODE_OK
+    if kind == 0xCF:
+        cursor.next = NAME_PPP
         return DECODE_OK
     if kind == 0x80:
         return read_snap(cursor)

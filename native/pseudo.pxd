@@ -7,13 +7,16 @@ from packet cimport (
     DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t,
 )
 from paths cimport (
-    KIND_FAMILY, KIND_LINK_TYPE, NAME_ARCNET, NAME_ARP, NAME_IP, NAME_IPV6, NAME_LLC, NAME_NETFILTER, NAME_NFLOG,
-    NAME_NONE, NAME_PKTAP, NAME_PPP, NAME_USER_DLT,
+    KIND_FAMILY, KIND_LINK_TYPE, NAME_ARCNET, NAME_ARP, NAME_ETH, NAME_IP, NAME_IPV6, NAME_LLC, NAME_NETFILTER,
+    NAME_NFLOG, NAME_NONE, NAME_PKTAP, NAME_PPP, NAME_USER_DLT,
 )
-from wire cimport be16, be32, clamp, has, le16, le32, skip, view_t
+from wire cimport be16, be32, be64, clamp, has, le16, le32, skip, view_t
 from wireless cimport follow_wlan_radio
 
 cdef enum:
+    SLL_ETHERNET = 3            # Linux numbers these itself: they have no ethertype
+    SLL_LLC = 4
+    SLL_PPP = 7
     IRIX_END = 0x00060000       # families below 6 in the upper half of the word
     NETLINK_HEADERS = 32        # the cooked one and a message's
     NETLINK_MESSAGE = 16
@@ -34,8 +37,8 @@ cdef inline decode_status_t read_sll(cursor_t* cursor, packet_t* packet) noexcep
         return lacking(view, length)
     kind = be16(view.data) if length == 20 else be16(view.data + 14)
     skip(view, length)
-    if kind == 4:
-        cursor.next = NAME_LLC
+    if kind == SLL_ETHERNET or kind == SLL_LLC or kind == SLL_PPP:
+        cursor.next = NAME_ETH if kind == SLL_ETHERNET else NAME_LLC if kind == SLL_LLC else NAME_PPP
         return DECODE_OK
     return follow_ethertype(cursor, kind)
 
@@ -117,6 +120,13 @@ cdef inline decode_status_t read_raw(cursor_t* cursor, packet_t* packet) noexcep
         cursor.next = NAME_IPV6
     elif is_ppp(view):
         cursor.next = NAME_PPP
+    elif has(view, 8) and be16(view.data + 6) == 0xFF03:
+        # As tshark: PPP behind six bytes of something, IP behind ten zero bytes.
+        skip(view, 6)
+        cursor.next = NAME_PPP
+    elif has(view, 10) and be64(view.data) == 0 and be16(view.data + 8) == 0:
+        skip(view, 10)
+        cursor.next = NAME_IP
     else:
         return DECODE_UNSUPPORTED
     return DECODE_OK

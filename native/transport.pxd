@@ -168,7 +168,8 @@ cdef inline decode_status_t read_udp(cursor_t* cursor, packet_t* packet, bint li
     packet.payload_length = length - UDP_HEADER
     clamp(view, length)
     skip(view, UDP_HEADER)
-    cursor.next = tunnel_of_ports(packet.src_port, packet.dst_port)
+    if view.wire != 0:
+        cursor.next = tunnel_of_ports(packet.src_port, packet.dst_port)
     return DECODE_OK
 
 

@@ -4,12 +4,18 @@ A wrong guess does no harm: the outer columns are replaced only when a sound inn
 """
 from libc.stdint cimport uint8_t, uint32_t
 
-from cursor cimport cursor_t, enter, lacking
-from link cimport follow_ethertype
-from packet cimport DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, LAYER_TRANSPORT, decode_status_t, packet_t
+from cursor cimport cursor_t, enter, lacking, unknown
+from link cimport (
+    ETHERTYPE_ARP, ETHERTYPE_CMD, ETHERTYPE_ETHERNET, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MPLS,
+    ETHERTYPE_MPLS_UPPER, ETHERTYPE_NSH, follow_ethertype, layer_of_ethertype,
+)
+from packet cimport (
+    DECODE_MALFORMED, DECODE_OK, DECODE_TRUNCATED, DECODE_UNSUPPORTED, LAYER_NETWORK, LAYER_TRANSPORT, decode_status_t,
+    packet_t,
+)
 from paths cimport (
-    NAME_ERSPAN, NAME_ETH, NAME_GENEVE, NAME_GTP, NAME_GTPPRIME, NAME_IP, NAME_IPV6, NAME_L2TP, NAME_NONE, NAME_NSH,
-    NAME_PPP, NAME_TEREDO, NAME_VXLAN, NAME_WLAN,
+    KIND_ETHERTYPE, NAME_ERSPAN, NAME_ETH, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP, NAME_GTPPRIME, NAME_IP, NAME_IPV6,
+    NAME_L2TP, NAME_MPLS, NAME_NONE, NAME_NSH, NAME_PPP, NAME_TEREDO, NAME_VXLAN, NAME_WLAN,
 )
 from wire cimport be16, clamp, has, skip, view_t
 
@@ -19,23 +25,32 @@ cdef enum:
     PORT_GTP_USER = 2152
     PORT_GTP_PRIME = 3386
     PORT_TEREDO = 3544
+    PORT_GRE = 4754                 # RFC 8086
     PORT_VXLAN = 4789
     PORT_VXLAN_GPE = 4790
     PORT_GENEVE = 6081
+    PORT_MPLS = 6635                # RFC 7510
     WELL_KNOWN_PORTS = 1024
     GRE_CHECKSUM = 0x8000
     GRE_ROUTING = 0x4000
     GRE_KEY = 0x2000
     GRE_SEQUENCE = 0x1000
     GRE_ACKNOWLEDGMENT = 0x0080     # version 1 only, RFC 2637
+    GRE_ETHERNET_OLD = 0x6400
+    GRE_FRAME_RELAY = 0x6559
     GRE_PPP = 0x880B
     GRE_ERSPAN_2 = 0x88BE
     GRE_ERSPAN_3 = 0x22EB
     GRE_WCCP = 0x883E
     GRE_ARUBA_FIRST = 0x8200        # Aruba access points send 802.11 frames under 0x8200, 0x8210, … 0x8370
     GRE_ARUBA_LAST = 0x8370
+    TEREDO_ORIGIN = 0
+    TEREDO_AUTHENTICATION = 1
     GTP_DATA = 255                  # G-PDU, the only message with a packet inside
     GTP_TYPE = 0x10
+    GTP_PRIME_HEADER = 6
+    L2TP_CONTROL = 0x8000
+    L2TP_VERSION = 15
     GTP_OPTIONAL = 7                # any of the extension, sequence and N-PDU bits
 
 
@@ -47,6 +62,8 @@ cdef inline uint32_t tunnel_of_port(uint32_t port) noexcept nogil:
     elif port == PORT_GENEVE: return NAME_GENEVE
     elif port == PORT_TEREDO: return NAME_TEREDO
     elif port == PORT_L2TP: return NAME_L2TP
+    elif port == PORT_GRE: return NAME_GRE
+    elif port == PORT_MPLS: return NAME_MPLS
     return NAME_NONE
 
 
@@ -149,14 +166,26 @@ cdef inline decode_status_t follow_gre(cursor_t* cursor, uint32_t kind, bint seq
         return DECODE_OK
     if kind == GRE_WCCP:
         # Version 2 puts a redirect header of four bytes in front of the packet; only its absence shows.
-        if has(view, 5) and view.data[0] >> 4 != 4:
+        if has(view, 1) and view.data[0] >> 4 != 4:
+            if not has(view, 4):
+                return lacking(view, 4)
             skip(view, 4)
         cursor.next = NAME_IP
         return DECODE_OK
     if GRE_ARUBA_FIRST <= kind <= GRE_ARUBA_LAST and kind & 15 == 0:
         cursor.next = NAME_WLAN
         return DECODE_OK
-    return follow_ethertype(cursor, kind)
+    if kind == GRE_FRAME_RELAY:
+        cursor.next = NAME_FR
+        return DECODE_OK
+    if kind == GRE_ETHERNET_OLD:
+        kind = ETHERTYPE_ETHERNET
+    if kind == ETHERTYPE_IPV4 or kind == ETHERTYPE_IPV6 or kind == ETHERTYPE_ETHERNET or kind == ETHERTYPE_MPLS \
+            or kind == ETHERTYPE_MPLS_UPPER or kind == ETHERTYPE_ARP or kind == ETHERTYPE_NSH or kind == ETHERTYPE_CMD:
+        cursor.next = layer_of_ethertype(kind)
+        return DECODE_OK
+    # Tags and PPPoE have no business here: tshark follows no other ethertype.
+    return unknown(cursor, KIND_ETHERTYPE, kind, LAYER_NETWORK)
 
 
 cdef inline decode_status_t read_erspan(cursor_t* cursor, packet_t* packet) noexcept nogil:
@@ -189,7 +218,9 @@ cdef inline decode_status_t read_vxlan(cursor_t* cursor, packet_t* packet) noexc
     if not has(view, 8):
         return lacking(view, 8)
     kind = 3
-    if packet.src_port == PORT_VXLAN_GPE or packet.dst_port == PORT_VXLAN_GPE:
+    # Where both ports are used, the lower one says what it is.
+    if (packet.src_port == PORT_VXLAN_GPE or packet.dst_port == PORT_VXLAN_GPE) \
+            and packet.src_port != PORT_VXLAN and packet.dst_port != PORT_VXLAN:
         kind = view.data[3]
     skip(view, 8)
     return follow_next_protocol(cursor, kind)
@@ -276,25 +307,32 @@ cdef inline uint32_t gtp_name(uint32_t announced, uint32_t flags) noexcept nogil
     return NAME_GTP if flags & GTP_TYPE else NAME_GTPPRIME
 
 
+cdef inline uint32_t gtp_header(uint32_t flags) noexcept nogil:
+    """Bytes of a header of version 0 or 1 before its options. Version 0 says itself whether it is the one of GTP'."""
+    if flags & GTP_TYPE:
+        return 8 if flags >> 5 else 20
+    return GTP_PRIME_HEADER if flags >> 5 or flags & 1 else 20
+
+
 cdef inline decode_status_t read_gtp(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """GTP-U, 3GPP TS 29.281, and GTP version 0, GSM 09.60. Signalling messages are complete with their header."""
     cdef view_t* view = &cursor.view
     cdef uint32_t flags, message, length, header
     cdef decode_status_t status
     cursor.layer = LAYER_TRANSPORT
-    if has(view, 1) and view.data[0] >> 5 > 1:
+    if not has(view, 1):
+        return lacking(view, 1)
+    flags = view.data[0]
+    if flags >> 5 > 1:
         # Version 2 is signalling alone.
         return DECODE_OK
-    if not has(view, 8):
-        return lacking(view, 8)
-    flags = view.data[0]
-    message = view.data[1]
-    length = be16(view.data + 2)
-    if message != GTP_DATA or not flags & GTP_TYPE:
-        return DECODE_OK
-    header = 8 if flags >> 5 else 20
+    header = gtp_header(flags)
     if not has(view, header):
         return lacking(view, header)
+    message = view.data[1]
+    length = be16(view.data + 2)
+    if message != GTP_DATA or header == GTP_PRIME_HEADER:
+        return DECODE_OK
     skip(view, header)
     clamp(view, length)
     if header == 8 and flags & GTP_OPTIONAL:
@@ -311,24 +349,37 @@ cdef inline decode_status_t read_teredo(cursor_t* cursor, packet_t* packet) noex
     cdef view_t* view = &cursor.view
     cdef uint32_t length
     cursor.layer = LAYER_TRANSPORT
-    if has(view, 1) and view.data[0] != 0:
-        return follow_ip_version(cursor, LAYER_TRANSPORT)
-    if not has(view, 2):
-        return lacking(view, 2)
-    if be16(view.data) == 1:
-        if not has(view, 4):
-            return lacking(view, 4)
-        length = 13 + <uint32_t>view.data[2] + view.data[3]
-        if not has(view, length):
-            return lacking(view, length)
-        skip(view, length)
+    if not has(view, 1):
+        return lacking(view, 1)
+    if view.data[0] == 0:
         if not has(view, 2):
             return lacking(view, 2)
-    if be16(view.data) == 0:
+        if be16(view.data) == TEREDO_AUTHENTICATION:
+            if not has(view, 4):
+                return lacking(view, 4)
+            length = 13 + <uint32_t>view.data[2] + view.data[3]
+            if not has(view, length):
+                return lacking(view, length)
+            skip(view, length)
+    if has(view, 2) and be16(view.data) == TEREDO_ORIGIN:
         if not has(view, 8):
             return lacking(view, 8)
         skip(view, 8)
-    return follow_ip_version(cursor, LAYER_TRANSPORT)
+    if not has(view, 1):
+        return lacking(view, 1)
+    if view.data[0] >> 4 != 6:
+        return DECODE_UNSUPPORTED
+    cursor.next = NAME_IPV6
+    return DECODE_OK
+
+
+cdef inline bint is_l2tp(const view_t* view) noexcept nogil:
+    """Whether what came to L2TP's port is L2TP: tshark asks for the version first."""
+    cdef uint32_t version
+    if not has(view, 2):
+        return False
+    version = be16(view.data) & L2TP_VERSION
+    return version == 2 or version == 3
 
 
 cdef inline uint32_t l2tp_header(uint32_t flags) noexcept nogil:
@@ -344,20 +395,20 @@ cdef inline uint32_t l2tp_header(uint32_t flags) noexcept nogil:
 
 
 cdef inline decode_status_t read_l2tp(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """L2TP version 2, RFC 2661. Control messages are complete with their header."""
+    """L2TP version 2, RFC 2661. Control messages are complete with their header; what version 3 carries has no name."""
     cdef view_t* view = &cursor.view
     cdef uint32_t flags, length
     cursor.layer = LAYER_TRANSPORT
-    if not has(view, 6):
-        return lacking(view, 6)
+    if not is_l2tp(view):
+        return DECODE_TRUNCATED if not has(view, 2) and view.wire >= 2 else DECODE_OK
     flags = be16(view.data)
-    if flags & 15 != 2:
-        return DECODE_UNSUPPORTED
-    if flags & 0x8000:
-        return DECODE_OK
+    if flags & L2TP_VERSION == 3:
+        return DECODE_OK if flags & L2TP_CONTROL else DECODE_UNSUPPORTED
     length = l2tp_header(flags)
     if not has(view, length):
         return lacking(view, length)
+    if flags & L2TP_CONTROL:
+        return DECODE_OK
     if flags & 0x0200:
         length += be16(view.data + length - 2)
         if not has(view, length):

@@ -22,7 +22,18 @@ HAS_ICMP, HAS_ECHO, HAS_TUNNEL, HAS_IP_ID = 256, 512, 1024, 2048
 NO_VLAN, NO_EXTRA, MAX_CONVERSATIONS = 0xFFFF, 0xFFFFFFFF, 6
 OPTION_KINDS = {1: 2, 2: 3, 4: 4, 8: 8, 16: 5, 32: 34}  # bits of tcp_option_t → kinds
 # Names that either side has for the same step, or that stand for no header of its own.
-UNCOMPARED = ("ah", "pweth", "pweth.cw", "pwethcw", "pwethheuristic", "pwethnocw", "wlan_radio", "user_dlt")
+UNCOMPARED = (
+    "ah",
+    "gtp",
+    "gtpprime",
+    "pweth",
+    "pweth.cw",
+    "pwethcw",
+    "pwethheuristic",
+    "pwethnocw",
+    "wlan_radio",
+    "user_dlt",
+)
 
 Columns = dict[str, Any]
 
@@ -117,7 +128,9 @@ def comparable(status: str, layers: list[str]) -> list[str] | None:
     if status != COMPLETE:
         return None
     names = [name for name in layers if name not in UNCOMPARED]
-    return [name for at, name in enumerate(names) if name != "mpls" or names[at - 1 : at] != ["mpls"]]
+    # Of IPv6 announced as IPv4 the kernel says what tshark's hierarchy says, the twin what its list of layers says.
+    again = {("mpls", "mpls"), ("ip", "ipv6")}
+    return [name for name, following in zip(names, [*names[1:], ""], strict=True) if (name, following) not in again]
 
 
 def from_twin(frame: Frame) -> Columns:

@@ -95,6 +95,11 @@ class View:
         self.wire = max(self.wire - length, 0)
         return taken
 
+    def give_back(self, taken: bytes) -> None:
+        """Undo a take."""
+        self.data = taken + self.data
+        self.wire += len(taken)
+
     def clamp(self, length: int) -> None:
         """A length field says how much follows: what stands behind it is padding."""
         self.wire = min(self.wire, length)
@@ -169,9 +174,9 @@ def reads(reader: Reader) -> Reader:
     return reader
 
 
-def following(table: dict[int, str], number: int) -> str:
-    """What a number stands for; nothing that is read: decoding ends before it."""
+def following(table: dict[int, str], number: int, last: str = NETWORK) -> str:
+    """What a number stands for; nothing that is read: decoding ends before it, `last` the layer that it is said of."""
     layer = table.get(number)
     if layer is None:
-        raise End(UNSUPPORTED, NETWORK)
+        raise End(UNSUPPORTED, last)
     return layer

@@ -66,23 +66,39 @@ def service_tag(decoder: Decoder) -> str:
 def llc(decoder: Decoder) -> str:
     decoder.name("llc")
     view = decoder.view
-    dsap, ssap, control = view.take(3, LINK)
-    if control & 3 != 3:  # not an unnumbered frame: its control field has two bytes
-        view.take(1, LINK)
+    unnumbered = len(view.data) < 3 or view.data[2] & 3 == 3  # all others have a control field of two bytes
+    dsap, ssap, control, *_ = header = view.take(3 if unnumbered else 4, LINK)
+    if control & 1 and control & 0xEF != 3:  # neither UI nor I: nothing that carries a packet
         raise End(UNSUPPORTED, NETWORK)
-    if (dsap & 0xFE, ssap & 0xFE) == (0xAA, 0xAA):
-        return snap(decoder)
-    if control & 0xEF == 3 and dsap == 6:
-        return "ipv4"
+    if (dsap, ssap) == (0xAA, 0xAA):
+        view.give_back(header)
+        return snap(decoder, len(header), 2)
+    if dsap == 6:
+        return _behind(decoder, "ipv4")
+    if dsap == 0xFE:
+        return _routed(decoder)
     raise End(UNSUPPORTED, NETWORK)
 
 
-def snap(decoder: Decoder) -> str:
-    header = decoder.view.take(5, LINK)
+def _behind(decoder: Decoder, layer: str) -> str:
+    if not decoder.view.data:
+        raise End(TRUNCATED if decoder.view.wire else MALFORMED, LINK)
+    return layer
+
+
+def _routed(decoder: Decoder) -> str:
+    """ISO protocols name themselves; IP does in their place (RFC 2684 section 5.1)."""
+    return following({0xCC: "ipv4", 0x8E: "ipv6"}, decoder.view.take(1, LINK)[0])
+
+
+def snap(decoder: Decoder, before: int, padding: int) -> str:
+    """A SNAP header behind so many bytes of LLC, which is read with it, and before so many bytes of padding."""
+    header = decoder.view.take(before + 5, LINK)[before:]
     organisation, protocol = header[:3], u16(header, 3)
     if organisation in (b"\0\0\0", b"\0\0\xf8"):  # encapsulated Ethernet, and Cisco's form of it
         return ethertype(decoder, protocol)
     if organisation == b"\0\x80\xc2" and protocol in (1, 7):  # bridged Ethernet, with and without checksum
+        decoder.view.take(padding, LINK)
         return "ethernet"
     raise End(UNSUPPORTED, NETWORK)
 
@@ -100,11 +116,13 @@ def mpls(decoder: Decoder) -> str:
     if not view.data:
         raise End(TRUNCATED if view.wire else MALFORMED, LINK)
     nibble = view.data[0] >> 4
+    if label in (13, 14):  # maintenance
+        raise End(UNSUPPORTED, LINK)
     if nibble == 4:
         return "ipv4"
     if nibble == 6:
         return "ipv6"
-    if nibble == 0 and label != 13:
+    if nibble == 0:
         return "pseudowire"
     raise End(UNSUPPORTED, LINK)
 
@@ -158,11 +176,13 @@ def ppp_numbers(decoder: Decoder) -> str:
     return following(PPP_PROTOCOLS, protocol)
 
 
+CISCO_PROTOCOLS = {0x800: "ipv4", 0x86DD: "ipv6", 0x8847: "mpls", 0x8848: "mpls", 0x6558: "ethernet"}
+
+
 @reads
 def chdlc(decoder: Decoder) -> str:
     decoder.name("chdlc")
-    protocol = u16(decoder.view.take(4, LINK), 2)
-    return following({0x800: "ipv4", 0x86DD: "ipv6", 0x8847: "mpls", 0x8848: "mpls", 0x6558: "ethernet"}, protocol)
+    return following(CISCO_PROTOCOLS, u16(decoder.view.take(4, LINK), 2))
 
 
 @reads

@@ -17,7 +17,7 @@ from tests.reference.frame import (
     u16,
     u32,
 )
-from tests.reference.link import ethertype, snap
+from tests.reference.link import CISCO_PROTOCOLS, ethertype, snap
 from tests.reference.numbers import LINK_LAYERS
 
 FAMILIES = {2: "4", 24: "6", 28: "6", 30: "6"}
@@ -61,7 +61,12 @@ def raw(decoder: Decoder) -> str:
     """IP without link layer; the version tells which."""
     decoder.name("raw")
     view = decoder.view
-    # Quirks: PPP in disguise, and ten zero bytes where a modem had no connection.
+    if not view.data:
+        raise End(TRUNCATED if view.wire else MALFORMED, LINK)
+    if view.data[0] >> 4 in (4, 6):
+        return "ipv4" if view.data[0] >> 4 == 4 else "ipv6"
+    # Quirks: PPP in disguise, and ten zero bytes where a modem had no connection. Wireshark looks for PPP first, and
+    # takes fragments of IPv4 at a certain offset for it.
     if view.data[:2] == b"\xff\x03":
         return "ppp"
     if view.data[6:8] == b"\xff\x03":
@@ -70,11 +75,7 @@ def raw(decoder: Decoder) -> str:
     if view.data[:10] == bytes(10):
         view.take(10, LINK)
         return "ipv4"
-    if not view.data:
-        raise End(TRUNCATED if view.wire else MALFORMED, LINK)
-    if view.data[0] >> 4 not in (4, 6):
-        raise End(UNSUPPORTED, LINK)
-    return "ipv4" if view.data[0] >> 4 == 4 else "ipv6"
+    raise End(UNSUPPORTED, LINK)
 
 
 @reads
@@ -85,11 +86,11 @@ def frame_relay(decoder: Decoder) -> str:
         if view.take(1, LINK)[0] & 1:  # the last byte of the address
             break
     control = view.take(1, LINK)[0]
-    if control != 3:
-        if control & 0xEF == 0:
-            raise End(UNSUPPORTED, NETWORK)
-        return ethertype(decoder, control << 8 | view.take(1, LINK)[0])
+    if control & 0xEF == 0 or control == 0xAF:  # carries no packet; Wireshark waits for no second byte
+        raise End(UNSUPPORTED, NETWORK)
     identifier = view.take(1, LINK)[0]
+    if control & 3 != 3:
+        return following(CISCO_PROTOCOLS, control << 8 | identifier)
     if identifier == 0:  # padding
         identifier = view.take(1, LINK)[0]
     if identifier == 0xCC:
@@ -99,7 +100,7 @@ def frame_relay(decoder: Decoder) -> str:
     if identifier == 0xCF:
         return "ppp"
     if identifier == 0x80:
-        return snap(decoder)
+        return snap(decoder, 0, 0)
     raise End(UNSUPPORTED, NETWORK)
 
 

@@ -85,12 +85,15 @@ def ipv6(decoder: Decoder) -> str | None:
     packet.protocol, packet.ttl, packet.traffic_class = header[6], header[7], u16(header) >> 4 & 0xFF
     packet.ip_layers.append((header[8:24], header[24:40]))
     view.clamp(u16(header, 4) or _jumbo_length(packet.protocol, view.data))
-    while packet.protocol in (0, 43, 44, 60, 140) and view.wire:
+    while packet.protocol in (0, 43, 44, 51, 60, 140) and view.wire:
         # A header that is cut leaves its own number: what would follow is not known to be there.
-        extension = view.take(8, NETWORK)
-        if packet.protocol != 44:
-            view.take(extension[1] * 8, NETWORK)
-        elif u16(extension, 2) & 0xFFF9:  # otherwise it is an atomic fragment: whole
+        size = 8
+        if packet.protocol == 51 and view.data:
+            decoder.name("ah")
+        if len(view.data) >= 8 and packet.protocol != 44:
+            size = 4 * (view.data[1] + 2) if packet.protocol == 51 else 8 * (view.data[1] + 1)
+        extension = view.take(size, NETWORK)
+        if packet.protocol == 44 and u16(extension, 2) & 0xFFF9:  # otherwise it is an atomic fragment: whole
             packet.fragment_offset, packet.more_fragments = u16(extension, 2) & 0xFFF8, bool(extension[3] & 1)
         packet.protocol = extension[0]
         if packet.fragment_offset:
@@ -108,15 +111,10 @@ def _jumbo_length(following: int | None, data: bytes) -> int:
 @reads
 def authentication(decoder: Decoder) -> str | None:
     decoder.name("ah")
-    layer = TRANSPORT if decoder.packet.ip_version == 4 else NETWORK  # an extension header of IPv6
     view = decoder.view
-    smallest = 12 if layer == TRANSPORT else 8
-    header = view.take(smallest, layer)
-    size = (header[1] + 2) * 4
-    if size < 12:
-        raise End(MALFORMED, layer)
-    view.take(size - smallest, layer)
-    decoder.packet.protocol = header[0]
+    # Quirk: none is sound that has less than 12 bytes, and Wireshark reads on behind it.
+    size = 4 * (view.data[1] + 2) if len(view.data) >= 8 else 8
+    decoder.packet.protocol = view.take(size, TRANSPORT)[0]
     return transport(decoder)
 
 

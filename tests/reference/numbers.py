@@ -39,7 +39,7 @@ TUNNEL_PORTS: dict[int, str] = {
     6081: "geneve",
     2152: "gtp",
     2123: "gtp",
-    3386: "gtp0",
+    3386: "gtpprime",
     3544: "teredo",
     1701: "l2tp",
     4754: "gre",

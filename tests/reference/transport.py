@@ -112,6 +112,8 @@ def _datagram(decoder: Decoder, name: str) -> str | None:
     _header(decoder, UDP, header)
     view.clamp(length - 8)
     packet.payload = view.data
+    if not view.wire:  # nothing that a tunnel could have lost
+        return None
     # Wireshark asks for the lower port first. A well-known one is taken to be what the packet is about; Wireshark
     # believes so only of the ports that it has a dissector for.
     low, high = sorted((u16(header), u16(header, 2)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tests.reference.frame import (
     LINK,
     MALFORMED,
-    NETWORK,
     TRANSPORT,
     TRUNCATED,
     UNSUPPORTED,
@@ -26,11 +25,10 @@ GRE_PROTOCOLS = {
     0x6400: "ethernet",
     0x8847: "mpls",
     0x8848: "mpls",
-    0x22EB: "erspan3",
+    0x22EB: "erspan",
+    0x6559: "frame_relay",
     0x0806: "arp",
     0x894F: "nsh",
-    0x88D2: "ppp",
-    0x8881: "ppp",
     0x8909: "cisco_metadata",
 }
 
@@ -54,7 +52,7 @@ def gre(decoder: Decoder) -> str | None:
     if not flags & 0x1000 and not view.wire:  # Quirk: without a sequence number there may be no payload
         return None
     if protocol == 0x88BE:
-        return "erspan2" if flags & 0x1000 else "erspan1"
+        return "erspan" if flags & 0x1000 else "erspan_bare"
     if 0x8200 <= protocol <= 0x8370 and protocol % 16 == 0:  # Aruba's access points
         return "wlan"
     if protocol == 0x883E:  # WCCP: a redirect header unless IP stands there already
@@ -65,31 +63,30 @@ def gre(decoder: Decoder) -> str | None:
 
 
 @reads
-def erspan1(decoder: Decoder) -> str:
+def erspan_bare(decoder: Decoder) -> str:
+    """Type I has no header."""
     decoder.name("erspan")
     return "ethernet"
 
 
 @reads
-def erspan2(decoder: Decoder) -> str:
+def erspan(decoder: Decoder) -> str:
+    """Types II and III by their version, whatever announced them."""
     decoder.name("erspan")
-    decoder.view.take(8, NETWORK)
-    return "ethernet"
-
-
-@reads
-def erspan3(decoder: Decoder) -> str:
-    decoder.name("erspan")
-    header = decoder.view.take(12, NETWORK)
-    if header[11] & 1:  # a platform-specific part
-        decoder.view.take(8, NETWORK)
+    view = decoder.view
+    version = view.take(2, TRANSPORT)[0] >> 4
+    if version not in (1, 2):
+        raise End(UNSUPPORTED, TRANSPORT)
+    header = view.take(6 if version == 1 else 10, TRANSPORT)
+    if version == 2 and header[9] & 1:  # a platform-specific part
+        view.take(8, TRANSPORT)
     return "ethernet"
 
 
 @reads
 def etherip(decoder: Decoder) -> str:
     decoder.name("etherip")
-    decoder.view.take(2, NETWORK)
+    decoder.view.take(2, TRANSPORT)
     return "ethernet"
 
 
@@ -103,49 +100,56 @@ def vxlan(decoder: Decoder) -> str:
 @reads
 def vxlan_gpe(decoder: Decoder) -> str:
     decoder.name("vxlan")
-    return following(NSH_PROTOCOLS, decoder.view.take(8, TRANSPORT)[3])
+    return following(NSH_PROTOCOLS, decoder.view.take(8, TRANSPORT)[3], TRANSPORT)
 
 
 @reads
 def geneve(decoder: Decoder) -> str:
     decoder.name("geneve")
-    header = decoder.view.take(8, TRANSPORT)
-    if header[0] >> 6:
-        raise End(UNSUPPORTED, TRANSPORT)
-    decoder.view.take((header[0] & 0x3F) * 4, TRANSPORT)
+    view = decoder.view
+    # Quirk: the first two bits are a version, and Wireshark reads on whatever it is.
+    header = view.take(8 + (view.data[0] & 0x3F) * 4 if len(view.data) >= 8 else 8, TRANSPORT)
     return ethertype(decoder, u16(header, 2))
 
 
 @reads
 def gtp(decoder: Decoder) -> str | None:
-    """GTP version 1; signalling is payload, a T-PDU is a packet."""
-    view = decoder.view
-    if view.data[:1] and view.data[0] >> 5 == 0:
-        return "gtp0"
-    if view.data[:1] and view.data[0] >> 5 != 1:
-        return None
-    decoder.name("gtp")
-    header = view.take(8, TRANSPORT)
-    if header[1] != 255 or not header[0] & 0x10:
-        return None
-    view.clamp(u16(header, 2))
-    if header[0] & 7:
-        following = view.take(4, TRANSPORT)[3] if header[0] & 4 else view.take(4, TRANSPORT) and 0
-        while following:
-            size = view.take(1, TRANSPORT)[0] * 4
-            if size == 0:
-                raise End(MALFORMED, TRANSPORT)
-            following = view.take(size - 1, TRANSPORT)[-1]
-    return _tunnelled_ip(decoder)
+    return _gtp(decoder, "gtp")
 
 
 @reads
-def gtp0(decoder: Decoder) -> str | None:
-    """GTP version 0 has a header of twenty bytes."""
-    decoder.name("gtpprime")
-    header = decoder.view.take(20, TRANSPORT)
-    decoder.view.clamp(u16(header, 2))
-    return _tunnelled_ip(decoder) if header[1] == 255 else None
+def gtpprime(decoder: Decoder) -> str | None:
+    """The port for GTP'. What comes there is read by its first byte all the same."""
+    return _gtp(decoder, "gtpprime")
+
+
+def _gtp(decoder: Decoder, name: str) -> str | None:
+    """GTP versions 0 and 1; signalling is payload, a T-PDU is a packet."""
+    view = decoder.view
+    if not view.data:
+        raise End(TRUNCATED, TRANSPORT)
+    first = view.data[0]
+    version = first >> 5
+    if version > 2:
+        return None
+    decoder.name(name)
+    if version == 2:
+        return None
+    if not first & 0x10 and (version or first & 1):  # GTP', which carries bills
+        view.take(6, TRANSPORT)
+        return None
+    header = view.take(8 if version else 20, TRANSPORT)
+    if header[1] != 255:
+        return None
+    view.clamp(u16(header, 2))
+    if version and header[0] & 7:
+        following = view.take(4, TRANSPORT)[3] if header[0] & 4 else view.take(4, TRANSPORT) and 0
+        while following:
+            size = view.data[0] * 4 if view.data else 1
+            if size == 0:
+                raise End(MALFORMED, TRANSPORT)
+            following = view.take(size, TRANSPORT)[-1]
+    return _tunnelled_ip(decoder)
 
 
 def _tunnelled_ip(decoder: Decoder) -> str | None:
@@ -162,17 +166,15 @@ def _tunnelled_ip(decoder: Decoder) -> str | None:
 
 @reads
 def teredo(decoder: Decoder) -> str | None:
+    """An authentication, an origin indication, IPv6: the first two may be missing."""
     decoder.name("teredo")
     view = decoder.view
-    while view.data[:1] == b"\0":
-        kind = u16(view.take(2, TRANSPORT))
-        if kind == 0:
-            view.take(6, TRANSPORT)
-        elif kind == 1:
-            sizes = view.take(2, TRANSPORT)
-            view.take(sizes[0] + sizes[1] + 9, TRANSPORT)
-        else:
-            raise End(UNSUPPORTED, TRANSPORT)
+    if view.data == b"\0":
+        view.take(2, TRANSPORT)
+    if view.data[:2] == b"\0\1":
+        view.take(4 if len(view.data) < 4 else 13 + view.data[2] + view.data[3], TRANSPORT)
+    if view.data[:2] == b"\0\0":
+        view.take(8, TRANSPORT)
     if not view.data:
         raise End(TRUNCATED if view.wire else MALFORMED, TRANSPORT)
     if view.data[0] >> 4 == 6:
@@ -183,18 +185,25 @@ def teredo(decoder: Decoder) -> str | None:
 @reads
 def l2tp(decoder: Decoder) -> str | None:
     """L2TP version 2; control messages are payload, and a message without length carries no packet in Wireshark."""
-    decoder.name("l2tp")
     view = decoder.view
-    flags = u16(view.take(2, TRANSPORT))
-    if flags & 15 != 2 or flags & 0x8000:
+    if len(view.data) < 2 <= view.wire:
+        raise End(TRUNCATED, TRANSPORT)
+    flags = u16(view.data) if len(view.data) >= 2 else 0
+    version, control = flags & 15, bool(flags & 0x8000)
+    if version not in (2, 3):  # Wireshark does not call it L2TP
         return None
-    if flags & 0x4000:
-        view.take(2, TRANSPORT)
-    view.take(4, TRANSPORT)
-    if flags & 0x0800:
-        view.take(4, TRANSPORT)
+    decoder.name("l2tp")
+    if version == 3:
+        if not control:
+            raise End(UNSUPPORTED, TRANSPORT)
+        return None
+    size = 6 + 2 * bool(flags & 0x4000) + 4 * bool(flags & 0x0800) + 2 * bool(flags & 0x0200)
+    header = view.take(size, TRANSPORT)
+    if control:
+        return None
     if flags & 0x0200:
-        view.take(u16(view.take(2, TRANSPORT)), TRANSPORT)
+        view.give_back(header)
+        view.take(size + u16(header, size - 2), TRANSPORT)
     return "ppp" if view.wire else None
 
 
@@ -202,16 +211,17 @@ def l2tp(decoder: Decoder) -> str | None:
 def nsh(decoder: Decoder) -> str:
     """Network service header, RFC 8300."""
     decoder.name("nsh")
-    header = decoder.view.take(4, NETWORK)
+    view = decoder.view
+    header = view.take(8, TRANSPORT)
     size = (u16(header) & 0x3F) * 4
     if size < 8:
-        raise End(MALFORMED, NETWORK)
-    decoder.view.take(size - 4, NETWORK)
-    return following(NSH_PROTOCOLS, header[3])
+        raise End(MALFORMED, TRANSPORT)
+    view.give_back(header)
+    view.take(size, TRANSPORT)
+    return following(NSH_PROTOCOLS, header[3], TRANSPORT)
 
 
 @reads
 def cisco_metadata(decoder: Decoder) -> str:
     decoder.name("cmd")
-    decoder.view.take(6, LINK)
-    return ethertype(decoder, u16(decoder.view.take(2, LINK)))
+    return ethertype(decoder, u16(decoder.view.take(8, LINK), 6))
