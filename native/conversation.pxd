@@ -27,7 +27,7 @@ from packet cimport NO_SCALE
 from sizes cimport size_deviation
 from spill cimport told_t
 from tcp cimport WITHOUT_ACK, heading_t
-from tcp_row cimport tcp_side_row_t
+from tcp_row cimport tcp_side_row_t, tell_nothing
 
 cdef enum conn_state_t:              # Zeek's conn_state, by the index of its name in analysis/flows.py
     STATE_NONE = 0
@@ -50,6 +50,11 @@ cdef enum ended_t:
     ENDED_OPEN
     ENDED_FIN
     ENDED_RESET
+
+cdef enum quiet_t:
+    NOT_QUIET = 0                    # also of a row that is not filled
+    QUIET_TCP                        # nothing was found of its TCP: both sides say nothing
+    QUIET_OTHER                      # it is not TCP: zeros
 
 ctypedef struct side_row_t:
     int64_t packets
@@ -102,7 +107,7 @@ ctypedef struct flow_row_t:
     uint8_t returned                 # it was written out before its end: judged in parts
     uint8_t icmp_type                # of the first packet
     uint8_t icmp_code
-    uint8_t quiet                    # nothing was found of its TCP: both sides say nothing
+    uint8_t quiet                    # quiet_t
     char history[HISTORY]
 
 
@@ -200,7 +205,6 @@ cdef inline void fill_side(side_row_t* side, const told_t* told, int sender) noe
         side.gap_mean_ns = mean_gap(own.last_payload - own.first_payload, own.packets) if timed else 0
         side.gap_stddev_ns = gap_deviation(<const gaps_t*>&own.window_min, side.gap_mean_ns, own.packets)
     fill_headers(side, own, &told.heading, sender)
-    side.tcp = told.side[sender]
 
 
 cdef inline void fill_handshake(flow_row_t* row, const heading_t* heading) noexcept nogil:
@@ -211,13 +215,34 @@ cdef inline void fill_handshake(flow_row_t* row, const heading_t* heading) noexc
         row.handshake_client_ns = heading.ack - heading.syn_ack
 
 
+cdef inline uint8_t quiet_kind(const told_t* told) noexcept nogil:
+    if not told.quiet:
+        return NOT_QUIET
+    return QUIET_TCP if told.flow.key.kind == KIND_TCP else QUIET_OTHER
+
+
+cdef inline void fill_tcp(flow_row_t* row, const told_t* told, int client) noexcept nogil:
+    """Both sides of TCP; what nothing is said of stays where it was said of the row's flow before."""
+    cdef uint8_t quiet = quiet_kind(told)
+    cdef int side
+    if quiet == NOT_QUIET:
+        row.side[0].tcp = told.side[client]
+        row.side[1].tcp = told.side[1 - client]
+    elif quiet != row.quiet:
+        for side in range(2):
+            memset(&row.side[side].tcp, 0, sizeof(tcp_side_row_t))
+            if quiet == QUIET_TCP:
+                tell_nothing(&row.side[side].tcp)
+    row.quiet = quiet
+    row.bounded = row.side[0].tcp.bounded != 0 or row.side[1].tcp.bounded != 0
+
+
 cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
-    """The row of one whole flow."""
+    """The row of one whole flow. Before, the row is zeroed or that of another flow."""
     cdef const flow_t* flow = &told.flow
     cdef int client = 1 if flow.state & FLOW_CLIENT_B else 0
     cdef const direction_t* from_client = &flow.direction[client]
     cdef const direction_t* from_server = &flow.direction[1 - client]
-    memset(row, 0, sizeof(flow_row_t))
     memcpy(row.client, &flow.key.b[0] if client else &flow.key.a[0], 16)
     memcpy(row.server, &flow.key.a[0] if client else &flow.key.b[0], 16)
     row.client_port = flow.key.b_port if client else flow.key.a_port
@@ -239,15 +264,14 @@ cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
     row.conn_state = conn_state(flow, from_client, from_server)
     row.ended = how_ended(flow)
     row.completeness = flow.completeness
-    row.bounded = told.side[0].bounded != 0 or told.side[1].bounded != 0
     row.returned = flow.state & FLOW_RETURNED != 0
+    memset(row.history, 0, HISTORY)
     memcpy(row.history, flow.history, flow.history_length)
     row.handshake_network_ns = row.handshake_client_ns = row.initial_rtt_ns = INT64_MIN
     row.first_byte_ns = INT64_MIN
-    if flow.key.kind == KIND_ICMP:
-        row.icmp_type = <uint8_t>(flow.base_seq[0] >> 8)
-        row.icmp_code = <uint8_t>(flow.base_seq[0] & 0xFF)
-    row.quiet = told.quiet
+    row.icmp_type = <uint8_t>(flow.base_seq[0] >> 8) if flow.key.kind == KIND_ICMP else 0
+    row.icmp_code = <uint8_t>(flow.base_seq[0] & 0xFF) if flow.key.kind == KIND_ICMP else 0
+    fill_tcp(row, told, client)
     if flow.key.kind == KIND_TCP:
         fill_handshake(row, &told.heading)
         if told.initial_rtt:

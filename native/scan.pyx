@@ -21,6 +21,7 @@ from cpython.pycapsule cimport PyCapsule_New
 from libc.errno cimport ENOSPC
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memset
 from posix.mman cimport MADV_DONTNEED, MAP_FAILED, MAP_PRIVATE, PROT_READ, madvise, mmap, munmap
 
 from barrier cimport barrier_init, barrier_wait
@@ -45,7 +46,7 @@ from flow cimport (
 )
 from packet cimport NO_EXTRA, extra_t, packet_t
 from paths cimport path_names, paths_free, paths_new
-from spill cimport EVICT_FRAMES, collect, first_at_or_after, live_by_id, part_t, tell, told_t
+from spill cimport EVICT_FRAMES, collect, first_at_or_after, live_by_id, part_t, tell, tell_written, told_t
 from spread cimport SPREAD_BUCKETS, bucket_begin
 from stages cimport (
     FAILED_DISK,
@@ -584,7 +585,7 @@ cdef class FlowReader:
     """Flows in order of flow_id, parts that were written out joined with what is still live."""
     cdef Scanner scanner
     cdef flow_t** by_id
-    cdef told_t* spilled
+    cdef uint8_t* spilled            # the file of those written out
     cdef size_t spilled_size
 
     def __cinit__(self, Scanner scanner not None):
@@ -594,12 +595,12 @@ cdef class FlowReader:
         self.by_id = live_by_id(scan.tables, scan.shards, scan.next_flow)
         if self.by_id == NULL:
             raise MemoryError
-        self.spilled_size = scan.spill.rows * sizeof(told_t)
+        self.spilled_size = scan.spill.size
         if self.spilled_size:
             mapped = mmap(NULL, self.spilled_size, PROT_READ, MAP_PRIVATE, scan.spill.descriptor, 0)
             if mapped == MAP_FAILED:
                 raise OSError("the temporary file of flows cannot be read again")
-            self.spilled = <told_t*>mapped
+            self.spilled = <uint8_t*>mapped
 
     def __dealloc__(self):
         free(self.by_id)
@@ -667,7 +668,7 @@ cdef class FlowReader:
     cdef summarize(self, summary_t* summary, observe):
         cdef uint32_t at = 0, upto, index, end = self.scanner.scan.next_flow
         cdef told_t* flows = <told_t*>malloc(ROWS_AT_ONCE * sizeof(told_t))
-        cdef flow_row_t* rows = <flow_row_t*>malloc(ROWS_AT_ONCE * sizeof(flow_row_t))
+        cdef flow_row_t* rows = <flow_row_t*>calloc(ROWS_AT_ONCE, sizeof(flow_row_t))
         cdef wanted_t wanted[ROWS_EXPECTED]
         cdef uint32_t first, count
         cdef bint observed = observe is not None
@@ -706,18 +707,19 @@ cdef class FlowReader:
         """Packets counted by address pair only: later fragments, malformed ones."""
         cdef scan_t* scan = self.scanner.scan
         cdef uint32_t shard, index
-        cdef uint64_t number, last
+        cdef uint64_t number
         cdef flow_t* flow
         cdef const part_t* part
         cdef flow_row_t row
         cdef wanted_t wanted
         cdef told_t one
+        memset(&row, 0, sizeof(flow_row_t))
         for index in range(scan.spill.part_count):
             part = &scan.spill.parts[index]
-            number = part.first + first_at_or_after(self.spilled + part.first, part.count, NO_NUMBER)
-            last = part.first + part.count
-            while number < last:
-                fill_row(&row, &self.spilled[number])
+            number = first_at_or_after(self.spilled, part, NO_NUMBER)
+            while number < part.count:
+                tell_written(&one, self.spilled, part, number)
+                fill_row(&row, &one)
                 want_addresses(summary, &row, &wanted)
                 add_addresses(summary, &row, &wanted, 0)
                 number += 1

@@ -5,9 +5,10 @@ Looked at only where the count of frames is a multiple of EVICT_FRAMES, over all
 nothing of threads or batches.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, qsort, realloc
-from libc.string cimport memset
-from posix.unistd cimport lseek, write
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcmp, memcpy, memset
+from posix.types cimport off_t
+from posix.unistd cimport pwrite
 
 from flow cimport (
     FLOW_CLIENT_B,
@@ -30,51 +31,63 @@ from packet cimport NO_SCALE, packet_t
 from sizes cimport add_or_stay, sum_of_squares
 from tcp cimport SELDOM_FLAGS, first_byte, heading_begin, heading_t, initial_rtt, tcp_t
 from tcp_row cimport add_side, tcp_side_row_t, tell_nothing, tell_side
-from wire cimport prefetch_read
+from wire cimport prefetch_read, prefetch_write
 
 cdef enum:
     EVICT_FRAMES = 65536
+    MAX_SHARDS = 32
+    FEW_PACKETS = 4                  # a flow with fewer may have said nothing
     RECENCY_STEPS = 65536
+    SECTION_BYTES = 65536            # written at once
+    AHEAD_LEAVING = 16               # flows whose lines are fetched before
+    AHEAD_SLOT = 8
+    DIGIT_BITS = 11
+    DIGITS = 2048
 
 ctypedef struct told_t:              # a flow, or a part of one, with the results of its TCP analysis
     flow_t flow
     heading_t heading
     uint64_t squares[2]              # of original lengths, by a, by b
-    tcp_side_row_t side[2]           # of a, of b
     int64_t initial_rtt              # ns, 0 unknown
     int64_t first_byte               # ns, -1 unknown
-    uint8_t quiet                    # it has no state of TCP: `side` says nothing
+    uint8_t quiet                    # nothing is to be said of its TCP: `side` is not filled
+    tcp_side_row_t side[2]           # of a, of b
+
+ctypedef struct opened_t:            # of a flow that has state of TCP
+    heading_t heading
+    uint64_t squares[2]
+    int64_t initial_rtt
+    int64_t first_byte
+    uint64_t sides                   # number + 1 of its two tcp_side_row_t; 0: they say nothing
 
 ctypedef struct part_t:              # flows written out together, in order of flow_id
-    uint64_t first                   # row in the spill file
     uint64_t count
+    uint64_t flows                   # offset of flow_t[count]; `tcp` is the number + 1 of an opened_t, 0 without one
+    uint64_t opened                  # offset of opened_t[]
+    uint64_t sides                   # offset of tcp_side_row_t[][2]
 
 ctypedef struct spill_t:
     int descriptor
-    uint64_t rows
+    uint64_t size                    # bytes written
     part_t* parts
     uint32_t part_count
     uint32_t part_capacity
     uint64_t evicted
 
+ctypedef struct leaving_t:           # a flow that is written out
+    uint32_t flow_id
+    uint32_t index                   # in its shard's pool
+    uint32_t step                    # of RECENCY_STEPS, when it was last seen; then its shard
+    uint8_t counted                  # it has packets of its own
+    uint8_t judged                   # it may have state of TCP
 
-cdef inline int by_flow_id(const void* one, const void* other) noexcept nogil:
-    cdef uint32_t a = (<const flow_t* const*>one)[0].flow_id
-    cdef uint32_t b = (<const flow_t* const*>other)[0].flow_id
-    return (a > b) - (a < b)
+ctypedef struct section_t:           # of a part that is being written
+    uint8_t* bytes
+    size_t used
+    uint64_t offset                  # of bytes[0] in the file
 
 
-cdef inline bint write_all(int descriptor, const void* data, size_t size) noexcept nogil:
-    cdef const char* at = <const char*>data
-    cdef ssize_t written
-    while size:
-        written = write(descriptor, at, size)
-        if written <= 0:
-            return False
-        at += written
-        size -= <size_t>written
-    return True
-
+# ---------------------------------------------------------------- what is said of a flow
 
 cdef inline void tell_opening(told_t* told, const opening_t* opening) noexcept nogil:
     """Of a flow that has sent a SYN and nothing else."""
@@ -85,117 +98,299 @@ cdef inline void tell_opening(told_t* told, const opening_t* opening) noexcept n
     told.flow.state &= ~<uint32_t>FLOW_LONE
 
 
-cdef inline void tell(told_t* told, flow_t* flow) noexcept nogil:
-    """What is to be said of a flow as it stands."""
+cdef inline void tell_quiet(told_t* told, const flow_t* flow) noexcept nogil:
+    """Of a flow without state of TCP."""
     cdef int at
     told.flow = flow[0]
-    told.flow.tcp = NULL
     told.initial_rtt = 0
     told.first_byte = -1
-    told.quiet = flow.tcp == NULL
+    told.quiet = 1
     heading_begin(&told.heading)
+    if flow.state & FLOW_LONE:
+        tell_opening(told, opening_of(&told.flow))
+    for at in range(2):
+        told.squares[at] = sum_of_squares(
+            told.flow.direction[at].pushes if flow.key.kind != KIND_TCP else 0, told.flow.direction[at].squares
+        )
+
+
+cdef inline bint says_nothing(const tcp_side_row_t* side) noexcept nogil:
+    """Whether a direction is as one that has sent no data."""
+    cdef tcp_side_row_t nothing
+    memset(&nothing, 0, sizeof(tcp_side_row_t))
+    tell_nothing(&nothing)
+    return memcmp(side, &nothing, sizeof(tcp_side_row_t)) == 0
+
+
+cdef inline void tell(told_t* told, const flow_t* flow) noexcept nogil:
+    """What is to be said of a flow as it stands."""
+    cdef int at
     if flow.tcp == NULL:
-        memset(told.side, 0, sizeof(told.side))
-        if flow.state & FLOW_LONE:
-            tell_opening(told, opening_of(flow))
-        for at in range(2):
-            told.squares[at] = sum_of_squares(
-                flow.direction[at].pushes if flow.key.kind != KIND_TCP else 0, told.flow.direction[at].squares
-            )
-        if flow.key.kind == KIND_TCP:
-            for at in range(2):
-                tell_nothing(&told.side[at])
+        tell_quiet(told, flow)
         return
+    told.flow = flow[0]
+    told.flow.tcp = NULL
     told.heading = flow.tcp.heading
     told.initial_rtt = initial_rtt(flow.tcp)
     told.first_byte = first_byte(flow.tcp)
     for at in range(2):
         told.squares[at] = sum_of_squares(flow.tcp.heading.squares[at], flow.direction[at].squares)
         tell_side(&told.side[at], flow.tcp, at, flow.direction[at].payload_bytes)
+    told.quiet = (
+        flow.direction[0].packets + flow.direction[1].packets < FEW_PACKETS
+        and says_nothing(&told.side[0]) and says_nothing(&told.side[1])
+    )
 
 
-cdef inline bint write_part(spill_t* spill, flow_t** flows, uint32_t count) noexcept nogil:
-    cdef uint32_t index, capacity
+# ---------------------------------------------------------------- writing
+
+cdef inline bint write_all(int descriptor, const void* data, size_t size, uint64_t offset) noexcept nogil:
+    cdef const char* at = <const char*>data
+    cdef ssize_t written
+    while size:
+        written = pwrite(descriptor, at, size, <off_t>offset)
+        if written <= 0:
+            return False
+        at += written
+        offset += <uint64_t>written
+        size -= <size_t>written
+    return True
+
+
+cdef inline bint write_section(int descriptor, section_t* section) noexcept nogil:
+    if not write_all(descriptor, section.bytes, section.used, section.offset):
+        return False
+    section.offset += section.used
+    section.used = 0
+    return True
+
+
+cdef inline bint put(int descriptor, section_t* section, const void* data, size_t size) noexcept nogil:
+    """Append to a section; size: at most SECTION_BYTES."""
+    if section.used + size > SECTION_BYTES and not write_section(descriptor, section):
+        return False
+    memcpy(section.bytes + section.used, data, size)
+    section.used += size
+    return True
+
+
+cdef inline part_t* new_part(spill_t* spill) noexcept nogil:
+    """The place of the next part, not counted yet; NULL when memory is short."""
+    cdef uint32_t capacity
     cdef part_t* grown
-    cdef told_t told
     if spill.part_count == spill.part_capacity:
         capacity = spill.part_capacity * 2 if spill.part_capacity else 64
         grown = <part_t*>realloc(spill.parts, capacity * sizeof(part_t))
         if grown == NULL:
-            return False
+            return NULL
         spill.parts = grown
         spill.part_capacity = capacity
-    qsort(flows, count, sizeof(flow_t*), &by_flow_id)
-    for index in range(count):
-        tell(&told, flows[index])
-        if not write_all(spill.descriptor, &told, sizeof(told_t)):
+    return &spill.parts[spill.part_count]
+
+
+cdef inline bint write_flow(
+    spill_t* spill, section_t* sections, flow_t* flow, uint64_t* opened, uint64_t* sides
+) noexcept nogil:
+    """A flow into the sections of its part. opened, sides: how many of them there are."""
+    cdef told_t told
+    cdef opened_t more
+    if flow.tcp == NULL:
+        return put(spill.descriptor, &sections[0], flow, sizeof(flow_t))
+    tell(&told, flow)
+    opened[0] += 1
+    told.flow.tcp = <tcp_t*><size_t>opened[0]
+    more.heading = told.heading
+    more.squares[0], more.squares[1] = told.squares[0], told.squares[1]
+    more.initial_rtt = told.initial_rtt
+    more.first_byte = told.first_byte
+    more.sides = 0
+    if not told.quiet:
+        sides[0] += 1
+        more.sides = sides[0]
+        if not put(spill.descriptor, &sections[2], told.side, sizeof(told.side)):
             return False
-    spill.parts[spill.part_count] = part_t(first=spill.rows, count=count)
-    spill.part_count += 1
-    spill.rows += count
+    return (
+        put(spill.descriptor, &sections[0], &told.flow, sizeof(flow_t))
+        and put(spill.descriptor, &sections[1], &more, sizeof(opened_t))
+    )
+
+
+cdef inline void expect_lines(const void* at, size_t size) noexcept nogil:
+    cdef size_t offset
+    for offset in range(0, size, 64):
+        prefetch_read(<const uint8_t*>at + offset)
+
+
+cdef inline void expect_leaving(
+    table_t* tables, const leaving_t* leaving, uint64_t index, uint64_t count
+) noexcept nogil:
+    """Fetch what write_part and bury touch of the flows behind this one."""
+    cdef const leaving_t* ahead
+    cdef const flow_t* flow
+    cdef const table_t* table
+    if index + AHEAD_LEAVING < count:
+        ahead = &leaving[index + AHEAD_LEAVING]
+        expect_lines(flow_at(&tables[ahead.step], ahead.index), sizeof(flow_t))
+    if index + AHEAD_SLOT < count:
+        ahead = &leaving[index + AHEAD_SLOT]
+        table = &tables[ahead.step]
+        flow = flow_at(table, ahead.index)
+        prefetch_write(&table.slots[flow.hash & table.mask])
+        if flow.tcp != NULL:
+            expect_lines(flow.tcp, sizeof(tcp_t))
+
+
+cdef inline bint write_flows(
+    spill_t* spill, part_t* part, section_t* sections, table_t* tables, const leaving_t* leaving, uint64_t count
+) noexcept nogil:
+    """Write out flows and bury them, in order of flow_id."""
+    cdef uint64_t index, opened = 0, sides = 0
+    cdef table_t* table
+    cdef flow_t* flow
+    for index in range(count):
+        expect_leaving(tables, leaving, index, count)
+        table = &tables[leaving[index].step]
+        flow = flow_at(table, leaving[index].index)
+        if leaving[index].counted and not write_flow(spill, sections, flow, &opened, &sides):
+            return False
+        spill.evicted += flow.flow_id != NO_NUMBER
+        if not bury(table, leaving[index].index):
+            return False
+    spill.size = part.sides + sides * 2 * sizeof(tcp_side_row_t)
+    for index in range(3):
+        if not write_section(spill.descriptor, &sections[index]):
+            return False
     return True
 
 
-cdef inline uint64_t recency_bound(table_t* tables, uint32_t shards, uint64_t now, uint64_t surplus) noexcept nogil:
-    """The frame number such that about `surplus` flows were last seen at or before it; 0 when memory is short."""
-    cdef uint64_t step = now // RECENCY_STEPS + 1, seen = 0
-    cdef uint32_t shard, index
-    cdef flow_t* flow
-    cdef uint32_t* histogram = <uint32_t*>calloc(RECENCY_STEPS + 1, sizeof(uint32_t))
-    if histogram == NULL:
-        return 0
-    for shard in range(shards):
-        for index in range(tables[shard].allocated):
-            flow = flow_at(&tables[shard], index)
-            if flow.state & FLOW_LIVE:
-                histogram[flow.last_frame // step] += 1
-    for index in range(RECENCY_STEPS + 1):
-        seen += histogram[index]
+cdef inline bint write_part(
+    spill_t* spill, table_t* tables, const leaving_t* leaving, uint64_t count, uint64_t counted, uint64_t judged
+) noexcept nogil:
+    """Write out flows and bury them. counted: those with packets of their own.  judged: those with state of TCP,
+    at most.
+    """
+    cdef part_t* part = new_part(spill)
+    cdef section_t sections[3]
+    cdef uint8_t* memory = <uint8_t*>malloc(3 * SECTION_BYTES)
+    cdef bint right = part != NULL and memory != NULL
+    if right:
+        part.count = counted
+        part.flows = spill.size
+        part.opened = part.flows + counted * sizeof(flow_t)
+        part.sides = part.opened + judged * sizeof(opened_t)
+        sections[0] = section_t(bytes=memory, used=0, offset=part.flows)
+        sections[1] = section_t(bytes=memory + SECTION_BYTES, used=0, offset=part.opened)
+        sections[2] = section_t(bytes=memory + 2 * SECTION_BYTES, used=0, offset=part.sides)
+        right = write_flows(spill, part, sections, tables, leaving, count)
+        spill.part_count += 1
+    free(memory)
+    return right
+
+
+# ---------------------------------------------------------------- whom to write out
+
+cdef inline void sort_digit(const leaving_t* rows, leaving_t* out, uint64_t count, int shift) noexcept nogil:
+    """By one digit of flow_id; of equals the order stays."""
+    cdef uint64_t places[DIGITS]
+    cdef uint64_t index, sum_before = 0, here
+    memset(places, 0, sizeof(places))
+    for index in range(count):
+        places[rows[index].flow_id >> shift & (DIGITS - 1)] += 1
+    for index in range(DIGITS):
+        here = places[index]
+        places[index] = sum_before
+        sum_before += here
+    for index in range(count):
+        here = rows[index].flow_id >> shift & (DIGITS - 1)
+        out[places[here]] = rows[index]
+        places[here] += 1
+
+
+cdef inline void sort_by_id(leaving_t* rows, leaving_t* spare, uint64_t count) noexcept nogil:
+    """The sorted rows end in `spare`."""
+    sort_digit(rows, spare, count, 0)
+    sort_digit(spare, rows, count, DIGIT_BITS)
+    sort_digit(rows, spare, count, 2 * DIGIT_BITS)
+
+
+cdef inline void list_live(
+    table_t* table, uint64_t width, leaving_t* rows, uint32_t* histogram, uint64_t* count
+) noexcept nogil:
+    """Append the live flows of a shard. width: frames of a step."""
+    cdef uint32_t index
+    cdef const flow_t* flow
+    cdef leaving_t* row
+    for index in range(table.allocated):
+        if index + AHEAD_LEAVING < table.allocated:
+            prefetch_read(flow_at(table, index + AHEAD_LEAVING))
+        flow = flow_at(table, index)
+        if flow.state & FLOW_LIVE:
+            row = &rows[count[0]]
+            row.flow_id = flow.flow_id
+            row.index = index
+            row.step = <uint32_t>(flow.last_frame // width)
+            row.counted = flow.last_frame != 0
+            row.judged = row.counted and flow.key.kind == KIND_TCP and not flow.state & FLOW_LONE
+            histogram[row.step] += 1
+            count[0] += 1
+
+
+cdef inline uint32_t last_step(const uint32_t* histogram, uint64_t surplus) noexcept nogil:
+    """The step such that about `surplus` flows were last seen in it or before."""
+    cdef uint64_t seen = 0
+    cdef uint32_t step
+    for step in range(RECENCY_STEPS):
+        seen += histogram[step]
         if seen >= surplus:
-            break
-    free(histogram)
-    return (<uint64_t>index + 1) * step - 1
+            return step
+    return RECENCY_STEPS
+
+
+cdef inline bint choose_and_write(
+    table_t* tables, uint32_t shards, uint64_t surplus, uint64_t now, spill_t* spill,
+    leaving_t* rows, leaving_t* spare, uint32_t* histogram
+) noexcept nogil:
+    """rows, spare: (live flows,).  histogram: zeros, one a step and one more."""
+    cdef uint64_t ends[MAX_SHARDS]
+    cdef uint64_t listed = 0, count = 0, counted = 0, judged = 0, at = 0
+    cdef uint32_t shard, last
+    for shard in range(shards):
+        list_live(&tables[shard], now // RECENCY_STEPS + 1, rows, histogram, &listed)
+        ends[shard] = listed
+    last = last_step(histogram, surplus)
+    for shard in range(shards):
+        while at < ends[shard]:
+            if rows[at].step <= last:
+                rows[count] = rows[at]
+                rows[count].step = shard
+                counted += rows[count].counted
+                judged += rows[count].judged
+                count += 1
+            at += 1
+    sort_by_id(rows, spare, count)
+    return write_part(spill, tables, spare, count, counted, judged)
 
 
 cdef inline bint evict(table_t* tables, uint32_t shards, uint64_t limit, uint64_t now, spill_t* spill) noexcept nogil:
     """Write out the least recently seen flows until seven eighths of `limit` are left. False: no memory or no disk."""
-    cdef uint64_t live = 0, bound
-    cdef uint32_t shard, index, count
-    cdef table_t* table
-    cdef flow_t* flow
-    cdef flow_t** leaving
+    cdef uint64_t live = 0
+    cdef uint32_t shard
+    cdef leaving_t* rows
+    cdef uint32_t* histogram
+    cdef bint right = False
     for shard in range(shards):
         live += tables[shard].live
     if live <= limit:
         return True
-    bound = recency_bound(tables, shards, now, live - limit + limit // 8)
-    leaving = <flow_t**>malloc(live * sizeof(flow_t*))
-    if bound == 0 or leaving == NULL:
-        free(leaving)
-        return False
-    count = 0
-    for shard in range(shards):
-        table = &tables[shard]
-        for index in range(table.allocated):
-            flow = flow_at(table, index)
-            if flow.state & FLOW_LIVE and flow.last_frame <= bound:
-                if flow.direction[0].packets + flow.direction[1].packets:
-                    leaving[count] = flow
-                    count += 1
-    if not write_part(spill, leaving, count):
-        free(leaving)
-        return False
-    free(leaving)
-    for shard in range(shards):
-        table = &tables[shard]
-        for index in range(table.allocated):
-            flow = flow_at(table, index)
-            if flow.state & FLOW_LIVE and flow.last_frame <= bound:
-                if flow.flow_id != NO_NUMBER:
-                    spill.evicted += 1
-                if not bury(table, index):
-                    return False
-    return True
+    rows = <leaving_t*>malloc(2 * live * sizeof(leaving_t))
+    histogram = <uint32_t*>calloc(RECENCY_STEPS + 1, sizeof(uint32_t))
+    if rows != NULL and histogram != NULL:
+        right = choose_and_write(
+            tables, shards, live - limit + limit // 8, now, spill, rows, rows + live, histogram
+        )
+    free(rows)
+    free(histogram)
+    return right
 
 
 # ---------------------------------------------------------------- the flows at the end
@@ -215,39 +410,72 @@ cdef inline flow_t** live_by_id(table_t* tables, uint32_t shards, uint32_t flows
     return by_id
 
 
-cdef inline uint64_t first_at_or_after(const told_t* rows, uint64_t count, uint32_t flow_id) noexcept nogil:
-    cdef uint64_t low = 0, high = count, middle
+cdef inline const flow_t* flows_of(const uint8_t* spilled, const part_t* part) noexcept nogil:
+    return <const flow_t*>(spilled + part.flows)
+
+
+cdef inline uint64_t first_at_or_after(const uint8_t* spilled, const part_t* part, uint32_t flow_id) noexcept nogil:
+    """The first flow of a part with this number or a higher one."""
+    cdef const flow_t* flows = flows_of(spilled, part)
+    cdef uint64_t low = 0, high = part.count, middle
     while low < high:
         middle = (low + high) // 2
-        if rows[middle].flow.flow_id < flow_id:
+        if flows[middle].flow_id < flow_id:
             low = middle + 1
         else:
             high = middle
     return low
 
 
-cdef inline void expect_lines(const void* at, size_t size) noexcept nogil:
-    cdef size_t offset
-    for offset in range(0, size, 64):
-        prefetch_read(<const uint8_t*>at + offset)
+cdef inline void tell_written(
+    told_t* told, const uint8_t* spilled, const part_t* part, uint64_t row
+) noexcept nogil:
+    """What was to be said of a flow when it was written out."""
+    cdef const flow_t* flow = &flows_of(spilled, part)[row]
+    cdef const opened_t* more
+    if flow.tcp == NULL:
+        tell_quiet(told, flow)
+        return
+    more = &(<const opened_t*>(spilled + part.opened))[<size_t>flow.tcp - 1]
+    told.flow = flow[0]
+    told.flow.tcp = NULL
+    told.heading = more.heading
+    told.squares[0], told.squares[1] = more.squares[0], more.squares[1]
+    told.initial_rtt = more.initial_rtt
+    told.first_byte = more.first_byte
+    told.quiet = more.sides == 0
+    if more.sides:
+        memcpy(told.side, spilled + part.sides + (more.sides - 1) * sizeof(told.side), sizeof(told.side))
+
+
+cdef inline void collect_written(
+    const uint8_t* spilled, const part_t* part, uint32_t begin, uint32_t end, told_t* out
+) noexcept nogil:
+    """Add what a part has of flows [begin, end)."""
+    cdef const flow_t* flows = flows_of(spilled, part)
+    cdef uint64_t row = first_at_or_after(spilled, part, begin)
+    cdef told_t written
+    cdef told_t* into
+    while row < part.count and flows[row].flow_id < end:
+        into = &out[flows[row].flow_id - begin]
+        if into.flow.state & FLOW_LIVE:
+            tell_written(&written, spilled, part, row)
+            add_part(into, &written)
+        else:
+            tell_written(into, spilled, part, row)
+        row += 1
 
 
 cdef inline void collect(
-    flow_t* const* by_id, const told_t* spilled, const spill_t* spill, uint32_t begin, uint32_t end, told_t* out
+    flow_t* const* by_id, const uint8_t* spilled, const spill_t* spill, uint32_t begin, uint32_t end, told_t* out
 ) noexcept nogil:
     """Flows [begin, end), each whole, in order of flow_id, into out (end - begin,)."""
     cdef uint32_t index, flow_id
-    cdef uint64_t row
-    cdef const told_t* rows
     cdef told_t live
     for index in range(end - begin):
         out[index].flow.state = 0
     for index in range(spill.part_count):
-        rows = spilled + spill.parts[index].first
-        row = first_at_or_after(rows, spill.parts[index].count, begin)
-        while row < spill.parts[index].count and rows[row].flow.flow_id < end:
-            add_part(&out[rows[row].flow.flow_id - begin], &rows[row])
-            row += 1
+        collect_written(spilled, &spill.parts[index], begin, end, out)
     for flow_id in range(begin, end):
         if flow_id + 16 < end and by_id[flow_id + 16] != NULL:
             expect_lines(by_id[flow_id + 16], sizeof(flow_t))
@@ -290,9 +518,14 @@ cdef inline void add_part(told_t* out, const told_t* part) noexcept nogil:
     merge_flow(&out.flow, &part.flow)
     if not out.initial_rtt:
         out.initial_rtt = part.initial_rtt
-    out.quiet &= part.quiet
     out.squares[0] = add_or_stay(out.squares[0], part.squares[0])
     out.squares[1] = add_or_stay(out.squares[1], part.squares[1])
     merge_heading(&out.heading, &part.heading)
+    if part.quiet:
+        return
+    if out.quiet:
+        memcpy(out.side, part.side, sizeof(out.side))
+        out.quiet = 0
+        return
     add_side(&out.side[0], &part.side[0])
     add_side(&out.side[1], &part.side[1])
