@@ -27,7 +27,7 @@ from posix.mman cimport MADV_DONTNEED, MAP_FAILED, MAP_PRIVATE, PROT_READ, madvi
 from barrier cimport barrier_init, barrier_wait
 from batch cimport MAX_SHARDS, MAX_THREADS, PIECE_ROWS, batch_free, batch_init, batch_t, pieces_of, tcp_row_t, worker_t
 from community cimport COMMUNITY_SIZE, community_id
-from conversation cimport fill_row, flow_row_t, side_row_t
+from conversation cimport NOT_QUIET, fill_row, flow_row_t, side_row_t
 from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counters_t, merge_counters
 from dns cimport dns_free, dns_init, dns_t
 from dns_stream cimport streams_free
@@ -642,7 +642,9 @@ cdef class FlowReader:
         """All flows summed in one pass: see native/summary.pxd.
 
         edges: ascending ns from 0, at most 1,024, the lower bounds of the buckets of durations.  seed: 16 bytes.
-        observe: called with all flows in batches, in order of flow_id, each a view of flow_row_t until it returns.
+        observe: called with all flows in batches, in order of flow_id, each a view of flow_row_t until it returns,
+        and with a number that is not 0 where flow_row_quiet_parts() are the same in all of them and in all others
+        with that number.
         Returns a dict of counts; `endpoints`, `pairs`, `services` are [(key, values)] of the largest, `largest` is a
         list of flows, each a dict of the fields of flow_row_t.  Raises MemoryError.
         """
@@ -690,7 +692,10 @@ cdef class FlowReader:
                         first += count
                     if observed:
                         with gil:
-                            observe(PyMemoryView_FromMemory(<char*>rows, (upto - at) * sizeof(flow_row_t), PyBUF_READ))
+                            observe(
+                                PyMemoryView_FromMemory(<char*>rows, (upto - at) * sizeof(flow_row_t), PyBUF_READ),
+                                quietness(rows, upto - at),
+                            )
                     at = upto
                     if self.spilled != NULL and at % PAGES_BACK == 0:
                         madvise(self.spilled, self.spilled_size, MADV_DONTNEED)  # resident memory counts file pages
@@ -731,6 +736,15 @@ cdef class FlowReader:
                     fill_row(&row, &one)
                     want_addresses(summary, &row, &wanted)
                     add_addresses(summary, &row, &wanted, 0)
+
+
+cdef uint32_t quietness(const flow_row_t* rows, uint32_t count):
+    """quiet_t, where it is the same of all rows; NOT_QUIET otherwise."""
+    cdef uint32_t row
+    for row in range(1, count):
+        if rows[row].quiet != rows[0].quiet:
+            return NOT_QUIET
+    return rows[0].quiet if count else NOT_QUIET
 
 
 cdef dict told(summary_t* summary):
@@ -940,6 +954,13 @@ def flow_row_layout():
         "offsets": [offset for _, _, offset in fields],
         "itemsize": sizeof(flow_row_t),
     }
+
+
+def flow_row_quiet_parts():
+    """[(offset, size)] of what is the same in all quiet rows of a kind."""
+    cdef flow_row_t row
+    cdef char* base = <char*>&row
+    return [(<char*>&row.side[side].tcp - base, sizeof(tcp_side_row_t)) for side in range(2)]
 
 
 def flow_community_ids(

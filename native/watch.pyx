@@ -350,9 +350,13 @@ cdef class Watcher:
     tallies: (condition, score, rows to keep, [(step, fold)]) each, see fold_t; steps by number.
     groups: (condition, [(offset, size)] of the key, [(offset, size)] of the items to be counted once, step of the
     sequence or -1, limit of keys, limit of items, [(step, fold)]) each.
-    seed: 16 bytes.  Raises ValueError for a program that does not hold together, MemoryError.
+    seed: 16 bytes.  still: [(offset, size)] of what rows have in common that are observed as alike.
+    Raises ValueError for a program that does not hold together, MemoryError.
     """
     cdef step_t* steps
+    cdef uint8_t* still              # (steps,) whether it depends on nothing but constants and what is in `still`
+    cdef uint32_t settled            # likeness of the rows that the still steps stand for
+    cdef uint32_t settled_rows       # of each such step
     cdef int64_t* values             # (steps, ROWS)
     cdef tally_t* tallies
     cdef groups_t* groups
@@ -362,7 +366,10 @@ cdef class Watcher:
     cdef size_t itemsize
     cdef uint64_t rows
 
-    def __cinit__(self, uint32_t itemsize, steps not None, tallies not None, groups not None, bytes seed not None):
+    def __cinit__(
+        self, uint32_t itemsize, steps not None, tallies not None, groups not None, bytes seed not None,
+        still=(),
+    ):
         cdef uint64_t keys[2]
         if not 0 < itemsize <= 65536 or len(steps) > MAX_STEPS or len(seed) != 16:
             raise ValueError(f"rows of {itemsize} bytes, {len(steps)} steps and a seed of {len(seed)} bytes")
@@ -370,14 +377,16 @@ cdef class Watcher:
         keys[1] = int.from_bytes(seed[8:], "little")
         self.itemsize = itemsize
         self.steps = <step_t*>calloc(len(steps) + 1, sizeof(step_t))
+        self.still = <uint8_t*>calloc(len(steps) + 1, 1)
         self.values = <int64_t*>calloc((len(steps) + 1) * ROWS, sizeof(int64_t))
         self.tallies = <tally_t*>calloc(len(tallies) + 1, sizeof(tally_t))
         self.groups = <groups_t*>calloc(len(groups) + 1, sizeof(groups_t))
-        if not (self.steps and self.values and self.tallies and self.groups):
+        if not (self.steps and self.still and self.values and self.tallies and self.groups):
             raise MemoryError
         for step in steps:
             op, a, b, c, value = step
             self.add_step(op, a, b, c, value)
+            self.still[self.step_count - 1] = self.is_still(&self.steps[self.step_count - 1], still)
         for tally in tallies:
             where, score, keep, folds = tally
             self.add_tally(where, score, keep, folds)
@@ -394,6 +403,7 @@ cdef class Watcher:
             free(self.groups[at].groups)
             free(self.groups[at].values)
         free(self.steps)
+        free(self.still)
         free(self.values)
         free(self.tallies)
         free(self.groups)
@@ -414,6 +424,17 @@ cdef class Watcher:
             for row in range(ROWS):
                 self.values[<size_t>number * ROWS + row] = value
         self.step_count += 1
+
+    cdef bint is_still(self, const step_t* step, ranges):
+        if step.op == OP_CONSTANT:
+            return True
+        if step.op == OP_LOAD:
+            return any([begin <= step.value < begin + size for begin, size in ranges])
+        if step.op == OP_NOT:
+            return self.still[step.a]
+        if step.op == OP_CHOOSE and not self.still[step.c]:
+            return False
+        return self.still[step.a] and self.still[step.b]
 
     cdef uint32_t known(self, int64_t step) except? 0xFFFFFFFF:
         if not 0 <= step < self.step_count:
@@ -476,8 +497,11 @@ cdef class Watcher:
         if not keys_init(&groups.items, (groups.item.width + 4 + 7) & ~7u, item_limit, seed):
             raise MemoryError
 
-    def observe(self, rows not None):
-        """Take a batch of rows, a contiguous buffer. Raises ValueError where it holds no whole number of rows."""
+    def observe(self, rows not None, uint32_t likeness=0):
+        """Take a batch of rows, a contiguous buffer. Raises ValueError where it holds no whole number of rows.
+
+        likeness: rows with the same one, but for 0, are alike in `still`.
+        """
         cdef Py_buffer buffer
         cdef bint right = True
         PyObject_GetBuffer(rows, &buffer, PyBUF_SIMPLE)
@@ -485,27 +509,32 @@ cdef class Watcher:
             if buffer.len % <Py_ssize_t>self.itemsize:
                 raise ValueError(f"{buffer.len} bytes are no whole number of rows of {self.itemsize}")
             with nogil:
-                right = self.take(<const uint8_t*>buffer.buf, <uint64_t>buffer.len // self.itemsize)
+                right = self.take(<const uint8_t*>buffer.buf, <uint64_t>buffer.len // self.itemsize, likeness)
         finally:
             PyBuffer_Release(&buffer)
         if not right:
             raise MemoryError
 
-    cdef bint take(self, const uint8_t* rows, uint64_t count) noexcept nogil:
+    cdef bint take(self, const uint8_t* rows, uint64_t count, uint32_t likeness) noexcept nogil:
         cdef uint32_t chunk
         while count:
             chunk = ROWS if count > ROWS else <uint32_t>count
-            if not self.take_chunk(rows, chunk):
+            if not self.take_chunk(rows, chunk, likeness):
                 return False
             rows += chunk * self.itemsize
             count -= chunk
         return True
 
-    cdef bint take_chunk(self, const uint8_t* rows, uint32_t count) noexcept nogil:
+    cdef bint take_chunk(self, const uint8_t* rows, uint32_t count, uint32_t likeness) noexcept nogil:
         cdef uint32_t number
         cdef const step_t* step
+        cdef bint settled = likeness != 0 and likeness == self.settled and count <= self.settled_rows
+        if not settled:
+            self.settled, self.settled_rows = likeness, count
         for number in range(self.step_count):
             step = &self.steps[number]
+            if settled and self.still[number]:
+                continue
             if step.op == OP_LOAD:
                 load(step, rows, self.itemsize, count, &self.values[<size_t>number * ROWS])
             elif step.op != OP_CONSTANT:

@@ -171,3 +171,17 @@ def test_a_column_that_does_not_exist_is_refused():
         Program({"it": Tally(where=column("nothing") > 0, score=A)})
     with pytest.raises(KeyError):
         Program({"it": Tally(where=column("client_marks", 99) > 0, score=A)})
+
+
+@pytest.mark.parametrize("batch", [1, 100, 300])
+def test_batches_that_are_alike_are_answered_as_any_others(batch: int) -> None:
+    table = rows(3000)
+    likeness = np.arange(len(table)) // 600 % 3  # 0: each for itself
+    table["client_marks"][likeness == 1] = 3
+    table["client_marks"][likeness == 2] = 4
+    question = Tally(where=A > 10, score=A * MARKED, sums={"sum": A + MARKED, "still": MARKED * MARKED})
+    program = Program({"it": question})
+    watcher = program.watcher()
+    for begin in range(0, len(table), batch):
+        watcher.observe(table[begin : begin + batch].tobytes(), int(likeness[begin]))
+    assert program.answers(watcher).tally("it") == answers(question, table).tally("it")

@@ -28,7 +28,7 @@ ADDRESS = 16  # bytes; in the keys of endpoints and pairs the IP version stands 
 SEED_BYTES = 16
 
 
-def flow_summary(reader: FlowReader, observe: Callable[[memoryview], None] | None) -> dict[str, Any]:
+def flow_summary(reader: FlowReader, observe: Callable[[memoryview, int], None] | None) -> dict[str, Any]:
     """Everything below in one pass over the flows. observe: is shown them in batches, see FlowReader.summary."""
     summary: dict[str, Any] = reader.summary(bucket_edges(), os.urandom(SEED_BYTES), observe)
     return summary

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from pcap_analyzer._native.scan import flow_row_layout, flow_told
+from pcap_analyzer._native.scan import flow_row_layout, flow_row_quiet_parts, flow_told
 from pcap_analyzer._native.watch import Watcher
 
 # op_t, type_t and fold_t of native/watch.pyx
@@ -238,7 +238,8 @@ class Program:
 
     def watcher(self) -> Watcher:
         """One that has seen nothing yet."""
-        return Watcher(layout()["itemsize"], self._steps, self._tallies, self._groups, os.urandom(SEED_BYTES))
+        still = flow_row_quiet_parts()
+        return Watcher(layout()["itemsize"], self._steps, self._tallies, self._groups, os.urandom(SEED_BYTES), still)
 
     def answers(self, watcher: Watcher) -> Answers:
         return Answers(self, watcher)
