@@ -328,6 +328,8 @@ cdef inline bint table_init(table_t* table, const uint64_t* seed) noexcept nogil
 cdef inline void table_free(table_t* table) noexcept nogil:
     cdef uint32_t index
     for index in range(table.tcp_allocated):
+        if table.tcp_chunks[index // CHUNK_FLOWS] == NULL:
+            continue                             # see spent.pxd
         tcp_free(&table.tcp_chunks[index // CHUNK_FLOWS][index % CHUNK_FLOWS])
     for index in range(table.chunk_count):
         free(table.chunks[index])

@@ -28,8 +28,15 @@ cdef extern from * nogil:
             pcap_advise(memory, size, MADV_HUGEPAGE);
     #endif
     }
+    static inline void pcap_give_back(void *memory, size_t size) {
+    #if defined(__linux__)
+        pcap_advise(memory, size, MADV_DONTNEED);
+    #endif
+    }
     """
     # All of it is going to be written: its pages come at once instead of by a fault each.
     void fault_in "pcap_fault_in"(void* memory, size_t size) noexcept
+    # Nothing in it is needed any more.
+    void give_back "pcap_give_back"(void* memory, size_t size) noexcept
     # It is going to be touched at random: larger pages where it is large.
     void want_huge "pcap_want_huge"(void* memory, size_t size) noexcept

@@ -25,7 +25,18 @@ from libc.string cimport memset
 from posix.mman cimport MADV_DONTNEED, MAP_FAILED, MAP_PRIVATE, PROT_READ, madvise, mmap, munmap
 
 from barrier cimport barrier_init, barrier_wait
-from batch cimport MAX_SHARDS, MAX_THREADS, PIECE_ROWS, batch_free, batch_init, batch_t, pieces_of, tcp_row_t, worker_t
+from batch cimport (
+    MAX_SHARDS,
+    MAX_THREADS,
+    PIECE_ROWS,
+    batch_free,
+    batch_init,
+    batch_t,
+    pieces_of,
+    shard_of,
+    tcp_row_t,
+    worker_t,
+)
 from community cimport COMMUNITY_SIZE, community_id
 from conversation cimport NOT_QUIET, fill_row, flow_row_t, side_row_t
 from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counters_t, merge_counters
@@ -47,6 +58,7 @@ from flow cimport (
 from packet cimport NO_EXTRA, extra_t, packet_t
 from paths cimport path_names, paths_free, paths_new
 from spill cimport EVICT_FRAMES, collect, first_at_or_after, live_by_id, part_t, tell, tell_written, told_t
+from spent cimport spend, spent_init, spent_t
 from spread cimport SPREAD_BUCKETS, bucket_begin
 from stages cimport (
     FAILED_DISK,
@@ -585,14 +597,16 @@ cdef class FlowReader:
     """Flows in order of flow_id, parts that were written out joined with what is still live."""
     cdef Scanner scanner
     cdef flow_t** by_id
+    cdef bint others                 # entries without a number are live
     cdef uint8_t* spilled            # the file of those written out
     cdef size_t spilled_size
+    cdef spent_t* spent              # (shards,) or NULL where flows can be read again
 
     def __cinit__(self, Scanner scanner not None):
         cdef scan_t* scan = scanner.scan
         cdef void* mapped
         self.scanner = scanner
-        self.by_id = live_by_id(scan.tables, scan.shards, scan.next_flow)
+        self.by_id = live_by_id(scan.tables, scan.shards, scan.next_flow, &self.others)
         if self.by_id == NULL:
             raise MemoryError
         self.spilled_size = scan.spill.size
@@ -603,6 +617,11 @@ cdef class FlowReader:
             self.spilled = <uint8_t*>mapped
 
     def __dealloc__(self):
+        cdef uint32_t shard
+        if self.spent != NULL:
+            for shard in range(self.scanner.scan.shards):
+                free(self.spent[shard].counts)
+        free(self.spent)
         free(self.by_id)
         if self.spilled != NULL:
             munmap(self.spilled, self.spilled_size)
@@ -611,7 +630,12 @@ cdef class FlowReader:
         return self.scanner.scan.next_flow
 
     def read(self, uint32_t begin, uint32_t end):
-        """Flows [begin, end) as a bytearray of flow_row_t. Raises ValueError outside 0 <= begin <= end <= len."""
+        """Flows [begin, end) as a bytearray of flow_row_t.
+
+        Raises ValueError outside 0 <= begin <= end <= len, and behind the last reading.
+        """
+        if self.spent != NULL:
+            raise ValueError("the flows have been read for the last time")
         if not begin <= end <= self.scanner.scan.next_flow:
             raise ValueError(f"flows {begin} to {end} of {self.scanner.scan.next_flow}")
         out = bytearray((end - begin) * sizeof(flow_row_t))
@@ -638,13 +662,37 @@ cdef class FlowReader:
                 madvise(self.spilled, self.spilled_size, MADV_DONTNEED)
             free(flows)
 
-    def summary(self, edges, bytes seed not None, observe=None):
+    cdef begin_spending(self):
+        cdef scan_t* scan = self.scanner.scan
+        cdef uint32_t shard
+        if self.spent != NULL:
+            raise ValueError("the flows have been read for the last time")
+        self.spent = <spent_t*>calloc(scan.shards, sizeof(spent_t))
+        if self.spent == NULL:
+            raise MemoryError
+        for shard in range(scan.shards):
+            if not spent_init(&self.spent[shard], &scan.tables[shard]):
+                raise MemoryError
+
+    cdef void spend_flows(self, uint32_t begin, uint32_t end) noexcept nogil:
+        """Give back what flows [begin, end) hold beside their counters."""
+        cdef scan_t* scan = self.scanner.scan
+        cdef uint32_t flow_id, shard
+        cdef flow_t* flow
+        for flow_id in range(begin, end):
+            flow = self.by_id[flow_id]
+            if flow != NULL and flow.tcp != NULL:
+                shard = shard_of(flow.hash, scan.shards)
+                spend(&self.spent[shard], &scan.tables[shard], flow)
+
+    def summary(self, edges, bytes seed not None, observe=None, bint last=False):
         """All flows summed in one pass: see native/summary.pxd.
 
         edges: ascending ns from 0, at most 1,024, the lower bounds of the buckets of durations.  seed: 16 bytes.
         observe: called with all flows in batches, in order of flow_id, each a view of flow_row_t until it returns,
         and with a number that is not 0 where flow_row_quiet_parts() are the same in all of them and in all others
         with that number.
+        last: flows are not read again: their memory is given back on the way.
         Returns a dict of counts; `endpoints`, `pairs`, `services` are [(key, values)] of the largest, `largest` is a
         list of flows, each a dict of the fields of flow_row_t.  Raises MemoryError.
         """
@@ -655,7 +703,10 @@ cdef class FlowReader:
             raise ValueError(f"{len(edges)} edges and a seed of {len(seed)} bytes, expected up to {MAX_EDGES} and 16")
         keys[0] = int.from_bytes(seed[:8], "little")
         keys[1] = int.from_bytes(seed[8:], "little")
-        summary = summary_new(self.scanner.scan.next_flow, keys)
+        if last:
+            self.begin_spending()
+        # The memory that is given back comes little by little, so that of the sums must, too.
+        summary = summary_new(self.scanner.scan.next_flow // (8 if last else 1), keys)
         if summary == NULL:
             raise MemoryError
         try:
@@ -696,6 +747,8 @@ cdef class FlowReader:
                                 PyMemoryView_FromMemory(<char*>rows, (upto - at) * sizeof(flow_row_t), PyBUF_READ),
                                 quietness(rows, upto - at),
                             )
+                    if self.spent != NULL:
+                        self.spend_flows(at, upto)
                     at = upto
                     if self.spilled != NULL and at % PAGES_BACK == 0:
                         madvise(self.spilled, self.spilled_size, MADV_DONTNEED)  # resident memory counts file pages
@@ -728,6 +781,8 @@ cdef class FlowReader:
                 want_addresses(summary, &row, &wanted)
                 add_addresses(summary, &row, &wanted, 0)
                 number += 1
+        if not self.others:
+            return
         for shard in range(scan.shards):
             for index in range(scan.tables[shard].allocated):
                 flow = flow_at(&scan.tables[shard], index)

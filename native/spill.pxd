@@ -395,18 +395,26 @@ cdef inline bint evict(table_t* tables, uint32_t shards, uint64_t limit, uint64_
 
 # ---------------------------------------------------------------- the flows at the end
 
-cdef inline flow_t** live_by_id(table_t* tables, uint32_t shards, uint32_t flows) noexcept nogil:
-    """(flows,) the live part of every flow, NULL where only written parts exist."""
+cdef inline flow_t** live_by_id(
+    table_t* tables, uint32_t shards, uint32_t flows, bint* others
+) noexcept nogil:
+    """(flows,) the live part of every flow, NULL where only written parts exist. others: whether more is live."""
     cdef flow_t** by_id = <flow_t**>calloc(flows + 1, sizeof(flow_t*))
     cdef uint32_t shard, index
     cdef flow_t* flow
+    others[0] = False
     if by_id == NULL:
         return NULL
     for shard in range(shards):
         for index in range(tables[shard].allocated):
+            if index + AHEAD_LEAVING < tables[shard].allocated:
+                prefetch_read(flow_at(&tables[shard], index + AHEAD_LEAVING))
             flow = flow_at(&tables[shard], index)
-            if flow.state & FLOW_LIVE and flow.flow_id < flows:
-                by_id[flow.flow_id] = flow
+            if flow.state & FLOW_LIVE:
+                if flow.flow_id < flows:
+                    by_id[flow.flow_id] = flow
+                else:
+                    others[0] = True
     return by_id
 
 

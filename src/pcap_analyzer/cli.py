@@ -309,13 +309,16 @@ def _analyzed(
     meanwhile: Callable[[], object] | None = None,
 ) -> Report:
     """The report on one capture, with a progress bar where somebody watches."""
+    analyze = partial(
+        analyze_capture, file, threads=threads, batch_size=batch_size, meanwhile=meanwhile, keep_flows=False
+    )
     if sys.stderr is None or not sys.stderr.isatty():
-        analysis = analyze_capture(file, threads=threads, batch_size=batch_size, meanwhile=meanwhile)
+        analysis = analyze()
     else:
         from pcap_analyzer.terminal.progress import ProgressBar
 
         with ProgressBar(os.path.basename(file)) as bar:
-            analysis = analyze_capture(file, threads=threads, batch_size=batch_size, meanwhile=meanwhile, progress=bar)
+            analysis = analyze(progress=bar)
     from pcap_analyzer.report import build_report
 
     return build_report(analysis)

@@ -61,13 +61,15 @@ def analyze_capture(
     flow_limit: int = FLOW_LIMIT,
     limits: Limits | None = None,
     meanwhile: Callable[[], object] | None = None,
+    keep_flows: bool = True,
 ) -> Analysis:
     """Analyse a capture: a path, "-" for standard input, or a binary stream.
 
     progress: called about twenty times a second, at least once.  cancelled: asked as often; True raises Cancelled.
     threads: None for as many as there are processors, at most 8.  batch_size: packets handled at a time.  flow_limit:
     flows held in memory.  None of them changes the result.  meanwhile: called once, on another thread while the scan
-    runs, for what the caller wants to have ready at its end.  Raises CaptureError when there is nothing that can be
+    runs, for what the caller wants to have ready at its end.  keep_flows: False where `Analysis.flows()` is not asked
+    for: many flows then need less memory at the end.  Raises CaptureError when there is nothing that can be
     read as a capture.
     """
     source = open_source(path, limits=limits or Limits(), cancelled=cancelled)
@@ -79,6 +81,7 @@ def analyze_capture(
         batch_size=batch_size,
         flow_limit=flow_limit,
         meanwhile=meanwhile,
+        keep_flows=keep_flows,
     )
 
 
@@ -91,6 +94,7 @@ def analyze_source(
     batch_size: int | None = None,
     flow_limit: int = FLOW_LIMIT,
     meanwhile: Callable[[], object] | None = None,
+    keep_flows: bool = True,
 ) -> Analysis:
     """The same for a source that is already open; closes it. See analyze_capture."""
     threads = _wanted(threads, MAX_WANTED_THREADS, "threads", default_threads())
@@ -110,7 +114,7 @@ def analyze_source(
         from pcap_analyzer.analysis.assembly import assemble
         from pcap_analyzer.findings import program
 
-        return assemble(reader, seconds=seconds, threads=threads, program=program())
+        return assemble(reader, seconds=seconds, threads=threads, program=program(), keep_flows=keep_flows)
 
 
 def open_capture(

@@ -325,3 +325,21 @@ def test_a_flow_that_returns_keeps_its_sums_and_says_that_it_was_judged_anew():
     assert {name: tight[name] for name in kept if name not in judged} == {
         name: whole[name] for name in kept if name not in judged
     }
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_flows_that_are_not_kept_are_summed_as_others_but_cannot_be_read(threads: int) -> None:
+    frames = [  # more than the first chunks of all pools
+        tcp_frame(client, flags=flags, seq=seq, ack=501, payload=b"p" * (client % 7))
+        for client in range(12_000)
+        for flags, seq in ((DATA, 101), (DATA, 101), (DATA, 150))
+    ]
+    data = pcap_file(frames)
+    kept, spent = (
+        analyze_capture(io.BytesIO(data), threads=threads, keep_flows=keep_flows) for keep_flows in (True, False)
+    )
+    assert kept.totals.flows == 12_000
+    for part in ("totals", "tcp", "endpoints", "conversations", "services", "top_flows", "retransmitting", "quality"):
+        assert repr(getattr(spent, part)) == repr(getattr(kept, part))
+    with pytest.raises(ValueError, match="not kept"):
+        spent.flows()

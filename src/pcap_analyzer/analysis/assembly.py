@@ -21,6 +21,7 @@ from pcap_analyzer.analysis.model import (
     Quality,
     SourceInfo,
     TcpIntervals,
+    no_flows,
     no_packets,
 )
 from pcap_analyzer.analysis.protocols import path_text, protocol_rows, unsupported_parts
@@ -35,10 +36,13 @@ MAX_INTERFACES = 1000
 BUCKET_FIELDS = 13  # of bucket_t in native/counters.pxd
 
 
-def assemble(reader: CaptureReader, *, seconds: float, threads: int, program: Program | None = None) -> Analysis:
+def assemble(
+    reader: CaptureReader, *, seconds: float, threads: int, program: Program | None = None, keep_flows: bool = True
+) -> Analysis:
     """All tables of a capture whose windows have been handled.
 
     seconds: wall time of the scan.  program: what else is asked of every flow, for `Analysis.answers`.
+    keep_flows: for `Analysis.flows()`; otherwise what they hold is given back.
     """
     scanner, source = reader.scanner, reader.source
     counters = scanner.counters()
@@ -49,7 +53,7 @@ def assemble(reader: CaptureReader, *, seconds: float, threads: int, program: Pr
     frames = frames_of(reader)
 
     watcher = None if program is None else program.watcher()
-    summed = summary.flow_summary(flows, None if watcher is None else watcher.observe)
+    summed = summary.flow_summary(flows, None if watcher is None else watcher.observe, last=not keep_flows)
     names = dns_table(scanner)
     interfaces = _interfaces(reader, int(counters["packets"] or 0))
     return Analysis(
@@ -68,7 +72,7 @@ def assemble(reader: CaptureReader, *, seconds: float, threads: int, program: Pr
         retransmitting=summary.retransmitting(summed, steps),
         marks_exact=totals["evicted_flows"] == 0,
         evicted_flows=totals["evicted_flows"],
-        flow_batches=FlowTable(flows, steps).batches,
+        flow_batches=FlowTable(flows, steps).batches if keep_flows else no_flows,
         answers=None if program is None or watcher is None else program.answers(watcher),
         dns_totals=names.totals(),
         dns_batches=names.batches,

@@ -611,7 +611,8 @@ def no_packets(flow: FlowKey, first: int, last: int) -> list[FlowPacket]:
     return []
 
 
-def _no_flows(columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchReader:
+def no_flows(columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchReader:
+    """In place of the table `flows`. Raises ValueError."""
     raise ValueError("the flows of this analysis were not kept")
 
 
@@ -645,7 +646,7 @@ class Analysis(msgspec.Struct, frozen=True, eq=False):
     marks_exact: bool = True
     """False: more flows were live at once than are held, so some were judged after a gap."""
     evicted_flows: int = 0
-    flow_batches: Batches = _no_flows
+    flow_batches: Batches = no_flows
     """Called with columns and a batch size; see flows()."""
     answers: Answers | None = None
     """To what the diagnosis asks of every flow; None: it was not asked."""

@@ -28,9 +28,11 @@ ADDRESS = 16  # bytes; in the keys of endpoints and pairs the IP version stands 
 SEED_BYTES = 16
 
 
-def flow_summary(reader: FlowReader, observe: Callable[[memoryview, int], None] | None) -> dict[str, Any]:
-    """Everything below in one pass over the flows. observe: is shown them in batches, see FlowReader.summary."""
-    summary: dict[str, Any] = reader.summary(bucket_edges(), os.urandom(SEED_BYTES), observe)
+def flow_summary(
+    reader: FlowReader, observe: Callable[[memoryview, int], None] | None, *, last: bool
+) -> dict[str, Any]:
+    """Everything below in one pass over the flows. observe, last: see FlowReader.summary."""
+    summary: dict[str, Any] = reader.summary(bucket_edges(), os.urandom(SEED_BYTES), observe, last)
     return summary
 
 

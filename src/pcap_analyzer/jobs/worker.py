@@ -45,7 +45,9 @@ def analyse_capture(order: Order, on_progress: Callable[[Progress], None]) -> Su
         on_progress(last)
 
     limits = Limits(max_ratio=order.max_ratio)
-    analysis = pipeline.analyze_capture(task.capture, progress=reading, threads=order.threads, limits=limits)
+    analysis = pipeline.analyze_capture(
+        task.capture, progress=reading, threads=order.threads, limits=limits, keep_flows=False
+    )
     on_progress(replace(last, phase=Phase.REPORTING))
     # The file has our name for it; the reader knows the user's.
     report = build_report(analysis)
