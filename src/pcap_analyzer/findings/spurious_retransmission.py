@@ -17,14 +17,16 @@ from pcap_analyzer.findings.trust import sure
 
 
 def _questions(side: str) -> dict[str, Tally]:
-    needless = least(most(terms.spurious(side) - terms.doubled(side), 0), terms.sent_again(side))
+    # A probe of the tail is sent to be proved needless (RFC 8985): it is none of these.
+    proved = most(terms.spurious(side) - terms.doubled(side) - terms.cause(side, "tail_loss"), 0)
+    needless = least(proved, terms.sent_again(side))
     # Behind a closed window a sender repeats to hear whether it has opened.
     open_window = terms.of(OTHER[side], "zero_periods").equals(0)
     carries = terms.is_tcp & (terms.of(side, "payload_bytes") > 0) & open_window
     sums = {
         "needless": needless,
         "fast": terms.cause(side, "fast"),
-        "timer": terms.cause(side, "rto") + terms.cause(side, "tail_loss"),
+        "timer": terms.cause(side, "rto"),
         "segments": terms.segments(side),
         "bytes": terms.whole_bytes,
     }
