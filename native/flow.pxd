@@ -116,6 +116,7 @@ cdef enum flow_state_t:              # bits of flow_t.state
     FLOW_OPENING = 1024              # a SYN/ACK waits for its ACK
     FLOW_MOVED = 4096                # this packet is a SYN/ACK with another number than the one before
     FLOW_REUSES = 2048               # its first SYN used the ports of a flow before it
+    FLOW_SYN = 16384                 # a pure SYN of the client was seen, with a time
     FLOW_LONE = 8192                 # nothing but its SYN was seen: opening_of holds it, there is no tcp_t
 
 cdef enum letter_t:                  # Zeek's history letters, in each direction
@@ -484,7 +485,7 @@ cdef inline flow_t* revive(table_t* table, uint64_t* slot, const flow_key_t* key
     flow.flow_id = stone.flow_id
     flow.stream = stone.stream
     flow.base_seq[0], flow.base_seq[1] = stone.base_seq[0], stone.base_seq[1]
-    flow.state = <uint16_t>((stone.state | FLOW_RETURNED | FLOW_LIVE) & ~<uint32_t>(FLOW_TIMED | FLOW_LONE))
+    flow.state = <uint16_t>((stone.state | FLOW_RETURNED | FLOW_LIVE) & ~<uint32_t>(FLOW_TIMED | FLOW_LONE | FLOW_SYN))
     flow.direction[0].letters = stone.letters[0] & ~<uint32_t>LETTER_WINDOW
     flow.direction[1].letters = stone.letters[1] & ~<uint32_t>LETTER_WINDOW
     slot[0] = (<uint64_t>hash << 32) | (index + 1)
@@ -629,8 +630,9 @@ cdef inline void count_handshake(flow_t* flow, const packet_t* packet, bint clie
                 heading.syn_ack = packet.timestamp
                 flow.state |= FLOW_OPENING
         elif client and not heading.ack:
-            if heading.flag_count[flow.tcp.client][FLAG_SYN] > 1 and flow.syn_retries < 0xFFFF:
+            if flow.state & FLOW_SYN and flow.syn_retries < 0xFFFF:
                 flow.syn_retries += 1
+            flow.state |= FLOW_SYN
             if not heading.syn_ack:
                 heading.last_syn = packet.timestamp
     elif flags & TCP_ACK and client and heading.syn_ack and not heading.ack:

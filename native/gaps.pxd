@@ -1,7 +1,7 @@
 """The time between one packet and the next of the same direction: of UDP, where only it tells of jitter.
 
-The sum lies where TCP keeps windows, which UDP has not. It is a short floating-point number: a million packets cost it the
-last digits of six. It is added up in the order of the file, so it is the same however many threads there are.
+The sum lies where TCP keeps windows, which UDP has not. It is a short floating-point number: a million packets cost
+it the last digits of six. It is added up in the order of the file, so it is the same however many threads there are.
 """
 from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint64_t

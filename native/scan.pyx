@@ -37,8 +37,7 @@ from batch cimport (
     tcp_row_t,
     worker_t,
 )
-from community cimport COMMUNITY_SIZE, community_id
-from conversation cimport NOT_QUIET, fill_row, flow_row_t, side_row_t
+from conversation cimport NOT_QUIET, fill_row, flow_row_t
 from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counters_t, merge_counters
 from dns cimport dns_free, dns_init, dns_t
 from dns_stream cimport streams_free
@@ -46,7 +45,6 @@ from events cimport event_count, event_shard_t, events_free, events_new, merge_e
 from flow cimport (
     FLOW_CLIENT_B,
     FLOW_LIVE,
-    HISTORY,
     KIND_ADDRESSES,
     NO_NUMBER,
     flow_at,
@@ -57,9 +55,10 @@ from flow cimport (
 )
 from packet cimport NO_EXTRA, extra_t, packet_t
 from paths cimport path_names, paths_free, paths_new
+from row_told cimport row_told, side_told
 from spill cimport EVICT_FRAMES, collect, first_at_or_after, live_by_id, part_t, tell, tell_written, told_t
 from spent cimport spend, spent_init, spent_t
-from spread cimport SPREAD_BUCKETS, bucket_begin
+from spread cimport SPREAD_BUCKETS
 from stages cimport (
     FAILED_DISK,
     FAILED_MEMORY,
@@ -89,8 +88,7 @@ from summary cimport (
     wanted_t,
 )
 from sums cimport sums_top
-from tcp cimport CAUSES, FILLS, MARKS
-from tcp_row cimport LIMIT_SUMS, tcp_side_row_t
+from tcp cimport MARKS
 from walk cimport MAX_EVENTS, PCAP, PCAPNG, event_t, reader_t
 from window cimport begin_given, has_records, window_free, window_t
 
@@ -406,7 +404,7 @@ cdef class Scanner:
         ]
 
     def waypoints(self):
-        """Of every window of a file that is read, in order: (offset, frames before it, sections before it, big-endian)."""
+        """Of every window of a file that is read, in order: (offset, frames and sections before it, big-endian)."""
         scan = self.scan
         return [
             (
@@ -837,202 +835,3 @@ cdef dict told(summary_t* summary):
         "tcp": [side_told(&summary.tcp[0]), side_told(&summary.tcp[1])],
         "bounded": summary.bounded,
     }
-
-
-cdef dict side_told(const tcp_side_row_t* side):
-    """One direction of TCP as Python values."""
-    cdef int at
-    return {
-        "marks": [side.marks[at] for at in range(<int>MARKS)],
-        "causes": [side.causes[at] for at in range(<int>CAUSES)],
-        "limits_ns": [side.limits[at] for at in range(<int>LIMIT_SUMS)],
-        "fills": [side.fills[at] for at in range(<int>FILLS)],
-        "unique_bytes": side.unique_bytes, "repeated_bytes": side.repeated_bytes, "again_bytes": side.again_bytes,
-        "missed_bytes": side.missed_bytes, "missed_acknowledged": side.missed_acknowledged,
-        "delays": side.delays, "delay_total_ns": side.delay_total, "delay_max_ns": side.delay_most,
-        "stamped_samples": side.stamped_samples, "stamped_total_ns": side.stamped_total,
-        "zero_periods": side.zero_periods, "zero_ns": side.zero_ns,
-        "rtt_samples": side.rtt_samples, "rtt_total_ns": side.rtt_total, "rtt_min_ns": side.rtt_least,
-        "rtt_max_ns": side.rtt_most, "rtt_p50_ns": side.rtt_p50, "rtt_p95_ns": side.rtt_p95,
-        "syn_retries": side.syn_retries, "fin_retries": side.fin_retries, "spurious_dsack": side.spurious_dsack,
-        "spurious_timestamps": side.spurious_timestamps, "max_bytes_in_flight": side.flight_most,
-        "largest": side.largest, "outstanding": side.outstanding, "ttl": side.ttl, "reset_ttl": side.reset_ttl,
-        "loss_runs": side.loss_runs, "loss_run_most": side.loss_run_most,
-        "copies": side.copies,
-        "copies_as_repairs": side.copies_as_repairs,
-        "mark_frames": [side.mark_frames[at] for at in range(<int>MARKS)],
-    }
-
-
-cdef dict row_told(const flow_row_t* row):
-    """One flow as Python values."""
-    told = {
-        "flow_id": row.flow_id, "stream": row.stream, "kind": row.kind, "ip_version": row.ip_version,
-        "protocol": row.protocol, "client": (<const char*>row.client)[:16], "server": (<const char*>row.server)[:16],
-        "client_port": row.client_port, "server_port": row.server_port, "first_ns": row.first_ns,
-        "last_ns": row.last_ns, "first_frame": row.first_frame, "last_frame": row.last_frame, "vlan_id": row.vlan_id,
-        "path": row.path, "syn_retries": row.syn_retries,
-        "handshake_network_ns": row.handshake_network_ns, "handshake_client_ns": row.handshake_client_ns,
-        "initial_rtt_ns": row.initial_rtt_ns, "first_byte_ns": row.first_byte_ns, "completeness": row.completeness,
-        "conn_state": row.conn_state, "ended": row.ended,
-        "history": (<const char*>row.history)[:HISTORY].rstrip(b"\0"),
-    }
-    for side, name in enumerate(("client", "server")):
-        told[f"{name}_packets"] = row.side[side].packets
-        told[f"{name}_bytes"] = row.side[side].bytes
-        told[f"{name}_payload_bytes"] = row.side[side].payload_bytes
-        told[f"{name}_first_payload_ns"] = row.side[side].first_payload_ns
-        told[f"{name}_last_payload_ns"] = row.side[side].last_payload_ns
-        told[f"{name}_gap_mean_ns"] = row.side[side].gap_mean_ns
-        told[f"{name}_gap_stddev_ns"] = row.side[side].gap_stddev_ns
-        told[f"{name}_longest"] = row.side[side].longest
-        told[f"{name}_options"] = row.side[side].options
-        told[f"{name}_flags"] = [row.side[side].flag_count[bit] for bit in range(8)]
-        told[f"{name}_tcp"] = side_told(&row.side[side].tcp)
-    return told
-
-
-def round_trip_edge(uint32_t bucket):
-    """The least duration in ns of a bucket of `Scanner.round_trips`."""
-    return bucket_begin(bucket)
-
-
-cdef list side_layout(str name, const side_row_t* side, const char* base):
-    """The fields of one direction of flow_row_t, `name` before each."""
-    tcp = &side.tcp
-    fields = [
-        ("packets", "<i8", <char*>&side.packets - base), ("bytes", "<i8", <char*>&side.bytes - base),
-        ("payload_bytes", "<i8", <char*>&side.payload_bytes - base),
-        ("first_payload_ns", "<i8", <char*>&side.first_payload_ns - base),
-        ("last_payload_ns", "<i8", <char*>&side.last_payload_ns - base),
-        ("size_stddev", "<f8", <char*>&side.size_stddev - base),
-        ("flags", "(8,)<u4", <char*>&side.flag_count - base),
-        ("window_min", "<u4", <char*>&side.window_min - base), ("window_max", "<u4", <char*>&side.window_max - base),
-        ("window_last", "<u4", <char*>&side.window_last - base), ("windows", "u1", <char*>&side.windows - base),
-        ("gap_mean_ns", "<i8", <char*>&side.gap_mean_ns - base),
-        ("gap_stddev_ns", "<i8", <char*>&side.gap_stddev_ns - base),
-        ("shortest", "<u4", <char*>&side.shortest - base), ("longest", "<u4", <char*>&side.longest - base),
-        ("mss", "<u2", <char*>&side.mss - base), ("scale", "u1", <char*>&side.scale - base),
-        ("options", "u1", <char*>&side.options - base),
-        ("marks", f"({<int>MARKS},)<u4", <char*>&tcp.marks - base),
-        ("causes", f"({<int>CAUSES},)<u4", <char*>&tcp.causes - base),
-        ("fills", f"({<int>FILLS},)<u4", <char*>&tcp.fills - base),
-        ("limits_ns", f"({<int>LIMIT_SUMS},)<u8", <char*>&tcp.limits - base),
-        ("unique_bytes", "<i8", <char*>&tcp.unique_bytes - base),
-        ("repeated_bytes", "<u8", <char*>&tcp.repeated_bytes - base),
-        ("again_bytes", "<u8", <char*>&tcp.again_bytes - base),
-        ("missed_bytes", "<u8", <char*>&tcp.missed_bytes - base),
-        ("missed_acknowledged", "<u8", <char*>&tcp.missed_acknowledged - base),
-        ("zero_periods", "<u4", <char*>&tcp.zero_periods - base), ("zero_ns", "<u8", <char*>&tcp.zero_ns - base),
-        ("delays", "<u4", <char*>&tcp.delays - base), ("delay_total", "<u8", <char*>&tcp.delay_total - base),
-        ("delay_most", "<i8", <char*>&tcp.delay_most - base),
-        ("stamped_samples", "<u4", <char*>&tcp.stamped_samples - base),
-        ("stamped_total", "<u8", <char*>&tcp.stamped_total - base),
-        ("rtt_samples", "<u4", <char*>&tcp.rtt_samples - base), ("rtt_total", "<u8", <char*>&tcp.rtt_total - base),
-        ("rtt_least", "<i8", <char*>&tcp.rtt_least - base), ("rtt_most", "<i8", <char*>&tcp.rtt_most - base),
-        ("rtt_p50", "<i8", <char*>&tcp.rtt_p50 - base), ("rtt_p95", "<i8", <char*>&tcp.rtt_p95 - base),
-        ("syn_retries", "<u4", <char*>&tcp.syn_retries - base), ("fin_retries", "<u4", <char*>&tcp.fin_retries - base),
-        ("spurious_dsack", "<u4", <char*>&tcp.spurious_dsack - base),
-        ("spurious_timestamps", "<u4", <char*>&tcp.spurious_timestamps - base),
-        ("flight_most", "<u4", <char*>&tcp.flight_most - base), ("largest", "<u4", <char*>&tcp.largest - base),
-        ("outstanding", "<u4", <char*>&tcp.outstanding - base), ("ttl", "u1", <char*>&tcp.ttl - base),
-        ("reset_ttl", "u1", <char*>&tcp.reset_ttl - base),
-        ("loss_runs", "<u4", <char*>&tcp.loss_runs - base),
-        ("loss_run_most", "<u4", <char*>&tcp.loss_run_most - base), ("copies", "<u4", <char*>&tcp.copies - base),
-        ("copies_as_repairs", "<u4", <char*>&tcp.copies_as_repairs - base),
-        ("mark_frames", f"({<int>MARKS},)<u8", <char*>&tcp.mark_frames - base),
-    ]
-    return [(f"{name}_{field}", kind, offset) for field, kind, offset in fields]
-
-
-def flow_told(const uint8_t[::1] row not None):
-    """A row of `summary`'s observer as Python values. Raises ValueError where it is not one row."""
-    if row.shape[0] != sizeof(flow_row_t):
-        raise ValueError(f"{row.shape[0]} bytes, expected {sizeof(flow_row_t)}")
-    return row_told(<const flow_row_t*>&row[0])
-
-
-def tcp_event_layout():
-    """numpy's description of tcp_event_t: names, formats, offsets, itemsize; taken from the C struct."""
-    cdef tcp_event_t event
-    cdef char* base = <char*>&event
-    fields = [
-        ("frame_number", "<u8", <char*>&event.frame_number - base),
-        ("timestamp", "<i8", <char*>&event.timestamp - base),
-        ("repeats_frame", "<u8", <char*>&event.repeats_frame - base),
-        ("answers_frame", "<u8", <char*>&event.answers_frame - base),
-        ("acks_frame", "<u8", <char*>&event.acks_frame - base),
-        ("since_frame", "<u8", <char*>&event.since_frame - base),
-        ("needless_frame", "<u8", <char*>&event.needless_frame - base),
-        ("threshold", "<i8", <char*>&event.threshold - base), ("since", "<i8", <char*>&event.since - base),
-        ("delay", "<i8", <char*>&event.delay - base), ("flow_id", "<u4", <char*>&event.flow_id - base),
-        ("stream", "<u4", <char*>&event.stream - base), ("expected", "<u4", <char*>&event.expected - base),
-        ("found", "<u4", <char*>&event.found - base),
-        ("duplicate_number", "<u4", <char*>&event.duplicate_number - base),
-        ("event", "u1", <char*>&event.event - base), ("cause", "u1", <char*>&event.cause - base),
-        ("fill", "u1", <char*>&event.fill - base), ("has", "u1", <char*>&event.has - base),
-    ]
-    return {
-        "names": [name for name, _, _ in fields],
-        "formats": [kind for _, kind, _ in fields],
-        "offsets": [offset for _, _, offset in fields],
-        "itemsize": sizeof(tcp_event_t),
-    }
-
-
-def flow_row_layout():
-    """numpy's description of flow_row_t: names, formats, offsets, itemsize; taken from the C struct."""
-    cdef flow_row_t row
-    cdef char* base = <char*>&row
-    fields = [
-        ("client", "V16", <char*>&row.client - base), ("server", "V16", <char*>&row.server - base),
-        ("first_ns", "<i8", <char*>&row.first_ns - base), ("last_ns", "<i8", <char*>&row.last_ns - base),
-        ("first_frame", "<u8", <char*>&row.first_frame - base), ("last_frame", "<u8", <char*>&row.last_frame - base),
-        ("handshake_network_ns", "<i8", <char*>&row.handshake_network_ns - base),
-        ("handshake_client_ns", "<i8", <char*>&row.handshake_client_ns - base),
-        ("initial_rtt_ns", "<i8", <char*>&row.initial_rtt_ns - base),
-        ("first_byte_ns", "<i8", <char*>&row.first_byte_ns - base),
-        ("flow_id", "<u4", <char*>&row.flow_id - base), ("stream", "<u4", <char*>&row.stream - base),
-        ("client_port", "<u2", <char*>&row.client_port - base), ("server_port", "<u2", <char*>&row.server_port - base),
-        ("vlan_id", "<u2", <char*>&row.vlan_id - base), ("path", "<u2", <char*>&row.path - base),
-        ("syn_retries", "<u2", <char*>&row.syn_retries - base), ("kind", "u1", <char*>&row.kind - base),
-        ("ip_version", "u1", <char*>&row.ip_version - base), ("protocol", "u1", <char*>&row.protocol - base),
-        ("icmp_type", "u1", <char*>&row.icmp_type - base), ("icmp_code", "u1", <char*>&row.icmp_code - base),
-        ("conn_state", "u1", <char*>&row.conn_state - base), ("ended", "u1", <char*>&row.ended - base),
-        ("completeness", "u1", <char*>&row.completeness - base), ("bounded", "u1", <char*>&row.bounded - base),
-        ("returned", "u1", <char*>&row.returned - base), ("history", f"S{HISTORY}", <char*>&row.history - base),
-        *side_layout("client", &row.side[0], base), *side_layout("server", &row.side[1], base),
-    ]
-    return {
-        "names": [name for name, _, _ in fields],
-        "formats": [kind for _, kind, _ in fields],
-        "offsets": [offset for _, _, offset in fields],
-        "itemsize": sizeof(flow_row_t),
-    }
-
-
-def flow_row_quiet_parts():
-    """[(offset, size)] of what is the same in all quiet rows of a kind."""
-    cdef flow_row_t row
-    cdef char* base = <char*>&row
-    return [(<char*>&row.side[side].tcp - base, sizeof(tcp_side_row_t)) for side in range(2)]
-
-
-def flow_community_ids(
-    const uint8_t[::1] rows not None,  # IN  (n,) flow_row_t
-):
-    """The Community ID of every row, 30 characters each; zeros where a flow has none. Raises ValueError for half a row.
-    """
-    cdef size_t index, count = len(rows) // sizeof(flow_row_t)
-    cdef const flow_row_t* flows
-    cdef uint8_t[::1] written
-    if count * sizeof(flow_row_t) != <size_t>len(rows):
-        raise ValueError(f"{len(rows)} bytes are no rows of {sizeof(flow_row_t)}")
-    out = bytearray(count * COMMUNITY_SIZE)
-    if count:
-        written = out
-        flows = <const flow_row_t*>&rows[0]
-        with nogil:
-            for index in range(count):
-                community_id(&flows[index], <char*>&written[index * COMMUNITY_SIZE])
-    return out

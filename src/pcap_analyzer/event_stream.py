@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pcap_analyzer._native.scan import tcp_event_layout
+from pcap_analyzer._native.rows import tcp_event_layout
 from pcap_analyzer.capture.reader import CaptureReader
 from pcap_analyzer.event_columns import Events, event_batch
 from pcap_analyzer.schema import TCP_EVENTS, arrow_schema

@@ -1,4 +1,4 @@
-"""The report in a real browser: read, unfolded, narrowed, at every width, by keyboard, and by a machine that judges it."""
+"""The report in a real browser: read, unfolded, narrowed, at every width, by keyboard, and judged by a machine."""
 
 import re
 import time

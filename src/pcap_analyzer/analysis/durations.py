@@ -8,7 +8,7 @@ from itertools import takewhile
 from math import ceil
 from typing import Any
 
-from pcap_analyzer._native.scan import round_trip_edge
+from pcap_analyzer._native.rows import round_trip_edge
 from pcap_analyzer.analysis.model import Histogram
 
 RATIO = 1.04

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pcap_analyzer._native.scan import flow_community_ids, flow_row_layout
+from pcap_analyzer._native.rows import flow_community_ids, flow_row_layout
 from pcap_analyzer.analysis.flows import (
     ENDED,
     KIND_SCTP,

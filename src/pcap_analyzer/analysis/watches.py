@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from pcap_analyzer._native.scan import flow_row_layout, flow_row_quiet_parts, flow_told
+from pcap_analyzer._native.rows import flow_row_layout, flow_row_quiet_parts, flow_told
 from pcap_analyzer._native.watch import Watcher
 
 # op_t, type_t and fold_t of native/watch.pyx
