@@ -23,6 +23,9 @@ from pcap_analyzer.analysis.tables import SUMMARIES
 from pcap_analyzer.errors import ExportError
 from pcap_analyzer.export.tables import TableExporter, TableWriter
 from pcap_analyzer.export.tables.landing import landing_file, landing_folder
+from pcap_analyzer.filters import parse
+from pcap_analyzer.filters.compiled import compiled
+from pcap_analyzer.filters.syntax import columns_of
 from pcap_analyzer.pipeline import Progress, analyze_capture, open_capture
 from pcap_analyzer.schema import TABLES, VERSION, VERSION_KEY, WORD, arrow_schema, arrow_type
 
@@ -36,7 +39,7 @@ Cancelled = Callable[[], bool]
 
 @dataclass(frozen=True)
 class Request:
-    """What to export. Raises ExportError for a table or column that does not exist.
+    """What to export. Raises ExportError for a table or column that does not exist, FilterError for a wrong filter.
 
     columns: those wanted, in this order; None: all.  named: the rows say which capture they are from.
     """
@@ -60,6 +63,7 @@ class Request:
         if len(set(self.columns or ())) < len(self.columns or ()):
             raise ExportError("a column is asked for twice")
         object.__setattr__(self, "wanted", self.columns or known)
+        _filter(self)
 
     @property
     def schema(self) -> pa.Schema:
@@ -95,8 +99,11 @@ def rows(
 
 
 def _filter(request: Request) -> tuple[Callable[[pa.RecordBatch], pa.Array] | None, Sequence[str]]:
-    """The filter as a function of a batch, and the columns that it reads."""
-    return None, ()
+    """The filter as a function of a batch, and the columns that it reads. Raises FilterError."""
+    if request.filter is None:
+        return None, ()
+    condition = parse(request.filter, TABLES[request.table])
+    return compiled(condition), sorted(columns_of(condition))
 
 
 def _batches(

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from pcap_analyzer import __version__
-from pcap_analyzer.errors import ExportError
+from pcap_analyzer.errors import ExportError, FilterError
 from pcap_analyzer.export.tables import TABLE_EXPORTERS
 from pcap_analyzer.schema import TABLES
 
@@ -24,6 +24,7 @@ examples:
   pcap-analyzer export big.pcap --table flows --format csv -o - | head
   pcap-analyzer export *.pcapng --table dns -o dns.parquet
   pcap-analyzer export big.pcap --columns timestamp,src,dst,original_length -o sizes.arrows --format arrow
+  pcap-analyzer export big.pcap --filter 'port == 443 and ack_rtt > 200ms'
   pcap-analyzer export big.pcap --partition-by protocol -o packets/
 
 exit codes: 0 done, damage in a capture is a warning · 2 no capture, wrong use, or not written · 130 interrupted"""
@@ -37,6 +38,9 @@ def options(parser: ArgumentParser) -> None:
         "--format", choices=TABLE_EXPORTERS, help="by default what the output's name ends in, or parquet"
     )
     parser.add_argument("-o", "--output", metavar="FILE|DIR|-", help="where to; - is standard output")
+    parser.add_argument(
+        "--filter", metavar="TEXT", help="only rows for which this holds, e.g. 'host in 10.0.0.0/8 and retransmission'"
+    )
     parser.add_argument("--columns", metavar="NAME,…", help="these columns in this order; by default all")
     parser.add_argument(
         "--partition-by", metavar="NAME,…", help="divide the rows by these columns into DIR/NAME=value/"
@@ -46,6 +50,14 @@ def options(parser: ArgumentParser) -> None:
 
 
 def run(given: Namespace) -> int:
+    try:
+        return _export(given)
+    except FilterError as error:  # has lines of its own, in which the mistake is shown
+        print(f"pcap-analyzer: {error}", file=sys.stderr)
+        return 2
+
+
+def _export(given: Namespace) -> int:
     form = given.format or _format_of(given.output)
     exporter = TABLE_EXPORTERS[form]
     compression = given.compression or exporter.compressions[0]
@@ -62,7 +74,7 @@ def run(given: Namespace) -> int:
     request = dataset.Request(
         table=given.table,
         columns=_names(given.columns),
-        filter=getattr(given, "filter", None),
+        filter=given.filter,
         named=len(given.files) > 1 or dataset.SOURCE_FILE in partitions,
         threads=given.threads,
         version=__version__,
