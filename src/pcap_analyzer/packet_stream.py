@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pcap_analyzer._native.decode import EXTRA_SIZE, PACKET_DTYPE
 from pcap_analyzer.analysis.protocols import path_text
 from pcap_analyzer.capture.reader import CaptureReader
-from pcap_analyzer.packet_columns import DecodedBatch, packet_batch
+from pcap_analyzer.packet_columns import NONE, DecodedBatch, packet_batch
 from pcap_analyzer.schema import PACKETS, arrow_schema
 
 packet_layout: Any = PACKET_DTYPE
@@ -40,13 +41,63 @@ def packet_schema(columns: tuple[str, ...] | None) -> pa.Schema:
     return arrow_schema(PACKETS, columns)
 
 
-def packet_batches(reader: CaptureReader, columns: tuple[str, ...] | None) -> Iterator[pa.RecordBatch]:
-    """Every packet of the capture, in file order."""
+def packet_batches(reader: CaptureReader, columns: tuple[str, ...] | None, batch_size: int) -> Iterator[pa.RecordBatch]:
+    """Every packet of the capture, in file order, in batches of at most `batch_size` rows."""
     paths: list[tuple[str, ...]] = []
+    for parts in _filled(_steps(reader, paths), 0 if reader.source.size_bytes is None else batch_size):
+        yield packet_batch(_joined(parts), columns)
+
+
+def _steps(reader: CaptureReader, paths: list[tuple[str, ...]]) -> Iterator[DecodedBatch]:
+    """The scanner's batches as they come: a window of the file each, a thousand packets or two."""
     for rows in reader.batches():
         steps = reader.scanner.path_steps()
         paths.extend(path_text(one) for one in steps[len(paths) :])
-        yield packet_batch(_decoded(reader, rows, paths), columns)
+        yield _decoded(reader, rows, paths)
+
+
+def _filled(steps: Iterator[DecodedBatch], size: int) -> Iterator[list[DecodedBatch]]:
+    """As many as fit into `size` rows; size 0: each by itself, so that a slow pipe's packets are not kept back.
+
+    Measured: a column costs some microseconds a batch, an address its text in every batch that it is in.
+    """
+    held: list[DecodedBatch] = []
+    rows = 0
+    for step in steps:
+        if held and rows + len(step.packets) > size:
+            yield held
+            held, rows = [], 0
+        held.append(step)
+        rows += len(step.packets)
+    if held:
+        yield held
+
+
+def _joined(parts: list[DecodedBatch]) -> DecodedBatch:
+    """One batch of several; what points into extras points into the joined ones."""
+    if len(parts) == 1:
+        return parts[0]
+    before = 0
+    for part in parts:
+        extra = part.packets["extra"]
+        extra[extra != NONE] += before
+        before += len(part.extras)
+    return DecodedBatch(
+        frame_number=np.concatenate([part.frame_number for part in parts]),
+        packets=_records([part.packets for part in parts]),
+        segments=_records([part.segments for part in parts]),
+        extras=_records([part.extras for part in parts]),
+        paths=parts[-1].paths,
+        flow_id=np.concatenate([part.flow_id for part in parts]),
+        stream=np.concatenate([part.stream for part in parts]),
+        from_client=np.concatenate([part.from_client for part in parts]),
+    )
+
+
+def _records(parts: Sequence[NDArray[np.void]]) -> NDArray[np.void]:
+    """Records behind each other, copied as bytes: numpy would copy them field by field."""
+    octets = np.concatenate([np.ascontiguousarray(part).view(np.uint8) for part in parts])
+    return octets.view(parts[0].dtype)
 
 
 def _decoded(reader: CaptureReader, rows: int, paths: list[tuple[str, ...]]) -> DecodedBatch:

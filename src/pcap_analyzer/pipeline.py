@@ -178,7 +178,7 @@ class Capture:
 
         with _reader(self._source, self._threads, batch_size, FLOW_LIMIT, tcp_rows=True) as reader:
             self._reader = reader
-            for batch in packet_batches(reader, columns):
+            for batch in packet_batches(reader, columns, batch_size):
                 self._tell(reader)
                 yield batch
             self._keep_tables(reader)
