@@ -27,6 +27,7 @@ ctypedef struct cursor_t:
     uint8_t pad             # 802.11 headers are padded to four bytes
     uint8_t flawed          # a length was wrong, but reading went on
     uint8_t by_ethertype    # an ethertype announced `next`
+    uint8_t bare            # `next` is PPP that never has an address, nor Cisco HDLC in its place
     uint8_t quoted_layer    # layer_name_t of `quote`
     view_t quote            # the packet that an ICMP error quotes, size 0 without one
 

@@ -124,7 +124,7 @@ cdef inline void enter_as_shown(cursor_t* cursor, uint32_t name) noexcept nogil:
         name = NAME_AVS
     elif name == NAME_PW_ETH:
         enter(cursor, NAME_PW_CONTROL)
-    elif name == NAME_PPP and is_chdlc(&cursor.view):
+    elif name == NAME_PPP and not cursor.bare and is_chdlc(&cursor.view):
         return
     elif name == NAME_NULL and is_ppp(&cursor.view):
         return
@@ -211,6 +211,7 @@ cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t
     cursor.depth = 0
     cursor.flawed = 0
     cursor.by_ethertype = 0
+    cursor.bare = 0
     cursor.quote.size = 0
     cursor.next = layer_of_link_type(packet.link_type)
     if cursor.next == NAME_NONE:

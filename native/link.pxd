@@ -242,6 +242,7 @@ cdef inline decode_status_t read_pppoe(cursor_t* cursor, packet_t* packet) noexc
     skip(view, 6)
     clamp(view, length)
     cursor.next = NAME_PPP
+    cursor.bare = 1
     return DECODE_OK
 
 

@@ -88,7 +88,7 @@ cdef inline decode_status_t read_fddi(cursor_t* cursor, packet_t* packet) noexce
     cursor.layer = LAYER_LINK
     if not has(view, 13):
         return lacking(view, 13)
-    if view.data[0] & 0x30 != 0x10:
+    if view.data[0] & 0xF0 != 0x50:
         return DECODE_UNSUPPORTED
     skip(view, 13)
     cursor.next = NAME_LLC
@@ -105,7 +105,8 @@ cdef inline decode_status_t read_arcnet(cursor_t* cursor, packet_t* packet) noex
         return lacking(view, length)
     protocol = view.data[length - 1]
     skip(view, length)
-    if protocol == 212 or protocol == 213 or protocol == 214 or protocol == 196:
+    # RFC 1051 and diagnosis know no fragments; all others, whatever they are, begin with two fields for them.
+    if protocol != 240 and protocol != 241 and protocol != 205 and protocol != 128:
         length = 3
         if packet.link_type != LINK_ARCNET_LINUX and has(view, 1) and view.data[0] == 0xFF:
             length = 7

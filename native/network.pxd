@@ -187,6 +187,13 @@ cdef inline decode_status_t read_extensions(cursor_t* cursor, packet_t* packet, 
         length = extension_length(kind, view.data[1])
         if not has(view, length):
             return lacking(view, length)
+        if kind == IPPROTO_HOP_BY_HOP and jumbo:
+            # Without the option, or with a length that needed none, nothing says how much follows.
+            announced = jumbo_length(view.data + 2, length - 2)
+            if announced <= LONGEST_PLAIN:
+                return DECODE_MALFORMED
+            clamp(view, announced)
+            jumbo = False
         packet.protocol = view.data[0]
         if kind == IPPROTO_FRAGMENT_HEADER:
             fragment = be16(view.data + 2)
@@ -197,15 +204,6 @@ cdef inline decode_status_t read_extensions(cursor_t* cursor, packet_t* packet, 
                 skip(view, length)
                 packet.payload_length = view.wire
                 return DECODE_OK
-        elif kind == IPPROTO_HOP_BY_HOP and jumbo:
-            announced = jumbo_length(view.data + 2, length - 2)
-            clamp(view, announced)
-            if announced == 0:
-                packet.protocol = <uint8_t>kind  # what would follow is not there
-                return DECODE_OK
-            if announced <= LONGEST_PLAIN:
-                return DECODE_MALFORMED
-            jumbo = False
         skip(view, length)
 
 

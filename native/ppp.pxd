@@ -24,13 +24,15 @@ cdef inline decode_status_t read_ppp(cursor_t* cursor, packet_t* packet) noexcep
     """PPP, RFC 1661, with or without address and control (RFC 1662) and with a protocol field of one byte or two."""
     cdef view_t* view = &cursor.view
     cdef uint32_t protocol
+    cdef bint bare = cursor.bare
     cursor.layer = LAYER_LINK
-    if is_chdlc(view):
+    cursor.bare = 0
+    if not bare and is_chdlc(view):
         cursor.next = NAME_CHDLC
         return DECODE_OK
     if not has(view, 1):
         return lacking(view, 1)
-    if view.data[0] == 0xFF:
+    if not bare and view.data[0] == 0xFF:
         # The control byte should be 3; tshark does not ask.
         if not has(view, 3):
             return lacking(view, 3)
@@ -115,6 +117,7 @@ cdef inline decode_status_t read_frame_relay(cursor_t* cursor, packet_t* packet)
         return DECODE_OK
     if kind == 0xCF:
         cursor.next = NAME_PPP
+        cursor.bare = 1
         return DECODE_OK
     if kind == 0x80:
         return read_snap(cursor)

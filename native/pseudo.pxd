@@ -23,6 +23,7 @@ cdef enum:
     NETLINK_NETFILTER = 12      # the family, in the cooked header
     NETFILTER_QUEUED = 0x0300   # message types: a packet for a queue, a packet for the log
     NETFILTER_LOGGED = 0x0400
+    PKTAP_LEAST = 108           # bytes of Apple's structure
     LOG_PAYLOAD = 9             # kinds of attributes
     QUEUE_PAYLOAD = 10
 
@@ -316,11 +317,11 @@ cdef inline decode_status_t read_pktap(cursor_t* cursor, packet_t* packet) noexc
         return lacking(view, 12)
     length = le32(view.data)
     link_type = le32(view.data + 8)
-    if length < 12:
+    if length < PKTAP_LEAST:
         return DECODE_MALFORMED
-    if le32(view.data + 4) != 1:
-        return DECODE_UNSUPPORTED
     if not has(view, length):
         return lacking(view, length)
+    if le32(view.data + 4) != 1:
+        return DECODE_UNSUPPORTED
     skip(view, length)
     return follow_link_type(cursor, link_type)

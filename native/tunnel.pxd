@@ -10,8 +10,8 @@ from link cimport (
     ETHERTYPE_MPLS_UPPER, ETHERTYPE_NSH, follow_ethertype, layer_of_ethertype,
 )
 from packet cimport (
-    DECODE_MALFORMED, DECODE_OK, DECODE_TRUNCATED, DECODE_UNSUPPORTED, LAYER_NETWORK, LAYER_TRANSPORT, decode_status_t,
-    packet_t,
+    DECODE_MALFORMED, DECODE_OK, DECODE_TRUNCATED, DECODE_UNSUPPORTED, HAS_UDP, LAYER_NETWORK, LAYER_TRANSPORT,
+    decode_status_t, packet_t,
 )
 from paths cimport (
     KIND_ETHERTYPE, NAME_ERSPAN, NAME_ETH, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP, NAME_GTPPRIME, NAME_IP, NAME_IPV6,
@@ -51,6 +51,7 @@ cdef enum:
     GTP_PRIME_HEADER = 6
     L2TP_CONTROL = 0x8000
     L2TP_VERSION = 15
+    GTP_EXTENDED = 4
     GTP_OPTIONAL = 7                # any of the extension, sequence and N-PDU bits
 
 
@@ -144,7 +145,8 @@ cdef inline decode_status_t read_gre(cursor_t* cursor, packet_t* packet) noexcep
         status = skip_source_routes(view)
         if status != DECODE_OK:
             return status
-    packet.payload_length = view.wire
+    if not packet.present & HAS_UDP:
+        packet.payload_length = view.wire
     if view.wire == 0 and not flags & GRE_SEQUENCE:
         # A keep-alive, or a PPTP acknowledgement: whatever the type says, nothing is missing.
         return DECODE_OK
@@ -275,13 +277,14 @@ cdef inline decode_status_t read_geneve(cursor_t* cursor, packet_t* packet) noex
     return follow_ethertype(cursor, kind)
 
 
-cdef inline decode_status_t skip_gtp_extensions(view_t* view) noexcept nogil:
+cdef inline decode_status_t skip_gtp_extensions(view_t* view, bint extended) noexcept nogil:
     """The optional word of a GTP-U header and the extension headers behind it, 3GPP TS 29.281 section 5.2."""
     cdef uint32_t length
-    cdef uint32_t following = 1
+    cdef uint32_t following
     if not has(view, 4):
         return lacking(view, 4)
-    following = view.data[3]
+    # The word stands there as soon as one of its fields is announced; the others mean nothing then.
+    following = view.data[3] if extended else 0
     skip(view, 4)
     while following != 0:
         if not has(view, 1):
@@ -336,7 +339,7 @@ cdef inline decode_status_t read_gtp(cursor_t* cursor, packet_t* packet) noexcep
     skip(view, header)
     clamp(view, length)
     if header == 8 and flags & GTP_OPTIONAL:
-        status = skip_gtp_extensions(view)
+        status = skip_gtp_extensions(view, flags & GTP_EXTENDED)
         if status != DECODE_OK:
             return status
     if view.wire == 0:

@@ -127,10 +127,12 @@ def comparable(status: str, layers: list[str]) -> list[str] | None:
     """Layers without the uncompared, a stack of labels as one; of a cut packet the corpus says which are named."""
     if status != COMPLETE:
         return None
-    names = [name for name in layers if name not in UNCOMPARED]
-    # Of IPv6 announced as IPv4 the kernel says what tshark's hierarchy says, the twin what its list of layers says.
-    again = {("mpls", "mpls"), ("ip", "ipv6")}
-    return [name for name, following in zip(names, [*names[1:], ""], strict=True) if (name, following) not in again]
+    found: list[str] = []
+    for name in reversed([name for name in layers if name not in UNCOMPARED]):
+        # Of IPv6 announced as IPv4 the kernel says what tshark's hierarchy says, the twin what its list of layers says.
+        if (name, found[-1:]) not in (("mpls", ["mpls"]), ("ip", ["ipv6"])):
+            found.append(name)
+    return found[::-1]
 
 
 def from_twin(frame: Frame) -> Columns:

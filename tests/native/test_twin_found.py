@@ -10,7 +10,7 @@ from tests.native.frames import LLC_IPV4, ethernet, inner, ipv4, ipv6, tcp, udp
 from tests.native.test_twin import assert_same, from_kernel
 from tests.reference.strategies import Frame
 
-ETHERNET, RAW, CHDLC, FRAME_RELAY, SLL, IPV4, IPV6 = 1, 101, 104, 107, 113, 228, 229
+ETHERNET, FDDI, RAW, CHDLC, FRAME_RELAY, SLL, IPV4, IPV6, PKTAP = 1, 10, 101, 104, 107, 113, 228, 229, 258
 IP, BRIDGED = inner(), ethernet(inner())
 PPP = b"\xff\x03\0\x21" + IP
 LABELLED = b"\0\2\1\xff" + IP
@@ -62,6 +62,16 @@ WHOLE: list[tuple[str, int, bytes, int | str]] = [
     ("LLC, a response", ETHERNET, ethernet(b"\xaa\xab\x03" + SNAP + IP, 51), "unsupported network"),
     ("LLC, a bridged frame", ETHERNET, ethernet(b"\xaa\xaa\x03\0\x80\xc2\0\7\0\0" + BRIDGED, 67), INNER_PORT),
     ("LLC, IP behind ISO's point", ETHERNET, ethernet(b"\xfe\xfe\x03\xcc" + IP, 47), INNER_PORT),
+    ("FDDI, a frame that is not LLC's", FDDI, b"\x92" + bytes(12) + LLC_IPV4 + IP, "unsupported link"),
+    ("PPPoE, an address as in HDLC", ETHERNET, ethernet(b"\x11\0\0\1\0\x2f" + PPP, 0x8864), "unsupported network"),
+    ("PKTAP, too short for one", PKTAP, struct.pack("<III", 52, 1, 1) + bytes(40) + BRIDGED, "malformed link"),
+    (
+        "IPv6 without length or jumbo option",
+        IPV6,
+        ipv6(b"\x06\0" + bytes(6) + tcp(1, 2), 0, length=0),
+        "malformed network",
+    ),
+    ("the same, its options cut off", IPV6, ipv6(b"\x06\x09" + bytes(6) + tcp(1, 2), 0, length=0), "malformed network"),
     ("LLC behind an ethertype", ETHERNET, ethernet(LLC_IPV4 + IP, 0x8870), INNER_PORT),
     ("MPLS, maintenance", ETHERNET, ethernet(b"\0\0\xd1\xff" + IP, 0x8847), "unsupported link"),
     ("Linux cooked, Ethernet", SLL, bytes(15) + b"\3" + BRIDGED, INNER_PORT),
@@ -90,6 +100,7 @@ WHOLE: list[tuple[str, int, bytes, int | str]] = [
     ("L2TP of version 3", IPV4, over_udp(1701, b"\0\3" + bytes(20)), "unsupported transport"),
     ("GTP' with a short header", IPV4, over_udp(3386, b"\x20\1\0\0\0\0"), 3386),
     ("GTP of version 0, no type bit", IPV4, over_udp(2152, b"\0\xff\0\x2b" + bytes(16) + IP), INNER_PORT),
+    ("GTP with a number but no extension", IPV4, over_udp(2152, gtp(0x32, b"\0\1\0\x85" + IP)), INNER_PORT),
     ("GTP on the port of GTP'", IPV4, over_udp(3386, gtp(0x30, IP)), INNER_PORT),
     (
         # The UDP header is what is wrong, wherever its payload led.
@@ -124,4 +135,17 @@ def test_of_two_fragment_headers_the_inner_one_is_the_packets() -> None:
     packet = ipv6(fragment(44, 0x0001) + fragment(17, 0x0250) + b"rest", 44)
     found = from_kernel(Frame(packet, len(packet), IPV6))
     assert (found["fragment_offset"], found["more_fragments"]) == (0x250, False)
+    assert_same(Frame(packet, len(packet), IPV6))
+
+
+def test_gre_in_udp_leaves_the_datagram_its_payload_length() -> None:
+    packet = over_udp(4754, b"\0\0\x88\xcc" + bytes(9))
+    found = from_kernel(Frame(packet, len(packet), IPV4))
+    assert found["payload_length"] == 13
+    assert_same(Frame(packet, len(packet), IPV4))
+
+
+def test_an_icmpv6_error_quotes_ipv6_alone() -> None:
+    packet = ipv6(b"\x04\0\0\0" + bytes(4) + IP, 58)
+    assert from_kernel(Frame(packet, len(packet), IPV6))["conversations"] == []
     assert_same(Frame(packet, len(packet), IPV6))

@@ -122,6 +122,7 @@ class Decoder:
         self.link_type = link_type
         self.packet = Packet()
         self.quote: View | None = None
+        self.quoted = "ipv4"  # the layer of the quote
         self.redirect = False  # the quote is that of an ICMP redirect
         self.radio_pad = False
         self.flawed = False  # a header contradicts itself, and Wireshark reads on
@@ -153,7 +154,7 @@ class Decoder:
         while outer.quote is not None:
             inner = Decoder(outer.quote)
             with contextlib.suppress(End):
-                inner.walk("ipv4")
+                inner.walk(outer.quoted)
             for header in inner.packet.headers:
                 # Quirk: of what a redirect quotes tshark sees eight bytes behind the IP header, too few of TCP.
                 if not (outer.redirect and header.protocol == TCP):

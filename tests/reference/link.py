@@ -105,14 +105,13 @@ def snap(decoder: Decoder, before: int, padding: int) -> str:
 
 @reads
 def mpls(decoder: Decoder) -> str:
-    decoder.name("mpls")
+    if decoder.packet.layers[-1:] != ["mpls"]:  # a stack is one layer to Wireshark
+        decoder.name("mpls")
     view = decoder.view
-    label = 0
-    while True:
-        word = u32(view.take(4, LINK))
-        label = word >> 12
-        if word & 0x100:
-            break
+    word = u32(view.take(4, LINK))
+    label = word >> 12
+    if not word & 0x100:
+        return "mpls"
     if not view.data:
         raise End(TRUNCATED if view.wire else MALFORMED, LINK)
     nibble = view.data[0] >> 4
@@ -129,8 +128,12 @@ def mpls(decoder: Decoder) -> str:
 
 @reads
 def pseudowire(decoder: Decoder) -> str:
-    """Ethernet over MPLS with a control word, as Wireshark guesses it from the first nibble."""
+    """Ethernet over MPLS, with a control word or without: Wireshark knows the addresses' makers, we go by the type."""
+    data = decoder.view.data
     decoder.name("pwethheuristic")
+    if len(data) >= 18 and u16(data, 16) not in ETHERTYPES and u16(data, 12) in ETHERTYPES:
+        decoder.name("pwethnocw")
+        return "ethernet"
     decoder.name("pwethcw")
     decoder.view.take(4, LINK)
     return "ethernet"

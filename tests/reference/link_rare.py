@@ -98,10 +98,39 @@ def frame_relay(decoder: Decoder) -> str:
     if identifier == 0x8E:
         return "ipv6"
     if identifier == 0xCF:
-        return "ppp"
+        return "ppp_protocol"
     if identifier == 0x80:
         return snap(decoder, 0, 0)
     raise End(UNSUPPORTED, NETWORK)
+
+
+@reads
+def enc(decoder: Decoder) -> str:
+    """OpenBSD's view into IPsec: a family in the machine's byte order, an index, flags."""
+    decoder.name("enc")
+    header = decoder.view.take(12, LINK)
+    family = u32(header)
+    return _bsd_family(decoder, family if family < 0x10000 else int.from_bytes(header[:2], "little"))
+
+
+@reads
+def pflog(decoder: Decoder) -> str:
+    """The log of BSD's packet filter: its length without padding, a family, and more."""
+    decoder.name("pflog")
+    view = decoder.view
+    header = view.take(2, LINK)
+    size = (header[0] + 3) & 0x1FC
+    if size < 4:
+        raise End(MALFORMED, LINK)
+    view.give_back(header)
+    view.take(size, LINK)
+    return _bsd_family(decoder, header[1])
+
+
+def _bsd_family(decoder: Decoder, family: int) -> str:
+    if family >= 0x600:
+        return ethertype(decoder, family & 0xFFFF)
+    return following({2: "ipv4", 24: "ipv6", 28: "ipv6", 30: "ipv6"}, family)
 
 
 @reads
@@ -119,26 +148,17 @@ def arcnet(decoder: Decoder) -> str:
     decoder.name("arcnet")
     view = decoder.view
     protocol = view.take(5, LINK)[4]
-    if protocol == 0xCD:
-        return "llc"
-    if protocol in (240, 241):  # RFC 1051: nothing else
-        return "ipv4" if protocol == 240 else "arp"
-    split = view.take(3, LINK)[0]
-    if split == 0xFF:  # an exception packet: the header again
-        view.take(4, LINK)
-    if protocol == 212:
-        return "ipv4"
-    if protocol == 213:
-        return "arp"
-    if protocol == 196:
-        return "ipv6"
-    raise End(UNSUPPORTED, NETWORK)
+    if protocol not in (128, 205, 240, 241):  # fragments: a flag and a number
+        view.take(3, LINK)
+    return following({205: "llc", 240: "ipv4", 241: "arp", 212: "ipv4", 213: "arp", 214: "arp", 196: "ipv6"}, protocol)
 
 
 @reads
 def ipnet(decoder: Decoder) -> str:
     decoder.name("ipnet")
-    family = decoder.view.take(24, LINK)[1]
+    header = decoder.view.take(24, LINK)
+    decoder.view.clamp(u32(header, 4))
+    family = header[1]
     if family not in (2, 26):
         raise End(UNSUPPORTED, NETWORK)
     return "ipv4" if family == 2 else "ipv6"
@@ -219,11 +239,15 @@ def pktap(decoder: Decoder) -> str:
     """Apple's packet tap."""
     decoder.name("pktap")
     view = decoder.view
-    length, _kind, link_type = struct.unpack("<III", view.take(12, LINK))
+    header = view.take(12, LINK)
+    length, kind, link_type = struct.unpack("<III", header)
     if length < 108:
         raise End(MALFORMED, LINK)
-    view.take(length - 12, LINK)
-    layer = LINK_LAYERS.get(link_type)
+    view.give_back(header)
+    view.take(length, LINK)
+    layer = LINK_LAYERS.get(link_type) if kind == 1 else None  # 1: a packet
+    if layer in ("arcnet", "user", "sll2"):  # what they look like stands in the record's own link type alone
+        layer = None
     if layer is None:
         raise End(UNSUPPORTED, LINK)
     return layer

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.reference.frame import MALFORMED, NETWORK, TRANSPORT, TRUNCATED, UNSUPPORTED, Decoder, End, reads, u16, u32
+from tests.reference.frame import (
+    MALFORMED,
+    NETWORK,
+    TRANSPORT,
+    TRUNCATED,
+    UNSUPPORTED,
+    Decoder,
+    End,
+    reads,
+    u16,
+    u32,
+)
 from tests.reference.numbers import PROTOCOLS
 
 
@@ -84,7 +95,9 @@ def ipv6(decoder: Decoder) -> str | None:
     packet.ip_version, packet.src, packet.dst = 6, header[8:24], header[24:40]
     packet.protocol, packet.ttl, packet.traffic_class = header[6], header[7], u16(header) >> 4 & 0xFF
     packet.ip_layers.append((header[8:24], header[24:40]))
-    view.clamp(u16(header, 4) or _jumbo_length(packet.protocol, view.data))
+    jumbo = u16(header, 4) == 0 == packet.protocol  # its length stands in the header that follows (RFC 2675)
+    if not jumbo:
+        view.clamp(u16(header, 4))
     while packet.protocol in (0, 43, 44, 51, 60, 140) and view.wire:
         # A header that is cut leaves its own number: what would follow is not known to be there.
         size = 8
@@ -95,17 +108,25 @@ def ipv6(decoder: Decoder) -> str | None:
         extension = view.take(size, NETWORK)
         if packet.protocol == 44 and u16(extension, 2) & 0xFFF9:  # otherwise it is an atomic fragment: whole
             packet.fragment_offset, packet.more_fragments = u16(extension, 2) & 0xFFF8, bool(extension[3] & 1)
+        if jumbo:
+            view.clamp(_jumbo_length(extension) - len(extension))
+        jumbo = False
         packet.protocol = extension[0]
         if packet.fragment_offset:
             return None
     return transport(decoder)
 
 
-def _jumbo_length(following: int | None, data: bytes) -> int:
-    """The length in a jumbo payload option (RFC 2675); without one a payload length of 0 is just that."""
-    if following == 0 and data[2:4] == b"\xc2\x04" and u32(data, 4) > 65_535:
-        return u32(data, 4)
-    return 0
+def _jumbo_length(header: bytes) -> int:
+    """What the first jumbo payload option of a hop-by-hop header says."""
+    options = header[2:]
+    while len(options) >= 2:
+        if options[:2] == b"\xc2\4" and len(options) >= 6:
+            if u32(options, 2) <= 65_535:  # a length that needs no option
+                break
+            return u32(options, 2)
+        options = options[1 if options[0] == 0 else 2 + options[1] :]
+    raise End(MALFORMED, NETWORK)
 
 
 @reads

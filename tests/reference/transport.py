@@ -153,4 +153,4 @@ def icmp(decoder: Decoder) -> None:
 def icmpv6(decoder: Decoder) -> None:
     decoder.name("icmpv6")
     if _icmp_header(decoder, 2) in (1, 2, 3, 4):
-        decoder.quote = decoder.view
+        decoder.quote, decoder.quoted = decoder.view, "ipv6"
