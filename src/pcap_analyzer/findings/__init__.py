@@ -11,7 +11,10 @@ its reason in thresholds.py. The health score is in health.py.
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
+
+from msgspec.structs import replace
 
 from pcap_analyzer.analysis.model import Analysis
 from pcap_analyzer.analysis.watches import Program
@@ -50,8 +53,10 @@ from pcap_analyzer.findings import (
 )
 from pcap_analyzer.findings.case import Case, Rule
 from pcap_analyzer.findings.health import health_of, measured_parts
-from pcap_analyzer.findings.model import Diagnosis
+from pcap_analyzer.findings.model import Diagnosis, Finding
 from pcap_analyzer.findings.trust import trust_of
+
+KEPT_ALIKE = 5  # findings of one kind that are listed
 
 RULES: tuple[Rule, ...] = (
     packet_loss.RULE,
@@ -101,4 +106,18 @@ def diagnose(analysis: Analysis) -> Diagnosis:
     case = Case(analysis, analysis.answers, trust_of(analysis))
     found = [finding for rule in RULES for finding in rule.judge(case)]
     found.sort(key=lambda finding: (-finding.harm, finding.id, finding.direction))
-    return Diagnosis(found, health_of(found, measured_parts(analysis)))
+    return Diagnosis(joined(found), health_of(found, measured_parts(analysis)))
+
+
+def joined(found: list[Finding]) -> list[Finding]:
+    """The worst of each kind; how many more there are is said by the first of them."""
+    counts = Counter(finding.id for finding in found)
+    listed: Counter[str] = Counter()
+    kept = []
+    for finding in found:
+        listed[finding.id] += 1
+        if listed[finding.id] > KEPT_ALIKE:
+            continue
+        left = counts[finding.id] - KEPT_ALIKE
+        kept.append(replace(finding, alike=left) if listed[finding.id] == 1 and left > 0 else finding)
+    return kept

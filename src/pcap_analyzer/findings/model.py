@@ -91,6 +91,8 @@ class Finding(msgspec.Struct, frozen=True):
     """Of the health score."""
     harm: float
     """0–1, to users of the network: the order of findings."""
+    alike: int = 0
+    """Others of this id, less harmful, that are not listed."""
 
 
 class HealthPart(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from pcap_analyzer.report.distribution import comparable
 from pcap_analyzer.report.model import CodeRow, DnsResolverRow, DnsRow, DnsSummary
 from pcap_analyzer.report.text import plain
 
+LISTED = 20  # resolvers, domains
 LONGEST_NAME = 1100  # characters: 255 bytes, all of them escaped
 
 # RFC 6895 section 2.3, in our words.
@@ -52,9 +53,9 @@ def dns_section(analysis: Analysis) -> DnsSummary | None:
         **_figures(dns.all),
         **{name: getattr(dns, name) for name in COUNTED},
         resolvers_total=dns.resolvers_total,
-        resolvers=[_resolver(one) for one in dns.resolvers],
+        resolvers=[_resolver(one) for one in dns.resolvers[:LISTED]],
         domains_total=dns.domains_total,
-        domains=[_domain(one) for one in dns.domains],
+        domains=[_domain(one) for one in dns.domains[:LISTED]],
         unanswered_rows=_rows(dns.unanswered),
         failed_rows=_rows(dns.failed),
         slowest_rows=_rows(dns.slowest),

@@ -99,8 +99,9 @@ def _findings(report: Report) -> Part | None:
     if not shown:
         return None
     rows = [(Span(finding.severity, SEVERITY_STYLES[finding.severity]), finding.title) for finding in shown]
-    if len(report.findings) > len(shown):
-        rows.append((Span("", "dim"), f"and {len(report.findings) - len(shown)} more in the report"))
+    more = sum(1 + one.alike for one in report.findings) - len(shown)
+    if more:
+        rows.append((Span("", "dim"), f"and {more} more in the report"))
     return Remarks(rows)
 
 
