@@ -588,6 +588,12 @@ cdef class Watcher:
         ]
         return tally.rows, [tally.values[at] for at in range(tally.fold_count)], rows
 
+    def beyond(self, uint32_t number):
+        """Rows of keys that found no place in groups. Raises IndexError."""
+        if number >= self.group_count:
+            raise IndexError(number)
+        return self.groups[number].beyond
+
     def group(self, uint32_t number, at_least not None, uint32_t order, uint32_t most):
         """The groups whose fields reach a least value: (how many, keys in all, rows beyond the limit, groups).
 

@@ -189,7 +189,7 @@ class Answers:
 
     def beyond(self, name: str) -> int:
         """Flows of keys that found no place."""
-        return self._watcher.group(self._program.groups[name], [], 0, 0)[2]
+        return self._watcher.beyond(self._program.groups[name])
 
     def _group(
         self,
