@@ -8,7 +8,7 @@ from random import Random
 from typing import Literal
 
 from tests.conftest import ROOT, SHARED
-from tests.fuzz.dns import packed
+from tests.fuzz.dns_input import packed
 from tests.reference.dns_strategies import made_up
 
 PCAP_MICROSECONDS, PCAP_NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
