@@ -190,6 +190,9 @@ cdef inline bint acknowledge(unacked_t* unacked, uint32_t ack, segment_t* matche
     while count < unacked.count and not after(items[count].end, ack):
         count += 1
     if count == 0:
+        # An ACK from the other half of the number space may lie before the last segments only: tshark drops those.
+        while unacked.count and not after(items[unacked.count - 1].end, ack):
+            unacked.count -= 1
         return False
     if items[count - 1].end == ack:
         matched[0] = items[count - 1]

@@ -19,7 +19,7 @@ from tests.reference.packets import decode
 from tests.reference.streams import Flows
 from tests.reference.tcp_capture import Analysis
 from tests.reference.tcp_segments import NO_MARK, Mark
-from tests.reference.tcp_strategies import Talk, capture, conversations
+from tests.reference.tcp_strategies import Sent, Talk, capture, conversations
 
 Row = dict[str, Any]
 COLUMNS = ("frame_number", "stream", "from_client", "tcp_marks", "ack_rtt", "bytes_in_flight", "tcp_window")
@@ -91,3 +91,18 @@ def test_many_conversations_are_judged_as_the_twin_judges_them(seed: int) -> Non
     random = Random(seed)
     wrong = differences(capture([Talk(random, far=False).make() for _ in range(1000)]))
     assert not wrong, "\n".join([f"{len(wrong)} values differ", *wrong[:20]])
+
+
+def test_an_ack_from_the_other_half_of_the_numbers_drops_what_it_lies_before() -> None:
+    # 0 lies before the end of the second segment and behind that of the first; tshark keeps the first.
+    begin = 2**31 - 50
+    segments = [
+        Sent(0, "S", begin, 0),
+        Sent(0, "AP", begin + 1, 9000, length=1),
+        Sent(0, "AP", begin + 2, 9000, length=100),
+        Sent(1, "ASF", 9000, 0),
+        Sent(1, "AP", 9001, begin + 102, length=1),
+    ]
+    data = capture([segments])
+    assert differences(data) == []
+    assert engine_rows(data)[-1]["ack_rtt"] is None
