@@ -1,7 +1,8 @@
 """Capture files from bytes to records, accepting exactly what tshark 4.0 accepts.
 
 `read(data)` gives every whole record and, where the walk had to stop, the damage; NotACapture for everything else.
-Link types that Wireshark does not know are read all the same: a record needs no dissector.
+Link types that Wireshark does not know are read all the same: a record needs no dissector. Nor does one end the reading
+that is too short for the pseudo-header of its link type.
 """
 
 from __future__ import annotations
@@ -19,9 +20,6 @@ MAX_BLOCK = 32 + (128 << 20) + 131_072  # the largest D-Bus message in an enhanc
 SECTION_HEADER = 0x0A0D0D0A
 NETFLIX = 10_949
 NS = 1_000_000_000
-
-# Link types whose record begins with a pseudo-header: a shorter record is damage.
-PSEUDO_HEADER = {123: 4, 139: 4, 144: 16, 177: 16, 196: 5, 197: 16, 201: 4, 204: 1, 209: 5, 245: 2, 254: 4}
 
 
 class NotACapture(ValueError):
@@ -213,8 +211,8 @@ def _walk_pcap(data: bytes, header: _Pcap, records: list[Record]) -> None:
             raise _Stop(at, f"record of {captured} bytes, more than {header.limit}")
         if captured > len(data) - at - size:
             raise _Stop(at, "cut short in a packet")
-        if captured < max(padding, PSEUDO_HEADER.get(header.link_type, 0)):
-            raise _Stop(at, f"record of {captured} bytes is too small for its pseudo-header")
+        if captured < padding:
+            raise _Stop(at, f"record of {captured} bytes is too small for its padding")
         begin, end = at + size + padding, at + size + captured
         # The fraction is added as it stands: 1999999 µs is nearly two seconds.
         records.append(
@@ -455,8 +453,6 @@ def _check_captured(body: _Body, captured: int, interface: Interface) -> None:
     limit = MAX_RECORD_OF_LINK.get(interface.link_type, MAX_RECORD)
     if captured > limit:
         raise _Stop(body.start, f"packet of {captured} bytes, more than {limit}")
-    if captured < PSEUDO_HEADER.get(interface.link_type, 0):
-        raise _Stop(body.start, f"packet of {captured} bytes is too small for its pseudo-header")
 
 
 def _simple_packet(body: _Body) -> Record:
