@@ -12,6 +12,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 export DATA_DIR ?= ./data
 FUZZ_SECONDS ?= 60
+FUZZ_SEED ?= 1
 TESTS ?=
 
 VARIANT := release
@@ -111,8 +112,8 @@ ifeq ($(shell command -v clang),)
 fuzz:
 	@echo "make fuzz needs clang and its runtime: apt-get install clang libclang-rt-14-dev"; test "$$CI" != true
 else
-fuzz: build/fuzz/.built $(VENV)/.fuzz ## FUZZ_SECONDS=60 of atheris on reader and decoder, with ASan
-	PYTHONPATH=build/fuzz/lib:. $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(CRASH:%=--crash %)
+fuzz: build/fuzz/.built $(VENV)/.fuzz ## FUZZ_SECONDS=60 of atheris on the kernels, with ASan; FUZZ_SEED=1, CRASH=…
+	PYTHONPATH=build/fuzz/lib:. $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) $(CRASH:%=--crash %)
 endif
 
 ## Packages ------------------------------------------------------------------------------------------------------------

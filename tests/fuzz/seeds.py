@@ -1,4 +1,4 @@
-"""What fuzzing starts from: small captures of the tests and of ../shared, and the frames in them."""
+"""What fuzzing starts from: small captures of the tests and of ../shared, the frames in them, and what is made up."""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -9,6 +9,7 @@ from typing import Literal
 
 from tests.conftest import ROOT, SHARED
 from tests.fuzz.dns_input import packed
+from tests.fuzz.tcp_input import conversations
 from tests.reference.dns_strategies import made_up
 
 PCAP_MICROSECONDS, PCAP_NANOSECONDS = 0xA1B2C3D4, 0xA1B23C4D
@@ -16,18 +17,21 @@ SMALL = 16384
 FRAMES = 8  # from each capture: neighbours look alike
 
 
-def write(folder: Path, harness: str) -> int:
-    """Fill `folder` with the seeds of a harness, named by their content; how many there are."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write(folder: Path, harness: str) -> None:
+    """Fill `folder` with the seeds of a harness, named by their content."""
+    for seed in seeds(harness):
+        (folder / sha256(seed).hexdigest()[:16]).write_bytes(seed)
+
+
+def seeds(harness: str) -> Iterator[bytes]:
     if harness == "dns":
-        for seed in messages():
-            (folder / sha256(seed).hexdigest()[:16]).write_bytes(seed)
-        return len(list(folder.iterdir()))
-    for path in recorded():
-        content = path.read_bytes()
-        for seed in islice(frames(content), FRAMES) if harness == "frame" else [content]:
-            (folder / sha256(seed).hexdigest()[:16]).write_bytes(seed)
-    return len(list(folder.iterdir()))
+        return messages()
+    if harness == "tcp":
+        return conversations()
+    captures = (path.read_bytes() for path in recorded())
+    if harness == "frame":
+        return (frame for capture in captures for frame in islice(frames(capture), FRAMES))
+    return captures
 
 
 def recorded() -> Iterator[Path]:
