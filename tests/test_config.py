@@ -15,6 +15,7 @@ def test_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.database_url == f"sqlite:///{tmp_path}/data/pcap_analyzer.db"
     assert settings.max_upload_size_mb == 10240
     assert settings.max_queue_size == 5
+    assert settings.report_ttl_hours == 24
     assert settings.workers == max(1, available_cores() - 1)
     assert (settings.analysis_memory_mb, settings.analysis_cpu_seconds) == (4096, 3600)
     assert settings.decompression_ratio_max == 10000
@@ -28,6 +29,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
             "DATABASE_URL": f"sqlite:///{tmp_path}/other.db",
             "MAX_UPLOAD_SIZE_MB": "1",
             "MAX_QUEUE_SIZE": " 2 ",
+            "REPORT_TTL_HOURS": "7",
             "WORKERS": "3",
             "ANALYSIS_MEMORY_MB": "512",
             "ANALYSIS_CPU_SECONDS": "5",
@@ -39,6 +41,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
     assert settings.database_url == f"sqlite:///{tmp_path}/other.db"
     assert settings.max_upload_size_mb == 1
     assert settings.max_queue_size == 2
+    assert settings.report_ttl_hours == 7
     assert settings.workers == 3
     assert (settings.analysis_memory_mb, settings.analysis_cpu_seconds) == (512, 5)
     assert settings.decompression_ratio_max == 6
@@ -51,6 +54,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         ("MAX_UPLOAD_SIZE_MB", "0"),
         ("MAX_UPLOAD_SIZE_MB", "ten"),
         ("MAX_QUEUE_SIZE", "-1"),
+        ("REPORT_TTL_HOURS", "0"),
         ("WORKERS", "1_0"),
         ("WORKERS", "٣"),
         ("ANALYSIS_MEMORY_MB", "1e3"),

@@ -26,13 +26,14 @@ _WORKER_VARIABLES = re.compile(r"PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|LD_P
 class Settings:
     """What the service was told; every field is the variable of the same name in capitals.
 
-    memory and upload sizes are in MiB, times in seconds.
+    memory and upload sizes are in MiB, times in seconds but for hours where the name says so.
     """
 
     data_dir: Path
     database_url: str
     log_level: str
     max_upload_size_mb: int
+    report_ttl_hours: int
     max_queue_size: int
     workers: int
     analysis_memory_mb: int
@@ -66,6 +67,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         ),
         log_level=setting("LOG_LEVEL", "INFO", _log_level, "one of " + ", ".join(LOG_LEVELS)),
         max_upload_size_mb=whole("MAX_UPLOAD_SIZE_MB", 10240, 1, 1 << 24),
+        report_ttl_hours=whole("REPORT_TTL_HOURS", 24, 1, 1 << 20),
         max_queue_size=whole("MAX_QUEUE_SIZE", 5, 1, 100_000),
         workers=whole("WORKERS", max(1, available_cores() - 1), 1, 1024),
         analysis_memory_mb=whole("ANALYSIS_MEMORY_MB", 4096, 256, 1 << 24),

@@ -4,6 +4,7 @@ import fcntl
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 from pcap_analyzer.adapters.files import FileBlobs
@@ -11,7 +12,9 @@ from pcap_analyzer.adapters.process import WORKER, ProcessRunner
 from pcap_analyzer.adapters.sql import SqlStore
 from pcap_analyzer.config import MIB, Settings, available_cores, worker_environment
 from pcap_analyzer.errors import SettingsError
+from pcap_analyzer.jobs.arrivals import Arrivals
 from pcap_analyzer.jobs.dispatcher import Dispatcher
+from pcap_analyzer.jobs.housekeeping import Housekeeping
 from pcap_analyzer.jobs.service import AnalysisService, Limits
 
 
@@ -34,7 +37,12 @@ class Running:
             )
             dispatcher = Dispatcher(store, blobs, runner, settings.workers)
             limits = Limits(settings.max_upload_size_mb * MIB, settings.max_queue_size, settings.workers)
-            self.service = AnalysisService(store, blobs, limits, on_queued=dispatcher.wake)
+            self.service = AnalysisService(store, blobs, limits, on_queued=dispatcher.wake, on_ended=dispatcher.drop)
+            kept = timedelta(hours=settings.report_ttl_hours)
+            self.arrivals = Arrivals(store, blobs, self.service, kept, dispatcher.wake)
+            housekeeping = Housekeeping(store, blobs, self.arrivals, dispatcher, kept)
+            housekeeping.start()
+            opened.callback(housekeeping.stop)
             dispatcher.start()
             opened.callback(dispatcher.stop)
             self._opened = opened.pop_all()

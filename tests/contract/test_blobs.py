@@ -77,3 +77,27 @@ def test_deleting_twice_is_no_error(blobs: Blobs) -> None:
 
 def test_there_is_room(blobs: Blobs) -> None:
     assert blobs.free_bytes() > 0
+
+
+def test_a_resumed_blob_outlives_a_restart(blobs: Blobs) -> None:
+    begun = blobs.resume(NAME)
+    begun.path.write_bytes(b"half")
+    blobs.sweep()
+    again = blobs.resume(NAME)
+    assert again.path.read_bytes() == b"half"
+    folder = NAME.partition("/")[0]
+    assert blobs.names(folder) == [NAME]
+    with pytest.raises(FileNotFoundError):
+        blobs.path(NAME)
+    again.commit()
+    assert blobs.path(NAME).read_bytes() == b"half"
+    assert blobs.names(folder) == [NAME]
+    assert blobs.resume(NAME).path.read_bytes() == b""
+
+
+def test_deleting_takes_what_was_resumed_too(blobs: Blobs) -> None:
+    begun = blobs.resume(NAME)
+    blobs.create(NAME)
+    blobs.delete(NAME)
+    assert not begun.path.exists()
+    assert blobs.names(NAME.partition("/")[0]) == []

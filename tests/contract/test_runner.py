@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pcap_analyzer.adapters.process import WORKER, ProcessRunner
 from pcap_analyzer.config import worker_environment
-from pcap_analyzer.jobs.model import DISK_FULL, Failed, Outcome, Progress, Stopped, Succeeded, Task
+from pcap_analyzer.jobs.model import DISK_FULL, Failed, Killed, Outcome, Progress, Stopped, Succeeded, Task
 from tests.jobs.captures import capture, ordering
 from tests.jobs.double_worker import COMMAND
 
@@ -101,7 +102,6 @@ def test_a_full_disk_is_called_so_and_needs_no_trace(task: MakeTask, capfd: pyte
         ("fail", "this is no capture (at byte 24)"),
         ("raise", "an error of its own"),
         ("crash", "crashed its worker (SIGSEGV)"),
-        ("killed", "killed from outside"),
         ("exit", "ended with code 7"),
         ("nonsense", "what no worker sends"),
     ],
@@ -110,6 +110,24 @@ def test_a_worker_that_breaks_is_a_failure_with_a_reason(task: MakeTask, behavio
     outcome = outcome_of(task(ordering(behaviour)))
     assert isinstance(outcome, Failed)
     assert words in outcome.reason
+
+
+def test_a_worker_that_is_killed_may_be_no_fault_of_the_capture(task: MakeTask) -> None:
+    outcome = outcome_of(task(ordering("killed")))
+    assert isinstance(outcome, Killed)
+    assert "killed from outside" in outcome.reason
+
+
+def test_one_run_can_be_ended_by_its_name(task: MakeTask) -> None:
+    ending = runner(command=COMMAND)
+    order = replace(task(ordering("wait")), name="mine")
+
+    def end(_: Progress) -> None:
+        ending.end("another")
+        ending.end("mine")
+
+    assert ending.run(order, end) == Stopped()
+    assert isinstance(ending.run(replace(task(ordering("succeed")), name="mine"), lambda _: None), Succeeded)
 
 
 def test_what_an_error_says_stays_in_the_log(task: MakeTask) -> None:

@@ -9,15 +9,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import event
 
 from pcap_analyzer.adapters.sql import SqlStore
 from pcap_analyzer.errors import SettingsError
-from pcap_analyzer.jobs.model import Analysis, Failed, Phase, Progress, State, Succeeded
+from pcap_analyzer.jobs.model import Analysis, Failed, Lease, Phase, Progress, Received, State, Succeeded
 from pcap_analyzer.jobs.ports import Store
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, 123456, UTC)
 MANY = 1000
+MINE = Lease("me", NOON + timedelta(minutes=1))
+YOURS = Lease("you", NOON + timedelta(minutes=1))
 
 
 @pytest.fixture(params=["sqlite"])
@@ -42,7 +45,7 @@ def test_no_more_are_queued_than_allowed(store: Store) -> None:
     assert store.add(analysis("b"), 2)
     assert not store.add(analysis("c"), 2)
     assert store.get("c") is None
-    store.claim(NOON)
+    store.claim(NOON, MINE)
     assert store.add(analysis("c"), 2)
 
 
@@ -62,13 +65,13 @@ def test_the_bound_holds_for_many_at_once(store: Store) -> None:
 def test_the_oldest_is_claimed_first_and_once(store: Store) -> None:
     store.add(analysis("young", 2), MANY)
     store.add(analysis("old", 1), MANY)
-    claimed = store.claim(NOON)
+    claimed = store.claim(NOON, MINE)
     assert claimed is not None
     assert (claimed.id, claimed.state, claimed.started_at) == ("old", State.RUNNING, NOON)
-    young = store.claim(NOON)
+    young = store.claim(NOON, MINE)
     assert young is not None
     assert young.id == "young"
-    assert store.claim(NOON) is None
+    assert store.claim(NOON, MINE) is None
 
 
 def test_nobody_gets_an_analysis_twice(store: Store) -> None:
@@ -77,7 +80,7 @@ def test_nobody_gets_an_analysis_twice(store: Store) -> None:
     claimed: list[str] = []
 
     def claim_all() -> None:
-        while (taken := store.claim(NOON)) is not None:
+        while (taken := store.claim(NOON, MINE)) is not None:
             claimed.append(taken.id)
 
     threads = [threading.Thread(target=claim_all) for _ in range(4)]
@@ -91,10 +94,10 @@ def test_nobody_gets_an_analysis_twice(store: Store) -> None:
 def test_progress_of_a_running_analysis_is_kept(store: Store) -> None:
     progress = Progress(Phase.REPORTING, packets=1 << 40, bytes_read=7, bytes_total=9, seconds=1.5)
     store.add(analysis("a"), MANY)
-    store.record_progress("a", progress)
+    assert not store.record_progress("a", "me", progress)
     assert store.get("a") == analysis("a")
-    store.claim(NOON)
-    store.record_progress("a", progress)
+    store.claim(NOON, MINE)
+    assert store.record_progress("a", "me", progress)
     running = store.get("a")
     assert running is not None
     assert running.progress == progress
@@ -103,11 +106,11 @@ def test_progress_of_a_running_analysis_is_kept(store: Store) -> None:
 @pytest.mark.parametrize("outcome", [Succeeded("n" * 32), Failed("the reason")])
 def test_an_end_is_kept_and_is_final(store: Store, outcome: Succeeded | Failed) -> None:
     store.add(analysis("a"), MANY)
-    store.finish("a", outcome, NOON)
+    assert not store.finish("a", "me", outcome, NOON)
     assert store.get("a") == analysis("a")
-    store.claim(NOON)
-    store.finish("a", outcome, NOON)
-    store.finish("a", Failed("too late"), NOON + timedelta(hours=1))
+    store.claim(NOON, MINE)
+    assert store.finish("a", "me", outcome, NOON)
+    assert not store.finish("a", "me", Failed("too late"), NOON + timedelta(hours=1))
     ended = store.get("a")
     assert ended is not None
     assert ended.state.final
@@ -118,11 +121,11 @@ def test_an_end_is_kept_and_is_final(store: Store, outcome: Succeeded | Failed) 
 def test_what_ran_is_queued_again_in_its_old_place(store: Store) -> None:
     store.add(analysis("a", 1), MANY)
     store.add(analysis("b", 2), MANY)
-    store.claim(NOON)
-    store.record_progress("a", Progress(packets=5))
-    assert store.requeue_running() == 1
-    assert store.get("a") == analysis("a", 1)
-    again = store.claim(NOON)
+    store.claim(NOON, MINE)
+    store.record_progress("a", "me", Progress(packets=5))
+    assert store.requeue_running(NOON, "the service ended") == 1
+    assert store.get("a") == replace(analysis("a", 1), attempts=1)
+    again = store.claim(NOON, MINE)
     assert again is not None
     assert again.id == "a"
 
@@ -130,12 +133,126 @@ def test_what_ran_is_queued_again_in_its_old_place(store: Store) -> None:
 def test_pages_are_newest_first_and_count_all(store: Store) -> None:
     for n in range(5):
         store.add(analysis(str(n), n), MANY)
-    store.claim(NOON)
+    store.claim(NOON, MINE)
     page = store.page(limit=2, offset=1)
     assert ([one.id for one in page.analyses], page.total) == (["3", "2"], 5)
     queued = store.page(limit=9, offset=0, state=State.QUEUED)
     assert ([one.id for one in queued.analyses], queued.total) == (["4", "3", "2", "1"], 4)
-    assert [store.count(state) for state in State] == [4, 1, 0, 0]
+    assert [store.count(state) for state in (State.QUEUED, State.RUNNING, State.FAILED)] == [4, 1, 0]
+
+
+def states(store: Store, name: str) -> list[str]:
+    return [transition.after.value for transition in store.transitions(name)]
+
+
+def upload(name: str, size_bytes: int = 24) -> Analysis:
+    later = NOON + timedelta(hours=1)
+    return Analysis(name, f"{name}.pcap", size_bytes, NOON, State.RECEIVING, expires_at=later)
+
+
+def test_an_upload_is_continued_where_it_was_kept(store: Store) -> None:
+    store.receive(upload("a"))
+    assert store.get("a") == upload("a")
+    assert store.receiving() == [upload("a")]
+    assert store.claim(NOON, MINE) is None
+    assert store.block_digests("a") == b""
+    later = NOON + timedelta(hours=2)
+    assert store.record_received("a", Received(7, b"digest", later))
+    assert store.get("a") == replace(upload("a"), received_bytes=7, expires_at=later)
+    assert store.block_digests("a") == b"digest"
+
+
+def test_a_whole_upload_is_queued_once(store: Store) -> None:
+    store.receive(upload("a"))
+    assert store.complete("a", "hash", NOON)
+    assert not store.complete("a", "other", NOON)
+    assert not store.record_received("a", Received(7, b"", NOON))
+    queued = store.get("a")
+    assert queued is not None
+    assert (queued.state, queued.received_bytes, queued.content_hash) == (State.QUEUED, 24, "hash")
+    assert (queued.expires_at, store.block_digests("a"), store.receiving()) == (None, b"", [])
+
+
+def test_a_lease_is_renewed_by_its_holder_only(store: Store) -> None:
+    for name in ("a", "b"):
+        store.add(analysis(name), MANY)
+    store.claim(NOON, MINE)
+    store.claim(NOON, YOURS)
+    assert store.renew({"a", "b", "c"}, Lease("me", NOON + timedelta(hours=1))) == {"a"}
+    assert store.requeue_running(NOON + timedelta(minutes=2), "lost", lapsed_only=True) == 1
+    assert [store.count(state) for state in (State.QUEUED, State.RUNNING)] == [1, 1]
+    assert store.renew({"b"}, YOURS) == set()
+
+
+def test_what_a_lost_worker_says_is_not_heard(store: Store) -> None:
+    store.add(analysis("a"), MANY)
+    store.claim(NOON, MINE)
+    assert store.requeue_running(NOON + timedelta(minutes=2), "lost", lapsed_only=True) == 1
+    again = store.claim(NOON, YOURS)
+    assert again is not None
+    assert again.attempts == 2
+    assert not store.record_progress("a", "me", Progress(packets=9))
+    assert not store.finish("a", "me", Failed("late"), NOON)
+    assert not store.requeue("a", "me", "late", NOON)
+    assert store.requeue("a", "you", "killed", NOON)
+    assert states(store, "a") == ["queued", "running", "queued", "running", "queued"]
+    assert [one.reason for one in store.transitions("a")] == [None, None, "lost", None, "killed"]
+    assert {one.at for one in store.transitions("a")[:2]} == {NOON}
+
+
+@pytest.mark.parametrize("before", ["receiving", "queued", "running"])
+def test_what_is_not_done_can_be_cancelled_once(store: Store, before: str) -> None:
+    if before == "receiving":
+        store.receive(upload("a"))
+    else:
+        store.add(replace(analysis("a"), received_bytes=24), MANY)
+    if before == "running":
+        store.claim(NOON, MINE)
+    assert store.end("a", State.CANCELLED, "asked", NOON)
+    assert not store.end("a", State.CANCELLED, "asked", NOON)
+    assert not store.finish("a", "me", Succeeded("n" * 32), NOON)
+    ended = store.get("a")
+    assert ended is not None
+    assert (ended.state, ended.reason, ended.finished_at) == (State.CANCELLED, "asked", NOON)
+    # An upload that did not come whole cannot be analysed.
+    assert store.retry("a", MANY, NOON) == (before != "receiving")
+
+
+def test_a_retry_is_a_new_analysis_and_needs_a_place(store: Store) -> None:
+    whole = replace(analysis("a"), received_bytes=24)
+    store.add(whole, MANY)
+    assert not store.retry("a", MANY, NOON)
+    store.claim(NOON, MINE)
+    store.finish("a", "me", Failed("the reason"), NOON)
+    store.add(analysis("b"), MANY)
+    assert not store.retry("a", 1, NOON)
+    assert store.retry("a", 2, NOON)
+    assert store.get("a") == whole
+
+
+def test_what_is_old_is_found_and_expires_once(store: Store) -> None:
+    for name in ("done", "young", "queued"):
+        store.add(analysis(name), MANY)
+    for name, hours in (("done", 0), ("young", 5)):
+        store.claim(NOON, MINE)
+        store.finish(name, "me", Succeeded("n" * 32), NOON + timedelta(hours=hours))
+    store.receive(upload("stale"))
+    store.receive(replace(upload("fresh"), expires_at=NOON + timedelta(hours=9)))
+    now, ended_before = NOON + timedelta(hours=6), NOON + timedelta(hours=3)
+    assert {one.id for one in store.lapsed(now, ended_before)} == {"done", "stale"}
+    for name in ("done", "stale"):
+        assert store.end(name, State.EXPIRED, "old", now)
+        assert not store.end(name, State.EXPIRED, "old", now)
+    assert not store.end("queued", State.EXPIRED, "old", now)
+    assert store.lapsed(now, ended_before) == []
+
+
+def test_what_is_removed_is_forgotten(store: Store) -> None:
+    store.add(analysis("a"), MANY)
+    assert store.remove("a")
+    assert not store.remove("a")
+    assert store.get("a") is None
+    assert store.transitions("a") == []
 
 
 @pytest.mark.parametrize("found", ["no folder", "a folder", "other bytes", "another table"])

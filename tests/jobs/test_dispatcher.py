@@ -3,6 +3,7 @@
 import errno
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,13 +13,25 @@ from pcap_analyzer.adapters.files import FileBlobs, NewFile
 from pcap_analyzer.adapters.process import ProcessRunner
 from pcap_analyzer.adapters.sql import SqlStore
 from pcap_analyzer.config import worker_environment
+from pcap_analyzer.jobs.arrivals import Arrivals
 from pcap_analyzer.jobs.disk import REPORT_BYTES
-from pcap_analyzer.jobs.dispatcher import Dispatcher
-from pcap_analyzer.jobs.model import DISK_FULL, Analysis, State
-from pcap_analyzer.jobs.refusals import NoReport, QueueFull, StorageFull, UnknownAnalysis, UploadTooLarge
-from pcap_analyzer.jobs.service import AnalysisService, Limits
+from pcap_analyzer.jobs.dispatcher import MAX_ATTEMPTS, Dispatcher
+from pcap_analyzer.jobs.housekeeping import Housekeeping
+from pcap_analyzer.jobs.model import DISK_FULL, Analysis, Lease, State
+from pcap_analyzer.jobs.refusals import (
+    Expired,
+    NoReport,
+    NotPossible,
+    QueueFull,
+    StorageFull,
+    UnknownAnalysis,
+    UploadTooLarge,
+)
+from pcap_analyzer.jobs.service import AnalysisService, Limits, utc_now
 from tests.jobs.captures import ordering
 from tests.jobs.double_worker import COMMAND
+
+KEPT = timedelta(hours=1)
 
 MakeHouse = Callable[..., SimpleNamespace]
 
@@ -34,14 +47,20 @@ def make(tmp_path: Path) -> Iterator[MakeHouse]:
             worker_environment(), memory_bytes=1 << 30, cpu_seconds=60, threads=1, max_ratio=100, command=COMMAND
         )
         dispatcher = Dispatcher(store, blobs, runner, workers)
-        service = AnalysisService(store, blobs, Limits(1 << 20, max_queued, workers), dispatcher.wake)
-        made.append(SimpleNamespace(store=store, blobs=blobs, dispatcher=dispatcher, service=service))
+        limits = Limits(1 << 20, max_queued, workers)
+        service = AnalysisService(store, blobs, limits, dispatcher.wake, dispatcher.drop)
+        arrivals = Arrivals(store, blobs, service, KEPT, dispatcher.wake)
+        keeping = Housekeeping(store, blobs, arrivals, dispatcher, KEPT)
+        parts = {"dispatcher": dispatcher, "service": service, "arrivals": arrivals, "housekeeping": keeping}
+        made.append(SimpleNamespace(store=store, blobs=blobs, **parts))
         return made[-1]
 
     yield house
     for one in made:
         if any(thread.is_alive() for thread in one.dispatcher._threads):
             one.dispatcher.stop()
+        if one.housekeeping._thread.is_alive():
+            one.housekeeping.stop()
         one.store.close()
 
 
@@ -104,6 +123,7 @@ def test_what_ran_when_the_service_stopped_runs_again(make: MakeHouse, tmp_path:
     first.blobs.create("uploads/begun.pcap")
     second = make()
     assert second.service.get(waiting.id).state is State.RUNNING
+    second.housekeeping.start()
     second.dispatcher.start()
     wait_for(second, waiting, State.SUCCEEDED)
     assert [path.name for path in (tmp_path / "uploads").iterdir()] == [f"{waiting.id}.pcap"]
@@ -189,3 +209,95 @@ def test_a_disk_too_full_for_the_report_is_named(
 def test_an_unknown_analysis_is_said_to_be(make: MakeHouse) -> None:
     with pytest.raises(UnknownAnalysis):
         make().service.get("nobody")
+
+
+def ended(house: SimpleNamespace, analysis: Analysis) -> list[str]:
+    return [transition.after.value for transition in house.store.transitions(analysis.id)]
+
+
+def test_a_worker_killed_again_and_again_fails_its_analysis(make: MakeHouse) -> None:
+    house = make()
+    house.dispatcher.start()
+    failed = wait_for(house, give(house, "killed"), State.FAILED)
+    assert "killed from outside" in str(failed.reason)
+    assert failed.attempts == MAX_ATTEMPTS
+    assert ended(house, failed) == ["queued", *["running", "queued"] * (MAX_ATTEMPTS - 1), "running", "failed"]
+
+
+def test_a_cancelled_run_ends_at_once_and_can_run_again(make: MakeHouse, tmp_path: Path) -> None:
+    house = make()
+    house.dispatcher.start()
+    waiting = give(house, "wait")
+    wait_for(house, waiting, State.RUNNING)
+    assert house.service.cancel(waiting.id).state is State.CANCELLED
+    with pytest.raises(NotPossible, match="is cancelled"):
+        house.service.cancel(waiting.id)
+    wait_for(house, give(house, "succeed"), State.SUCCEEDED)
+    house.blobs.path(waiting.upload).write_bytes(ordering("succeed"))
+    house.service.retry(waiting.id)
+    done = wait_for(house, waiting, State.SUCCEEDED)
+    with pytest.raises(NotPossible, match="only one that failed or was cancelled"):
+        house.service.retry(done.id)
+
+
+@pytest.mark.parametrize("behaviour", ["wait", "succeed"])
+def test_what_is_deleted_leaves_nothing(make: MakeHouse, tmp_path: Path, behaviour: str) -> None:
+    house = make()
+    house.dispatcher.start()
+    deleted = give(house, behaviour)
+    wait_for(house, deleted, State.RUNNING if behaviour == "wait" else State.SUCCEEDED)
+    house.service.delete(deleted.id)
+    wait_for(house, give(house, "succeed"), State.SUCCEEDED)
+    assert not list(tmp_path.glob(f"*/*{deleted.id}*"))
+    with pytest.raises(UnknownAnalysis):
+        house.service.delete(deleted.id)
+
+
+def test_results_expire_with_their_capture_and_what_runs_does_not(make: MakeHouse, tmp_path: Path) -> None:
+    house = make(workers=2)
+    house.dispatcher.start()
+    done, running = give(house, "succeed"), give(house, "wait")
+    wait_for(house, done, State.SUCCEEDED)
+    wait_for(house, running, State.RUNNING)
+    house.housekeeping.expire()
+    assert house.service.get(done.id).state is State.SUCCEEDED
+    house.housekeeping._clock = lambda: utc_now() + 2 * KEPT
+    house.housekeeping.expire()
+    assert house.service.get(done.id).state is State.EXPIRED
+    assert house.service.get(running.id).state is State.RUNNING
+    assert not list(tmp_path.glob(f"*/{done.id}*"))
+    assert house.blobs.path(running.upload).is_file()
+    with pytest.raises(Expired):
+        house.service.report(house.service.get(done.id), "html")
+
+
+def test_files_of_nothing_are_removed_at_the_start(make: MakeHouse, tmp_path: Path) -> None:
+    house = make()
+    kept = give(house, "succeed")
+    lost = ["uploads/lost.pcap", "uploads/.half.pcap.arriving", "reports/lost.html"]
+    (tmp_path / "reports").mkdir()
+    for name in lost:
+        (tmp_path / name).write_bytes(b"x")
+    house.housekeeping.start()
+    assert [name for name in lost if (tmp_path / name).exists()] == []
+    assert house.blobs.path(kept.upload).is_file()
+
+
+def test_a_lapsed_lease_runs_again_here(make: MakeHouse) -> None:
+    house = make()
+    queued = give(house, "succeed")
+    house.store.claim(utc_now(), Lease("somebody who died", utc_now() - KEPT))
+    house.dispatcher.start()
+    house.housekeeping.once()
+    wait_for(house, queued, State.SUCCEEDED)
+
+
+def test_a_run_that_others_took_over_is_ended(make: MakeHouse) -> None:
+    house = make()
+    house.dispatcher.start()
+    waiting = give(house, "wait")
+    wait_for(house, waiting, State.RUNNING)
+    house.blobs.path(waiting.upload).write_bytes(ordering("succeed"))
+    house.store.requeue_running(utc_now(), "taken")
+    house.housekeeping.once()
+    wait_for(house, waiting, State.SUCCEEDED)

@@ -124,6 +124,43 @@ def test_a_report_that_was_removed_says_so(data_dir: Path) -> None:
         assert "no longer stored" in answer.json()["detail"]
 
 
+def test_a_run_is_cancelled_and_run_again_on_request(data_dir: Path) -> None:
+    with serving(data_dir, WORKERS="1") as address, httpx.Client(base_url=address, timeout=30) as client:
+        task_id = give(client, ordering("wait"))
+        wait_for(client, task_id, "running")
+        answer = client.post(f"/api/analyses/{task_id}/cancel")
+        assert (answer.status_code, answer.json()["reason"]) == (200, "cancelled on request")
+        assert json.loads(events(client, task_id)[-1]["data"])["status"] == "cancelled"
+        assert "This analysis was cancelled" in client.get(f"/analyses/{task_id}").text
+        again = client.post(f"/api/analyses/{task_id}/cancel")
+        assert (again.status_code, again.json()["type"]) == (409, "urn:pcap-analyzer:problem:not-possible")
+        answer = client.post(f"/api/analyses/{task_id}/retry")
+        assert (answer.status_code, answer.json()["reason"]) == (202, None)
+        wait_for(client, task_id, "running")
+
+
+def test_progress_of_a_deleted_analysis_ends(data_dir: Path) -> None:
+    with serving(data_dir, WORKERS="1") as address, httpx.Client(base_url=address, timeout=30) as client:
+        task_id = give(client, ordering("wait"))
+        with client.stream("GET", f"/api/progress/{task_id}") as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            assert client.delete(f"/api/reports/{task_id}").status_code == 204
+            assert not any('"failed"' in line for line in lines)
+        wait_for(client, give(client, capture(1)), "succeeded")
+
+
+def test_a_deleted_analysis_is_gone_with_its_files(client: httpx.Client) -> None:
+    task_id = give(client, capture(1))
+    done = wait_for(client, task_id, "succeeded")
+    assert client.delete(f"/api/reports/{task_id}").status_code == 204
+    for path in (f"/api/status/{task_id}", done["report"]["html"], done["report"]["page"]):
+        assert client.get(path).status_code == 404
+    assert client.delete(f"/api/reports/{task_id}").status_code == 404
+    for what in ("cancel", "retry"):
+        assert client.post(f"/api/analyses/{task_id}/{what}").status_code == 404
+
+
 def test_the_real_worker_reports_a_real_capture(data_dir: Path) -> None:
     with serving(data_dir, WORKER) as address, httpx.Client(base_url=address, timeout=60) as client:
         task_id = give(client, capture(3), "three packets.pcap")

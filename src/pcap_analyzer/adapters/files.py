@@ -11,16 +11,18 @@ import shutil
 from pathlib import Path
 
 _UNFINISHED = ".part"
+_ARRIVING = ".arriving"
 
 
 class NewFile:
     """A file that has not got its name yet."""
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, *, resumed: bool = False) -> None:
         self._target = target
         # A name nobody else has: a worker that outlived its service may still be writing the same artifact.
-        self.path = target.with_name(f".{target.name}.{secrets.token_hex(8)}{_UNFINISHED}")
-        self.path.touch(mode=0o600, exist_ok=False)
+        ending = _ARRIVING if resumed else f".{secrets.token_hex(8)}{_UNFINISHED}"
+        self.path = target.with_name(f".{target.name}{ending}")
+        self.path.touch(mode=0o600, exist_ok=resumed)
 
     def commit(self) -> None:
         """See NewBlob.commit."""
@@ -46,6 +48,18 @@ class FileBlobs:
         target.parent.mkdir(exist_ok=True)
         return NewFile(target)
 
+    def resume(self, name: str) -> NewFile:
+        """See Blobs.resume."""
+        target = self._root / name
+        target.parent.mkdir(exist_ok=True)
+        return NewFile(target, resumed=True)
+
+    def names(self, folder: str) -> list[str]:
+        """See Blobs.names."""
+        found = (path.name for path in (self._root / folder).glob("*"))
+        blobs = {name.removeprefix(".").removesuffix(_ARRIVING) for name in found if not name.endswith(_UNFINISHED)}
+        return [f"{folder}/{blob}" for blob in sorted(blobs)]
+
     def path(self, name: str) -> Path:
         """See Blobs.path."""
         path = self._root / name
@@ -55,7 +69,9 @@ class FileBlobs:
 
     def delete(self, name: str) -> None:
         """See Blobs.delete."""
-        (self._root / name).unlink(missing_ok=True)
+        target = self._root / name
+        target.unlink(missing_ok=True)
+        target.with_name(f".{target.name}{_ARRIVING}").unlink(missing_ok=True)
 
     def free_bytes(self) -> int:
         """See Blobs.free_bytes."""

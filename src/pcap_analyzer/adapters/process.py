@@ -11,7 +11,7 @@ from typing import IO, cast
 
 import msgspec
 
-from pcap_analyzer.jobs.model import Failed, Order, Outcome, Progress, Stopped, Succeeded, Task
+from pcap_analyzer.jobs.model import Failed, Killed, Order, Outcome, Progress, Stopped, Succeeded, Task
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,7 @@ WORKER = (sys.executable, "-P", "-m", "pcap_analyzer.jobs.worker")
 # Longer than any message a worker sends; what exceeds it is no message.
 _MAX_LINE = 1 << 16
 _FAREWELL_S = 10.0
+_KILLED = "the worker was killed from outside; most often the machine had no memory left"
 _decode = msgspec.json.Decoder(Progress | Succeeded | Failed).decode
 
 
@@ -47,23 +48,34 @@ class ProcessRunner:
         self._max_ratio = max_ratio
         self._command = list(command)
         self._lock = threading.Lock()
-        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._processes: dict[subprocess.Popen[bytes], str] = {}
+        self._ended: set[subprocess.Popen[bytes]] = set()
         self._stopping = False
 
     def run(self, task: Task, on_progress: Callable[[Progress], None]) -> Outcome:
         """See Runner.run."""
         order = Order(task, self._memory_bytes, self._cpu_seconds, self._threads, self._max_ratio)
-        process = self._start()
+        process = self._start(task.name)
         if process is None:
             return Stopped()
         try:
             said = _converse(process, msgspec.json.encode(order, enc_hook=str), on_progress)
             code = _end(process)
         finally:
-            self._forget(process)
+            unwanted = self._forget(process)
         if said is not None:
             return said
-        return Stopped() if self._stopping else Failed(self._why(code))
+        if self._stopping or unwanted:
+            return Stopped()
+        return Killed(_KILLED) if code == -signal.SIGKILL else Failed(self._why(code))
+
+    def end(self, name: str) -> None:
+        """See Runner.end."""
+        with self._lock:
+            for process, task in self._processes.items():
+                if task == name:
+                    self._ended.add(process)
+                    process.kill()
 
     def stop(self) -> None:
         """See Runner.stop."""
@@ -72,7 +84,7 @@ class ProcessRunner:
             for process in self._processes:
                 process.kill()
 
-    def _start(self) -> subprocess.Popen[bytes] | None:
+    def _start(self, name: str) -> subprocess.Popen[bytes] | None:
         with self._lock:
             if self._stopping:
                 return None
@@ -84,20 +96,22 @@ class ProcessRunner:
                 # Ctrl-C in the terminal is for the service; it ends its workers itself.
                 start_new_session=True,
             )
-            self._processes.add(process)
+            self._processes[process] = name
         return process
 
-    def _forget(self, process: subprocess.Popen[bytes]) -> None:
+    def _forget(self, process: subprocess.Popen[bytes]) -> bool:
+        """Whether it was ended because nobody wants its result."""
         with process:  # closes the pipes and waits
             process.kill()
         with self._lock:
-            self._processes.discard(process)
+            del self._processes[process]
+            unwanted = process in self._ended
+            self._ended.discard(process)
+        return unwanted
 
     def _why(self, code: int) -> str:
         if code == -signal.SIGXCPU:
             return f"the analysis needed more than the {self._cpu_seconds} seconds of processor time it may use"
-        if code == -signal.SIGKILL:
-            return "the worker was killed from outside; most often the machine had no memory left"
         if code < 0:
             return f"the capture crashed its worker ({signal.Signals(-code).name}); nothing else was harmed"
         return f"the worker ended with code {code} and without a result; the log of the service may say why"

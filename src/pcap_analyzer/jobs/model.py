@@ -13,17 +13,32 @@ Sentence = Annotated[str, Meta(max_length=2000)]
 
 
 class State(StrEnum):
-    """queued → running → succeeded | failed; a running analysis whose server ended is queued again."""
+    """receiving → queued → running → succeeded | failed | cancelled → expired.
 
+    A running analysis whose worker or server ended is queued again; one that failed or was cancelled can be.
+    """
+
+    RECEIVING = "receiving"
     QUEUED = "queued"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
 
     @property
     def final(self) -> bool:
-        """Whether nothing more will happen."""
-        return self in {State.SUCCEEDED, State.FAILED}
+        """Whether nothing more will happen by itself, but for expiry."""
+        return self not in {State.RECEIVING, State.QUEUED, State.RUNNING}
+
+    @property
+    def may_follow(self) -> tuple["State", ...]:
+        """For the ends that somebody else decides: the states that they can end."""
+        if self is State.CANCELLED:
+            return (State.RECEIVING, State.QUEUED, State.RUNNING)
+        if self is State.EXPIRED:
+            return (State.RECEIVING, State.SUCCEEDED, State.FAILED, State.CANCELLED)
+        return ()
 
 
 class Phase(StrEnum):
@@ -69,22 +84,29 @@ DISK_FULL = Failed(
 
 
 class Stopped(Struct, frozen=True):
-    """The analysis was interrupted because the service stops; it shall run again."""
+    """The analysis was ended on purpose: the service stops, or nobody wants it any more."""
 
 
-Outcome = Succeeded | Failed | Stopped
+class Killed(Struct, frozen=True):
+    """The worker was killed from outside, through no proven fault of the capture; `reason` is a sentence."""
+
+    reason: Sentence
+
+
+Outcome = Succeeded | Failed | Stopped | Killed
 
 
 class Task(Struct, frozen=True):
     """One run of a worker process.
 
-    filename: as the user called the capture; for the report, never a path of ours.
+    name: by which Runner.end knows it.  filename: as the user called the capture; for the report, never a path of ours.
     artifacts: by format, as in export.EXPORTERS, the files that the worker fills.
     """
 
     capture: Path
     filename: str
     artifacts: dict[str, Path]
+    name: str = ""
 
 
 class Order(Struct, frozen=True):
@@ -104,7 +126,9 @@ class Analysis(Struct, frozen=True):
     """The job and what is known of its results.
 
     id: also names the upload and the artifacts.  filename: the user's, for display only.
-    size_bytes: of the upload.  reason: why it failed; None unless it did.
+    size_bytes: of the upload, in the end.  received_bytes: kept so far.  reason: why it failed, was cancelled or
+    expired.  content_hash: of the whole upload.  expires_at: when an upload that nobody goes on with is removed.
+    attempts: how often it was begun.
     """
 
     id: str
@@ -116,6 +140,10 @@ class Analysis(Struct, frozen=True):
     finished_at: datetime | None = None
     reason: str | None = None
     script_nonce: str | None = None
+    received_bytes: int = 0
+    content_hash: str | None = None
+    expires_at: datetime | None = None
+    attempts: int = 0
     progress: Progress = Progress()
 
     @property
@@ -126,6 +154,30 @@ class Analysis(Struct, frozen=True):
     def artifact(self, kind: str) -> str:
         """Blob name of the result in the format `kind`."""
         return f"reports/{self.id}.{kind}"
+
+
+class Received(Struct, frozen=True):
+    """What is kept of an upload: so many bytes, and what their hash is continued from (see ContentHash)."""
+
+    size_bytes: int
+    block_digests: bytes
+    expires_at: datetime | None = None
+
+
+class Lease(Struct, frozen=True):
+    """A running analysis is `worker`'s until this moment; later, anybody may queue it again."""
+
+    worker: str
+    until: datetime
+
+
+class Transition(Struct, frozen=True):
+    """A change of state. `before` is None where the analysis began."""
+
+    before: State | None
+    after: State
+    at: datetime
+    reason: str | None
 
 
 class Page(Struct, frozen=True):

@@ -1,11 +1,23 @@
 """What the jobs need from outside. The docstrings are the contract; `tests/contract/` holds every adapter to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from pcap_analyzer.jobs.model import Analysis, Failed, Outcome, Page, Progress, State, Succeeded, Task
+from pcap_analyzer.jobs.model import (
+    Analysis,
+    Failed,
+    Lease,
+    Outcome,
+    Page,
+    Progress,
+    Received,
+    State,
+    Succeeded,
+    Task,
+    Transition,
+)
 
 
 class Store(Protocol):
@@ -17,6 +29,18 @@ class Store(Protocol):
     def add(self, analysis: Analysis, max_queued: int) -> bool:
         """Keep a queued analysis; False, and nothing kept, when `max_queued` are already queued."""
 
+    def receive(self, analysis: Analysis) -> None:
+        """Keep an analysis whose upload is receiving; it takes no place in the queue."""
+
+    def record_received(self, analysis_id: str, received: Received) -> bool:
+        """Keep how much of a receiving upload has come; False, and of no effect, on any other."""
+
+    def block_digests(self, analysis_id: str) -> bytes:
+        """What was last recorded as received.block_digests; empty when nothing was."""
+
+    def complete(self, analysis_id: str, content_hash: str, now: datetime) -> bool:
+        """Queue the analysis of an upload that was receiving and is whole; False, and of no effect, on any other."""
+
     def get(self, analysis_id: str) -> Analysis | None:
         """The analysis as it is now; None when there is none."""
 
@@ -26,17 +50,41 @@ class Store(Protocol):
     def count(self, state: State) -> int:
         """How many analyses are in `state`."""
 
-    def claim(self, now: datetime) -> Analysis | None:
+    def claim(self, now: datetime, lease: Lease) -> Analysis | None:
         """Take the oldest queued analysis: it is running from `now`. None when none is queued. Nobody gets it twice."""
 
-    def record_progress(self, analysis_id: str, progress: Progress) -> None:
-        """Keep how far a running analysis has come; of no effect on any other."""
+    def renew(self, analysis_ids: Collection[str], lease: Lease) -> set[str]:
+        """Hold running analyses until lease.until; those of them that are still lease.worker's."""
 
-    def finish(self, analysis_id: str, outcome: Succeeded | Failed, now: datetime) -> None:
-        """End a running analysis; of no effect on any other."""
+    def record_progress(self, analysis_id: str, worker: str, progress: Progress) -> bool:
+        """Keep how far a running analysis has come; False, and of no effect, when it is not `worker`'s."""
 
-    def requeue_running(self) -> int:
-        """Queue every running analysis again, without progress, in its old place; how many they were."""
+    def finish(self, analysis_id: str, worker: str, outcome: Succeeded | Failed, now: datetime) -> bool:
+        """End a running analysis; False, and of no effect, when it is not `worker`'s."""
+
+    def requeue(self, analysis_id: str, worker: str, reason: str, now: datetime) -> bool:
+        """Queue a running analysis of `worker` again, without progress, in its old place; False as for finish."""
+
+    def requeue_running(self, now: datetime, reason: str, *, lapsed_only: bool = False) -> int:
+        """Requeue all that run, or those whose lease ended before `now`; how many they were."""
+
+    def retry(self, analysis_id: str, max_queued: int, now: datetime) -> bool:
+        """Queue a failed or cancelled analysis of a whole upload as if it were new; False when it cannot be."""
+
+    def end(self, analysis_id: str, state: State, reason: str, now: datetime) -> bool:
+        """Make it cancelled or expired, from any state that `state` may follow; False, and of no effect, otherwise."""
+
+    def remove(self, analysis_id: str) -> bool:
+        """Forget it; False when there is none."""
+
+    def receiving(self) -> list[Analysis]:
+        """Every analysis whose upload is receiving."""
+
+    def lapsed(self, now: datetime, ended_before: datetime) -> list[Analysis]:
+        """What shall expire: uploads with expires_at before `now`, and what ended before `ended_before`."""
+
+    def transitions(self, analysis_id: str) -> list[Transition]:
+        """Every change of its state, oldest first."""
 
     def close(self) -> None:
         """Give back connections; nothing is called afterwards."""
@@ -61,17 +109,26 @@ class Blobs(Protocol):
     def create(self, name: str) -> NewBlob:
         """Begin a blob. Raises OSError when the disk refuses."""
 
+    def resume(self, name: str) -> NewBlob:
+        """Begin a blob, or go on with the one that was resumed last and neither committed nor discarded.
+
+        Its bytes outlive this process: `sweep` spares them. One writer at a time.
+        """
+
+    def names(self, folder: str) -> list[str]:
+        """The blobs whose name begins with "folder/", and those begun by `resume` there."""
+
     def path(self, name: str) -> Path:
         """A local file with the blob's bytes. Raises FileNotFoundError."""
 
     def delete(self, name: str) -> None:
-        """Remove a blob; of no effect when there is none."""
+        """Remove a blob, and one begun by `resume`; of no effect when there is none."""
 
     def free_bytes(self) -> int:
         """How many bytes can still be stored."""
 
     def sweep(self) -> None:
-        """Remove what was begun and never committed. Only for a start, before anything is created."""
+        """Remove what was begun by `create` and never committed. Only for a start, before anything is created."""
 
 
 class Runner(Protocol):
@@ -83,6 +140,9 @@ class Runner(Protocol):
         Whatever the capture does to the worker (crash, endless loop, all memory) comes back as Failed. Only errors of
         the caller are raised. Safe to call from several threads.
         """
+
+    def end(self, name: str) -> None:
+        """End the run of the task of that name with Stopped; of no effect when there is none. From any thread."""
 
     def stop(self) -> None:
         """End every run, now and later, with Stopped. Safe to call from any thread."""

@@ -29,3 +29,27 @@ class UnknownAnalysis(Refused):
 
 class NoReport(Refused):
     """The analysis has not succeeded, so there is nothing to show."""
+
+
+class UnknownUpload(Refused):
+    """No upload has this id."""
+
+
+class UploadGone(Refused):
+    """The upload was ended, by its sender or by time."""
+
+
+class WrongOffset(Refused):
+    """The bytes sent do not begin where the upload stands."""
+
+
+class WrongLength(Refused):
+    """More bytes than were announced."""
+
+
+class NotPossible(Refused):
+    """The analysis is in a state that does not allow it."""
+
+
+class Expired(Refused):
+    """What is asked for was kept for as long as results are kept."""

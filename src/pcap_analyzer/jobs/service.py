@@ -7,10 +7,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from pcap_analyzer.export import EXPORTERS
 from pcap_analyzer.jobs.disk import REPORT_BYTES
-from pcap_analyzer.jobs.model import Analysis, Page, Queue, State
+from pcap_analyzer.jobs.model import Analysis, Page, Queue, State, Transition
 from pcap_analyzer.jobs.ports import Blobs, Store
-from pcap_analyzer.jobs.refusals import NoReport, QueueFull, UnknownAnalysis
+from pcap_analyzer.jobs.refusals import Expired, NoReport, NotPossible, QueueFull, UnknownAnalysis
 from pcap_analyzer.jobs.upload import Upload, display_name, full_disk_refused, storage_full, too_large
 
 
@@ -28,12 +29,24 @@ def utc_now() -> datetime:
 
 
 class AnalysisService:
-    """What the web may ask for. `on_queued` is called, from any thread, when an analysis waits."""
+    """What the web may ask for.
 
-    def __init__(self, store: Store, blobs: Blobs, limits: Limits, on_queued: Callable[[], None]) -> None:
+    on_queued: called, from any thread, when an analysis waits.  on_ended: with the id of one that may still run and
+    that nobody wants any more.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        blobs: Blobs,
+        limits: Limits,
+        on_queued: Callable[[], None],
+        on_ended: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._store = store
         self._blobs = blobs
         self._on_queued = on_queued
+        self._on_ended = on_ended
         self.limits = limits
 
     def admit(self, announced_bytes: int | None) -> None:
@@ -75,6 +88,44 @@ class AnalysisService:
             raise UnknownAnalysis(f"there is no analysis {analysis_id}; it may have been deleted")
         return analysis
 
+    def transitions(self, analysis_id: str) -> list[Transition]:
+        """Every change of its state, oldest first."""
+        return self._store.transitions(analysis_id)
+
+    def cancel(self, analysis_id: str) -> Analysis:
+        """End it before it is done; an upload that still comes, too. Raises UnknownAnalysis, NotPossible."""
+        analysis = self.get(analysis_id)
+        if not self._store.end(analysis_id, State.CANCELLED, "cancelled on request", utc_now()):
+            raise NotPossible(f"the analysis of {analysis.filename} has ended already: it is {analysis.state}")
+        self._on_ended(analysis_id)
+        if analysis.state is State.RECEIVING:
+            self._blobs.delete(analysis.upload)
+        return self.get(analysis_id)
+
+    def retry(self, analysis_id: str) -> Analysis:
+        """Run one again that failed or was cancelled. Raises UnknownAnalysis, NotPossible, QueueFull."""
+        analysis = self.get(analysis_id)
+        if not self._store.retry(analysis_id, self.limits.max_queued, utc_now()):
+            if analysis.state not in {State.FAILED, State.CANCELLED}:
+                raise NotPossible(
+                    f"the analysis of {analysis.filename} is {analysis.state}; only one that failed or "
+                    "was cancelled can run again"
+                )
+            if analysis.received_bytes != analysis.size_bytes:
+                raise NotPossible(f"{analysis.filename} did not come whole; upload it again")
+            raise self._queue_full()
+        self._on_queued()
+        return self.get(analysis_id)
+
+    def delete(self, analysis_id: str) -> None:
+        """Forget an analysis with its capture and its reports, whatever it is at. Raises UnknownAnalysis."""
+        analysis = self.get(analysis_id)
+        # First the row: what is left by a kill in between belongs to nothing, and the next start removes it.
+        self._store.remove(analysis_id)
+        self._on_ended(analysis_id)
+        for name in (analysis.upload, *map(analysis.artifact, EXPORTERS)):
+            self._blobs.delete(name)
+
     def history(self, limit: int, offset: int, state: State | None = None) -> Page:
         """Analyses, newest first."""
         return self._store.page(limit, offset, state)
@@ -93,9 +144,13 @@ class AnalysisService:
         return self._blobs.free_bytes()
 
     def report(self, analysis: Analysis, kind: str) -> Path:
-        """A file with the report as "html" or "json". Raises NoReport."""
+        """A file with the report as "html" or "json". Raises NoReport, Expired."""
+        if analysis.state is State.EXPIRED:
+            raise Expired(f"the report of {analysis.filename} has expired; upload the capture again")
         if analysis.state is not State.SUCCEEDED:
-            stands = f"has failed: {analysis.reason}" if analysis.reason else f"is {analysis.state}; come back later"
+            stands = f"is {analysis.state}; come back later"
+            if analysis.reason:
+                stands = f"{'has failed' if analysis.state is State.FAILED else 'was ended'}: {analysis.reason}"
             raise NoReport(f"the analysis of {analysis.filename} {stands}")
         try:
             return self._blobs.path(analysis.artifact(kind))

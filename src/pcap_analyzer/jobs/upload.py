@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from pcap_analyzer.capture.magic import LOOK_BYTES, describe, detect
+from pcap_analyzer.jobs.content_hash import ContentHash
 from pcap_analyzer.jobs.disk import is_full
 from pcap_analyzer.jobs.model import Analysis
 from pcap_analyzer.jobs.ports import NewBlob
@@ -25,6 +26,7 @@ class Upload:
         self._file = blob.path.open("wb", buffering=0)
         self._max_bytes = max_bytes
         self._size = 0
+        self._hash = ContentHash()
         self._start = b""
         self._recognised = False
 
@@ -39,6 +41,7 @@ class Upload:
                 self._recognise()
         with full_disk_refused():
             self._write_all(data)
+        self._hash.update(data)
 
     def finish(self) -> Analysis:
         """All bytes are there: keep them. Raises NotACapture, StorageFull, and then they are not kept."""
@@ -51,7 +54,13 @@ class Upload:
         except BaseException:
             self.discard()
             raise
-        return msgspec.structs.replace(self._analysis, size_bytes=self._size, created_at=datetime.now(UTC))
+        return msgspec.structs.replace(
+            self._analysis,
+            size_bytes=self._size,
+            received_bytes=self._size,
+            content_hash=self._hash.hexdigest(),
+            created_at=datetime.now(UTC),
+        )
 
     def discard(self) -> None:
         """Forget what came; of no effect after `finish`."""
@@ -59,11 +68,7 @@ class Upload:
         self._blob.discard()
 
     def _recognise(self) -> None:
-        if detect(self._start) is None:
-            raise NotACapture(
-                f"{self._analysis.filename} is {describe(self._start)}; "
-                "expected pcap or pcapng, plain or compressed with gzip, zstd, lz4, xz or bzip2"
-            )
+        require_capture(self._analysis.filename, self._start)
         self._recognised = True
 
     def _write_all(self, data: bytes) -> None:
@@ -71,6 +76,15 @@ class Upload:
         rest = memoryview(data)
         while rest:
             rest = rest[self._file.write(rest) :]
+
+
+def require_capture(filename: str, start: bytes) -> None:
+    """Raise NotACapture unless a file that begins so may be one."""
+    if detect(start) is None:
+        raise NotACapture(
+            f"{filename} is {describe(start)}; "
+            "expected pcap or pcapng, plain or compressed with gzip, zstd, lz4, xz or bzip2"
+        )
 
 
 def too_large(max_bytes: int) -> UploadTooLarge:

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import msgspec
 from anyio.to_thread import run_sync
-from litestar import Response, get
+from litestar import Response, delete, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from pcap_analyzer.export import EXPORTERS
 from pcap_analyzer.jobs.model import State
+from pcap_analyzer.jobs.refusals import UnknownAnalysis
 from pcap_analyzer.jobs.service import AnalysisService
 from pcap_analyzer.web.injected import Service, TaskId
 from pcap_analyzer.web.policy import new_nonce, report_policy
@@ -81,7 +82,10 @@ async def progress(task_id: TaskId, service: Service) -> ServerSentEvent:
 async def _changes(analysis_id: str, service: AnalysisService) -> AsyncIterator[ServerSentEventMessage]:
     number, told, silent_s = 0, b"", 0.0
     while True:
-        analysis = await run_sync(service.get, analysis_id)
+        try:
+            analysis = await run_sync(service.get, analysis_id)
+        except UnknownAnalysis:
+            return  # deleted; who connects again is told so
         now = msgspec.json.encode(status_of(analysis))
         if now != told:
             number, told, silent_s = number + 1, now, 0.0
@@ -93,6 +97,24 @@ async def _changes(analysis_id: str, service: AnalysisService) -> AsyncIterator[
             return
         await asyncio.sleep(_LOOK_EVERY_S)
         silent_s += _LOOK_EVERY_S
+
+
+@post("/api/analyses/{task_id:uuid}/cancel", status_code=200, sync_to_thread=True)
+def cancel(task_id: TaskId, service: Service) -> Status:
+    """End an analysis, or an upload, before it is done."""
+    return status_of(service.cancel(str(task_id)))
+
+
+@post("/api/analyses/{task_id:uuid}/retry", status_code=202, sync_to_thread=True)
+def retry(task_id: TaskId, service: Service) -> Status:
+    """Run an analysis again that failed or was cancelled."""
+    return status_of(service.retry(str(task_id)))
+
+
+@delete("/api/reports/{task_id:uuid}", sync_to_thread=True)
+def remove(task_id: TaskId, service: Service) -> None:
+    """Forget an analysis with its capture and its reports; a run ends."""
+    service.delete(str(task_id))
 
 
 @get("/api/reports/{task_id:uuid}/{kind:str}", sync_to_thread=True)

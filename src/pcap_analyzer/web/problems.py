@@ -9,13 +9,19 @@ from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
 from pcap_analyzer.jobs.refusals import (
+    Expired,
     NoReport,
     NotACapture,
+    NotPossible,
     QueueFull,
     Refused,
     StorageFull,
     UnknownAnalysis,
+    UnknownUpload,
+    UploadGone,
     UploadTooLarge,
+    WrongLength,
+    WrongOffset,
 )
 from pcap_analyzer.web.injected import AnyRequest
 from pcap_analyzer.web.rendering import render
@@ -55,8 +61,14 @@ _KINDS: dict[type[Refused], tuple[int, str, str]] = {
     BadForm: (400, "bad-form", "The form cannot be read"),
     CrossSite: (403, "cross-site", "Sent by another site"),
     UnknownAnalysis: (404, "unknown-analysis", "No such analysis"),
+    UnknownUpload: (404, "unknown-upload", "No such upload"),
     Stalled: (408, "stalled", "The upload has stopped"),
     NoReport: (409, "no-report", "There is no report"),
+    NotPossible: (409, "not-possible", "This cannot be done now"),
+    WrongOffset: (409, "wrong-offset", "The upload stands elsewhere"),
+    Expired: (410, "expired", "The report has expired"),
+    UploadGone: (410, "upload-gone", "The upload was ended"),
+    WrongLength: (400, "wrong-length", "The length is not as announced"),
     UploadTooLarge: (413, "upload-too-large", "The capture is too large"),
     NotACapture: (415, "not-a-capture", "The file is no capture"),
     WrongHost: (421, "wrong-host", "This name is not served here"),

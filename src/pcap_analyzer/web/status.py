@@ -26,11 +26,15 @@ class Links(Struct, frozen=True):
 
 
 class Status(Struct, frozen=True):
-    """An analysis. `reason` only when it failed, `report` only when it succeeded."""
+    """An analysis. `reason` when it failed, was cancelled or expired; `report` when it succeeded.
+
+    received_bytes: of the upload's file_size_bytes, those that are kept.
+    """
 
     task_id: str
     filename: str
     file_size_bytes: int
+    received_bytes: int
     status: State
     created_at: datetime
     started_at: datetime | None
@@ -46,6 +50,7 @@ def status_of(analysis: Analysis) -> Status:
         task_id=analysis.id,
         filename=analysis.filename,
         file_size_bytes=analysis.size_bytes,
+        received_bytes=analysis.received_bytes,
         status=analysis.state,
         created_at=analysis.created_at,
         started_at=analysis.started_at,

@@ -1,5 +1,6 @@
 // Follows one analysis and shows it in its piece of the page.
 
+const ENDING = { failed: "Failed", cancelled: "Cancelled", expired: "Expired" };
 const number = new Intl.NumberFormat("en");
 
 /** Call `onStatus` with every status of the analysis, until it has ended. */
@@ -7,7 +8,7 @@ export function follow(progressUrl, onStatus) {
   const events = new EventSource(progressUrl);
   events.addEventListener("status", (event) => {
     const status = JSON.parse(event.data);
-    if (status.report || status.status === "failed") events.close();
+    if (status.report || status.status in ENDING) events.close();
     onStatus(status);
   });
 }
@@ -32,8 +33,8 @@ export class Job {
     else this.bar.value = percent;
   }
 
-  fail(problem) {
-    this.show("Failed", 0);
+  fail(problem, words = "Failed") {
+    this.show(words, 0);
     this.element.querySelector(".job-problem").textContent = problem;
   }
 
@@ -44,7 +45,7 @@ export class Job {
       this.show(`${counted}. The report is ready.`, 100);
       this.link.href = status.report.page;
       this.link.hidden = false;
-    } else if (status.status === "failed") this.fail(status.reason);
+    } else if (status.status in ENDING) this.fail(status.reason, ENDING[status.status]);
     else if (status.status === "queued") this.show("Waiting for a free worker");
     else if (phase === "reporting") this.show(`${counted}. Writing the report`, 100);
     else this.show(`${counted}${speed ? `, ${sizeInWords(speed)}/s` : ""}`, percent);

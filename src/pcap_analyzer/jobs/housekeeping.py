@@ -1,0 +1,103 @@
+"""What is to be done again and again beside the analyses: renew leases, queue what lost its worker, expire.
+
+And once, at a start: put right what an end at any moment may have left.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from pcap_analyzer.export import EXPORTERS
+from pcap_analyzer.jobs.arrivals import Arrivals
+from pcap_analyzer.jobs.dispatcher import Dispatcher
+from pcap_analyzer.jobs.model import Analysis, State
+from pcap_analyzer.jobs.ports import Blobs, Store
+from pcap_analyzer.jobs.service import utc_now
+
+log = logging.getLogger(__name__)
+
+# A quarter of a lease.
+PERIOD_S = 15.0
+
+
+class Housekeeping:
+    """One thread from `start` to `stop`. time_to_live: how long results are kept."""
+
+    def __init__(
+        self,
+        store: Store,
+        blobs: Blobs,
+        arrivals: Arrivals,
+        dispatcher: Dispatcher,
+        time_to_live: timedelta,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._arrivals = arrivals
+        self._dispatcher = dispatcher
+        self._time_to_live = time_to_live
+        self._clock = clock
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="housekeeping")
+
+    def start(self) -> None:
+        """Put right what the last end left, then go on."""
+        self._blobs.sweep()
+        if again := self._store.requeue_running(self._clock(), "the service ended during the run"):
+            log.warning("%d analyses were running when the service ended; they run again", again)
+        self._arrivals.recover()
+        self.remove_orphans()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._ended.set()
+        self._thread.join()
+
+    def once(self) -> None:
+        """A round."""
+        self._dispatcher.renew()
+        lapsed = self._store.requeue_running(self._clock(), "its worker was not heard of any more", lapsed_only=True)
+        if lapsed:
+            log.warning("%d analyses lost their worker; they run again", lapsed)
+            self._dispatcher.wake()
+        self.expire()
+
+    def expire(self) -> None:
+        """End what is too old, with everything that is stored of it."""
+        now = self._clock()
+        for analysis in self._store.lapsed(now, now - self._time_to_live):
+            receiving = analysis.state is State.RECEIVING
+            reason = "nobody went on with the upload" if receiving else "it was kept for as long as results are kept"
+            # First the state: what is served has its files. A kill between the two leaves files to remove_orphans.
+            if self._store.end(analysis.id, State.EXPIRED, reason, now):
+                self._delete_files(analysis)
+                log.info("analysis %s expired", analysis.id)
+
+    def remove_orphans(self) -> None:
+        """Delete files that belong to nothing."""
+        for folder in ("uploads", "reports"):
+            for name in self._blobs.names(folder):
+                if not _is_wanted(self._store.get(name.removeprefix(f"{folder}/").partition(".")[0])):
+                    log.info("removing %s, which belongs to no analysis", ascii(name))
+                    self._blobs.delete(name)
+
+    def _delete_files(self, analysis: Analysis) -> None:
+        for name in (analysis.upload, *map(analysis.artifact, EXPORTERS)):
+            self._blobs.delete(name)
+
+    def _serve(self) -> None:
+        while not self._ended.wait(PERIOD_S):
+            try:
+                self.once()
+            except Exception:
+                log.exception("a round of housekeeping failed; the next one tries again")
+
+
+def _is_wanted(analysis: Analysis | None) -> bool:
+    if analysis is None or analysis.state is State.EXPIRED:
+        return False
+    # Of a cancelled upload nothing can become any more; a whole one can be analysed again.
+    return analysis.state is not State.CANCELLED or analysis.received_bytes == analysis.size_bytes
