@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,19 +21,19 @@ from tests.jobs.double_worker import COMMAND
 from tests.web.server import give, serving, wait_for
 
 # What `serve` does, with the worker of the tests.
-SERVE = f"""
+SERVE = """
 import sys
 from pcap_analyzer.web import serve
 from pcap_analyzer.wiring import Running
-serve.Running = lambda settings: Running(settings, {COMMAND!r})
+serve.Running = lambda settings: Running(settings, sys.argv[1:])
 serve.run(port=0)
 """
 
 
 @contextmanager
-def process(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+def process(data_dir: Path, worker: Sequence[str] = COMMAND) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
     environment = {**os.environ, "DATA_DIR": str(data_dir), "PYTHONWARNINGS": "error"}
-    command = [sys.executable, "-c", SERVE]
+    command = [sys.executable, "-c", SERVE, *worker]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as service:
         assert service.stdout is not None
         line = service.stdout.readline()

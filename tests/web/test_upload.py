@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pcap_analyzer.web import multipart_form
+from pcap_analyzer.web import body
 from tests.jobs.captures import capture, ordering
 from tests.web.server import give, serving, wait_for
 
@@ -132,7 +132,7 @@ def test_a_connection_that_breaks_leaves_nothing(data_dir: Path) -> None:
 
 
 def test_an_upload_that_stops_coming_is_ended(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(multipart_form, "IDLE_S", 0.2)
+    monkeypatch.setattr(body, "IDLE_S", 0.2)
     with serving(data_dir) as address:
         host, port = address.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=10) as stalled:

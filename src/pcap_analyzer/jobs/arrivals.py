@@ -107,16 +107,21 @@ class Arrivals:
     def recover(self) -> None:
         """Queue what was whole when the service ended. Only for a start."""
         for analysis in self._store.receiving():
-            if analysis.received_bytes == analysis.size_bytes:
-                digests = self._store.block_digests(analysis.id)
-                try:
-                    # The file may have its name already.
-                    path = self._blobs.path(analysis.upload)
-                except FileNotFoundError:
-                    blob = self._blobs.resume(analysis.upload)
-                    blob.commit()
-                    path = self._blobs.path(analysis.upload)
-                self._queue(analysis.id, continued(path, analysis.size_bytes, digests).hexdigest())
+            self.settle(analysis)
+
+    def settle(self, analysis: Analysis) -> None:
+        """Queue it if every byte was kept, and only then something failed. Raises StorageFull."""
+        if analysis.state is not State.RECEIVING or analysis.received_bytes != analysis.size_bytes:
+            return
+        with full_disk_refused():
+            try:
+                # The file may have its name already.
+                path = self._blobs.path(analysis.upload)
+            except FileNotFoundError:
+                self._blobs.resume(analysis.upload).commit()
+                path = self._blobs.path(analysis.upload)
+            digests = self._store.block_digests(analysis.id)
+            self._queue(analysis.id, continued(path, analysis.size_bytes, digests).hexdigest())
 
     def _queue(self, upload_id: str, content_hash: str) -> None:
         if self._store.complete(upload_id, content_hash, self._clock()):

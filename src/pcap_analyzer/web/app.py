@@ -6,20 +6,22 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
+from pcap_analyzer.jobs.arrivals import Arrivals
 from pcap_analyzer.jobs.service import AnalysisService
-from pcap_analyzer.web import analyses, health, uploads
+from pcap_analyzer.web import analyses, health, resumable, uploads
 from pcap_analyzer.web.pages import PAGES
 from pcap_analyzer.web.problems import EXCEPTION_HANDLERS
 from pcap_analyzer.web.safety import Safety
 from pcap_analyzer.web.static_files import static_files
 
 
-def create_app(service: AnalysisService, on_shutdown: Callable[[], None]) -> ASGIApp:
+def create_app(service: AnalysisService, arrivals: Arrivals, on_shutdown: Callable[[], None]) -> ASGIApp:
     """The web face of `service`; `on_shutdown` is called once no request is answered any more."""
     application = Litestar(
         route_handlers=[
             *PAGES,
             uploads.upload,
+            *resumable.ROUTES,
             analyses.status,
             analyses.progress,
             analyses.history,
@@ -31,7 +33,10 @@ def create_app(service: AnalysisService, on_shutdown: Callable[[], None]) -> ASG
             health.health,
             static_files(),
         ],
-        dependencies={"service": Provide(lambda: service, sync_to_thread=False)},
+        dependencies={
+            "service": Provide(lambda: service, sync_to_thread=False),
+            "arrivals": Provide(lambda: arrivals, sync_to_thread=False),
+        },
         exception_handlers=EXCEPTION_HANDLERS,
         on_shutdown=[on_shutdown],
         openapi_config=None,

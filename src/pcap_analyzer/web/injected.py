@@ -7,8 +7,10 @@ from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 
+from pcap_analyzer.jobs.arrivals import Arrivals
 from pcap_analyzer.jobs.service import AnalysisService
 
+ArrivalsOfService = NamedDependency[SkipValidation[Arrivals]]
 Service = NamedDependency[SkipValidation[AnalysisService]]
 TaskId = FromPath[UUID]
 AnyRequest = Request[Any, Any, Any]

@@ -5,24 +5,19 @@ twice, and refused only at its end. Here its bytes go where they belong as they 
 """
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from urllib.parse import unquote
 
-from anyio import fail_after
 from anyio.to_thread import run_sync
-from litestar.types import Receive
 from multipart import MultipartError, MultipartSegment, PushMultipartParser  # type: ignore[import-untyped]
 
 from pcap_analyzer.jobs.upload import Upload
+from pcap_analyzer.web.body import WRITE_BYTES, body
 from pcap_analyzer.web.injected import AnyRequest
-from pcap_analyzer.web.problems import BadForm, Stalled
+from pcap_analyzer.web.problems import BadForm
 
 FILE_FIELD = "file"
-# Small writes cost a thread switch each, large ones memory for every upload under way.
-_WRITE_BYTES = 1 << 20
 _MAX_FIELDS = 8
-# Whoever sends nothing for so long has gone, and would hold a connection and a file for ever.
-IDLE_S = 60.0
 # RFC 5987. RFC 7578 forbids it in forms, but some programs send it.
 _EXTENDED_NAME = re.compile(r";\s*filename\*\s*=\s*\"?(?P<charset>[\w-]*)'[\w-]*'(?P<name>[^\s;\"]+)", re.IGNORECASE)
 
@@ -37,7 +32,7 @@ async def receive_file(request: AnyRequest, begin: BeginUpload) -> Upload:
     arriving = _ArrivingFile(begin)
     try:
         with _parser(request) as parser:
-            async for chunk in _body(request.receive):
+            async for chunk in body(request.receive):
                 for event in parser.parse(chunk):
                     await arriving.take(event)
     except MultipartError as error:
@@ -69,7 +64,7 @@ class _ArrivingFile:
         elif self._inside:
             self._waiting.append(event)
             self._waiting_bytes += len(event)
-            if self._waiting_bytes >= _WRITE_BYTES:
+            if self._waiting_bytes >= WRITE_BYTES:
                 await self._write()
 
     def discard(self) -> None:
@@ -116,18 +111,3 @@ def _parser(request: AnyRequest) -> PushMultipartParser:
     if kind != "multipart/form-data" or not boundary:
         raise BadForm(f"the body is {kind or 'of no named type'}; send multipart/form-data with a boundary")
     return PushMultipartParser(boundary, max_segment_count=_MAX_FIELDS)
-
-
-async def _body(receive: Receive) -> AsyncIterator[bytes]:
-    more = True
-    while more:
-        try:
-            with fail_after(IDLE_S):
-                message = await receive()
-        except TimeoutError:
-            raise Stalled(f"nothing came for {IDLE_S:g} seconds; send the capture again") from None
-        if message["type"] != "http.request":
-            raise BadForm("the connection ended before the form did; send it again")
-        if message["body"]:
-            yield message["body"]
-        more = message["more_body"]

@@ -49,6 +49,30 @@ class Stalled(Refused):
     """The body stopped coming."""
 
 
+class BadHeader(Refused):
+    """A header is missing, or does not say what it should."""
+
+
+class BadMethod(Refused):
+    """Another method is meant for this."""
+
+
+class Busy(Refused):
+    """Somebody else is at it."""
+
+
+class UnsupportedMedia(Refused):
+    """The body is of another kind than expected."""
+
+
+class UnsupportedVersion(Refused):
+    """Another version of tus than ours."""
+
+
+class WrongChecksum(Refused):
+    """The bytes are not those that were announced."""
+
+
 class CrossSite(Refused):
     """Another site's page sent this."""
 
@@ -59,6 +83,13 @@ class WrongHost(Refused):
 
 _KINDS: dict[type[Refused], tuple[int, str, str]] = {
     BadForm: (400, "bad-form", "The form cannot be read"),
+    BadHeader: (400, "bad-header", "A header cannot be read"),
+    BadMethod: (405, "bad-method", "Another method is meant"),
+    UnsupportedVersion: (412, "unsupported-version", "This version of tus is not spoken"),
+    UnsupportedMedia: (415, "unsupported-media", "The body is of another kind"),
+    Busy: (423, "busy", "Somebody else is at it"),
+    # Of tus, not of HTTP.
+    WrongChecksum: (460, "wrong-checksum", "The checksum does not match"),
     CrossSite: (403, "cross-site", "Sent by another site"),
     UnknownAnalysis: (404, "unknown-analysis", "No such analysis"),
     UnknownUpload: (404, "unknown-upload", "No such upload"),
@@ -89,7 +120,12 @@ def problem_of(error: Exception) -> Problem:
 
 def headers_of(problem: Problem) -> dict[str, str]:
     """Headers that belong to a problem beside its body."""
-    return {"Retry-After": str(RETRY_AFTER_S)} if problem.status == http.HTTPStatus.TOO_MANY_REQUESTS else {}
+    match problem.status:
+        case http.HTTPStatus.TOO_MANY_REQUESTS:
+            return {"Retry-After": str(RETRY_AFTER_S)}
+        case http.HTTPStatus.PRECONDITION_FAILED:
+            return {"Tus-Version": "1.0.0"}
+    return {}
 
 
 def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
@@ -102,7 +138,7 @@ def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
     else:
         response = Response(msgspec.json.encode(problem), media_type=MEDIA_TYPE, status_code=problem.status)
     response.headers.update(headers_of(problem))
-    if request.method == "POST":
+    if request.method in {"POST", "PATCH"}:
         # The rest of a refused upload need not come: browsers and curl read the answer and stop sending.
         response.headers["Connection"] = "close"
     return response

@@ -70,6 +70,7 @@ def _address(listener: socket.socket) -> str:
 
 def _start_log(level: str) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     # Its start and stop are told by the line with the address.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
@@ -79,7 +80,7 @@ def make_server(running: Running) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             # Closed by the application too: on SIGTERM uvicorn does not come back here.
-            create_app(running.service, on_shutdown=running.close),
+            create_app(running.service, running.arrivals, on_shutdown=running.close),
             lifespan="on",
             ws="none",
             # Addresses and names of captures do not belong into a log.

@@ -1,0 +1,199 @@
+"""Captures coming in by tus 1.0.0, in parts that go on after a lost connection, a closed tab or a restart."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from anyio import CancelScope, Lock, fail_after, get_cancelled_exc_class
+from anyio.to_thread import run_sync
+from litestar import Response, delete, head, patch, post, route
+from litestar.enums import HttpMethod
+
+from pcap_analyzer.jobs.arrivals import KEEP_EVERY_BYTES, Arrival, Arrivals
+from pcap_analyzer.jobs.refusals import NotACapture, WrongLength
+from pcap_analyzer.web import tus
+from pcap_analyzer.web.body import WRITE_BYTES, body
+from pcap_analyzer.web.injected import AnyRequest, ArrivalsOfService, TaskId
+from pcap_analyzer.web.problems import BadForm, BadMethod, Busy, Stalled, WrongChecksum
+
+# How long whoever comes back waits for the broken connection's part to be kept.
+_TURN_S = 10.0
+
+
+class _Turns:
+    """One writer an upload. Whoever comes later is the same sender come back, and ends the connection that is left."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, Lock] = {}
+        self._scopes: dict[str, CancelScope] = {}
+
+    @asynccontextmanager
+    async def of(self, upload_id: str) -> AsyncIterator[CancelScope]:
+        """The turn at an upload; what is received within the scope ends when the next one comes."""
+        if upload_id in self._scopes:
+            self._scopes[upload_id].cancel()
+        lock = self._locks.setdefault(upload_id, Lock())
+        try:
+            with fail_after(_TURN_S):
+                await lock.acquire()
+        except TimeoutError:
+            raise Busy("another connection is sending this upload; try again") from None
+        scope = self._scopes[upload_id] = CancelScope()
+        try:
+            yield scope
+        finally:
+            del self._scopes[upload_id]
+            lock.release()
+            if not lock.statistics().tasks_waiting:
+                self._locks.pop(upload_id, None)
+
+
+_turns = _Turns()
+
+
+@route("/api/uploads", http_method=HttpMethod.OPTIONS, status_code=204)
+async def capabilities(arrivals: ArrivalsOfService) -> Response[None]:
+    """What this service knows of tus."""
+    return Response(
+        None,
+        status_code=204,
+        headers={
+            "Tus-Resumable": tus.VERSION,
+            "Tus-Version": tus.VERSION,
+            "Tus-Extension": tus.EXTENSIONS,
+            "Tus-Max-Size": str(arrivals.max_bytes),
+            "Tus-Checksum-Algorithm": ",".join(tus.ALGORITHMS),
+        },
+    )
+
+
+# Bodies have no limit of litestar's: the length of an upload is announced and counted.
+@post("/api/uploads", request_max_body_size=None, status_code=201)
+async def create(request: AnyRequest, arrivals: ArrivalsOfService) -> Response[None]:
+    """Announce an upload, and perhaps send its first part."""
+    tus.require_version(request)
+    size_bytes = tus.whole_number(request, "Upload-Length")
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    if has_body:
+        tus.require_part(request)
+    checksum = tus.checksum(request)
+    upload = await run_sync(arrivals.begin, tus.filename(request), size_bytes)
+    kept = await _receive(request, arrivals, upload.id, 0, checksum) if has_body else 0
+    upload = await run_sync(arrivals.get, upload.id)
+    location = {"Location": f"/api/uploads/{upload.id}"}
+    return Response(None, status_code=201, headers=tus.headers_of(upload, offset=kept) | location)
+
+
+@head("/api/uploads/{task_id:uuid}")
+async def offset(request: AnyRequest, task_id: TaskId, arrivals: ArrivalsOfService) -> Response[None]:
+    """Where an upload stands. Whoever asks is about to go on, so a connection that still sends is ended first."""
+    tus.require_version(request)
+    await run_sync(arrivals.get, str(task_id))
+    async with _turns.of(str(task_id)):
+        await run_sync(arrivals.settle, await run_sync(arrivals.get, str(task_id)))
+        upload = await run_sync(arrivals.get, str(task_id))
+    return Response(None, headers=tus.headers_of(upload))
+
+
+@patch("/api/uploads/{task_id:uuid}", request_max_body_size=None, status_code=204)
+async def receive(request: AnyRequest, task_id: TaskId, arrivals: ArrivalsOfService) -> Response[None]:
+    """The next part of an upload."""
+    return await _patch(request, task_id, arrivals)
+
+
+@delete("/api/uploads/{task_id:uuid}", status_code=204)
+async def terminate(request: AnyRequest, task_id: TaskId, arrivals: ArrivalsOfService) -> Response[None]:
+    """End an upload and forget its bytes."""
+    return await _delete(request, task_id, arrivals)
+
+
+@post("/api/uploads/{task_id:uuid}", request_max_body_size=None, status_code=204)
+async def overridden(request: AnyRequest, task_id: TaskId, arrivals: ArrivalsOfService) -> Response[None]:
+    """PATCH and DELETE for those who can only POST."""
+    match request.headers.get("x-http-method-override", "").upper():
+        case "PATCH":
+            return await _patch(request, task_id, arrivals)
+        case "DELETE":
+            return await _delete(request, task_id, arrivals)
+    raise BadMethod("an upload is continued with PATCH, or with POST and X-HTTP-Method-Override: PATCH")
+
+
+async def _patch(request: AnyRequest, task_id: UUID, arrivals: Arrivals) -> Response[None]:
+    tus.require_version(request)
+    tus.require_part(request)
+    start, checksum = tus.whole_number(request, "Upload-Offset"), tus.checksum(request)
+    kept = await _receive(request, arrivals, str(task_id), start, checksum)
+    upload = await run_sync(arrivals.get, str(task_id))
+    return Response(None, status_code=204, headers=tus.headers_of(upload, offset=kept))
+
+
+async def _delete(request: AnyRequest, task_id: UUID, arrivals: Arrivals) -> Response[None]:
+    tus.require_version(request)
+    await run_sync(arrivals.get, str(task_id))
+    async with _turns.of(str(task_id)):
+        await run_sync(arrivals.remove, str(task_id))
+    return Response(None, status_code=204, headers={"Tus-Resumable": tus.VERSION})
+
+
+async def _receive(
+    request: AnyRequest, arrivals: Arrivals, upload_id: str, start: int, checksum: tus.Checksum | None
+) -> int:
+    """Keep a part, all of it or, without a checksum, what came of it; how many bytes of the upload are kept now."""
+    await run_sync(arrivals.get, upload_id)
+    async with _turns.of(upload_id) as scope:
+        arrival = await run_sync(arrivals.open, upload_id, start)
+        try:
+            announced = request.headers.get("content-length", "")
+            if announced.isdecimal() and int(announced) > arrival.analysis.size_bytes - start:
+                raise WrongLength(
+                    f"this part has {announced} bytes, expected are at most {arrival.analysis.size_bytes - start}"
+                )
+            with scope:
+                await _write(request, arrival, checksum)
+            # Shielded from a client that has gone: what it sent is kept for when it comes back.
+            with CancelScope(shield=True):
+                await _keep(arrivals, arrival, checksum, whole=not scope.cancel_called)
+        except NotACapture:
+            await run_sync(arrivals.refuse, arrival)
+            raise
+        finally:
+            arrival.close()
+        return arrival.kept
+
+
+async def _write(request: AnyRequest, arrival: Arrival, checksum: tus.Checksum | None) -> None:
+    waiting: list[bytes] = []
+    waiting_bytes = 0
+    try:
+        async for data in body(request.receive):
+            waiting.append(data)
+            waiting_bytes += len(data)
+            if waiting_bytes >= WRITE_BYTES:
+                part, waiting, waiting_bytes = b"".join(waiting), [], 0
+                await run_sync(_take, arrival, part, checksum)
+    except (BadForm, Stalled, get_cancelled_exc_class()):
+        with CancelScope(shield=True):
+            await run_sync(_take, arrival, b"".join(waiting), checksum)
+            if checksum is None:
+                await run_sync(arrival.keep)
+        raise
+    await run_sync(_take, arrival, b"".join(waiting), checksum)
+
+
+def _take(arrival: Arrival, data: bytes, checksum: tus.Checksum | None) -> None:
+    arrival.write(data)
+    if checksum is not None:
+        checksum.update(data)
+    elif arrival.offset - arrival.kept >= KEEP_EVERY_BYTES:
+        arrival.keep()
+
+
+async def _keep(arrivals: Arrivals, arrival: Arrival, checksum: tus.Checksum | None, *, whole: bool) -> None:
+    if checksum is not None and not (whole and checksum.matches):
+        raise WrongChecksum("the bytes of this part are not those that were announced; send them again")
+    await run_sync(arrival.keep)
+    if arrival.is_whole:
+        await run_sync(arrivals.complete, arrival)
+
+
+ROUTES = [capabilities, create, offset, receive, terminate, overridden]
