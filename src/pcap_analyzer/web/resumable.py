@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from anyio import CancelScope, Lock, fail_after, get_cancelled_exc_class
@@ -20,35 +21,58 @@ from pcap_analyzer.web.problems import BadForm, BadMethod, Busy, Stalled, WrongC
 _TURN_S = 10.0
 
 
-class _Turns:
+@dataclass(slots=True)
+class _Turn:
+    """One upload's lock. people: those who hold it or wait for it.  scope: of who holds it."""
+
+    lock: Lock = field(default_factory=Lock)
+    people: int = 0
+    scope: CancelScope | None = None
+
+
+class Turns:
     """One writer an upload. Whoever comes later is the same sender come back, and ends the connection that is left."""
 
     def __init__(self) -> None:
-        self._locks: dict[str, Lock] = {}
-        self._scopes: dict[str, CancelScope] = {}
+        self._by_upload: dict[str, _Turn] = {}
+
+    @property
+    def known(self) -> int:
+        """Uploads that somebody holds or waits for."""
+        return len(self._by_upload)
 
     @asynccontextmanager
     async def of(self, upload_id: str) -> AsyncIterator[CancelScope]:
         """The turn at an upload; what is received within the scope ends when the next one comes."""
-        if upload_id in self._scopes:
-            self._scopes[upload_id].cancel()
-        lock = self._locks.setdefault(upload_id, Lock())
+        turn = self._by_upload.setdefault(upload_id, _Turn())
+        turn.people += 1
+        try:
+            if turn.scope is not None:
+                turn.scope.cancel()
+            async with self._held(turn) as scope:
+                yield scope
+        finally:
+            # Counted, not asked of the lock: one that was just handed over has nobody waiting and is not free.
+            turn.people -= 1
+            if not turn.people:
+                del self._by_upload[upload_id]
+
+    @asynccontextmanager
+    async def _held(self, turn: _Turn) -> AsyncIterator[CancelScope]:
         try:
             with fail_after(_TURN_S):
-                await lock.acquire()
+                await turn.lock.acquire()
         except TimeoutError:
             raise Busy("another connection is sending this upload; try again") from None
-        scope = self._scopes[upload_id] = CancelScope()
+        turn.scope = CancelScope()
         try:
-            yield scope
+            yield turn.scope
         finally:
-            del self._scopes[upload_id]
-            lock.release()
-            if not lock.statistics().tasks_waiting:
-                self._locks.pop(upload_id, None)
+            turn.scope = None
+            turn.lock.release()
 
 
-_turns = _Turns()
+_turns = Turns()
 
 
 @route("/api/uploads", http_method=HttpMethod.OPTIONS, status_code=204)
