@@ -207,6 +207,7 @@ COMMANDS = {
     "info": Command("say what a capture is", INFO, info_options, info, complete=True),
     "compare-tshark": Command("compare our columns with tshark's", COMPARE, compare_options, compare),
     "export": late("write tables: Parquet, Arrow, CSV, JSON Lines", "export_command"),
+    "slice": late("the packets that match a filter, as a capture", "slice_command"),
     "serve": Command("the page for uploads and reports", SERVE, serve_options, serve),
     "backup": late("copy all that the service keeps", "backup_command"),
     "restore": late("put a backup back", "restore_command"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,11 @@ EXTRA = np.dtype(
         "itemsize": EXTRA_SIZE,
     }
 )
+MAX_STEP_ROWS = 65536
+PATH_COLUMNS = frozenset({"tunnel", "protocols"})
+EXTRA_COLUMNS = frozenset({"outer_src", "outer_dst"})
+SEGMENT_COLUMNS = frozenset({"tcp_marks", "ack_rtt", "bytes_in_flight", "tcp_window"})
+"""Columns for which the scanner must keep what it found of TCP segments."""
 # tcp_row_t of native/batch.pxd
 SEGMENT = np.dtype(
     {
@@ -46,6 +51,43 @@ def packet_batches(reader: CaptureReader, columns: tuple[str, ...] | None, batch
     paths: list[tuple[str, ...]] = []
     for parts in _filled(_steps(reader, paths), 0 if reader.source.size_bytes is None else batch_size):
         yield packet_batch(_joined(parts), columns)
+
+
+class PacketStep(NamedTuple):
+    """What the scanner handled last, valid until it goes on.
+
+    packets: (n,) packet_t.  columns: those that were asked for.
+    """
+
+    packets: NDArray[np.void]
+    columns: pa.RecordBatch
+
+
+def packet_steps(reader: CaptureReader, columns: tuple[str, ...]) -> Iterator[PacketStep]:
+    """Every packet of the capture, in file order, as the scanner comes to it; nothing is copied but the columns."""
+    paths: list[tuple[str, ...]] = []
+    scanner = reader.scanner
+    frame_number, flow_id = np.empty(MAX_STEP_ROWS, np.uint64), np.empty(MAX_STEP_ROWS, np.uint32)
+    stream, from_client = np.empty(MAX_STEP_ROWS, np.uint32), np.empty(MAX_STEP_ROWS, np.uint8)
+    for rows in reader.batches():
+        if not PATH_COLUMNS.isdisjoint(columns):
+            steps = scanner.path_steps()
+            paths.extend(path_text(one) for one in steps[len(paths) :])
+        extras = np.frombuffer(scanner.batch_extras() if not EXTRA_COLUMNS.isdisjoint(columns) else b"", EXTRA)
+        scanner.batch_numbers(frame_number, flow_id, stream, from_client)
+        packets = np.frombuffer(scanner.batch_packets(), PACKET)
+        segments = np.frombuffer(scanner.batch_tcp(), SEGMENT)
+        batch = DecodedBatch(
+            frame_number=frame_number[:rows],
+            packets=packets,
+            segments=segments,
+            extras=extras,
+            paths=paths,
+            flow_id=flow_id[:rows],
+            stream=stream[:rows],
+            from_client=from_client[:rows],
+        )
+        yield PacketStep(packets, packet_batch(batch, columns))
 
 
 def _steps(reader: CaptureReader, paths: list[tuple[str, ...]]) -> Iterator[DecodedBatch]:

@@ -100,7 +100,7 @@ def analyze_source(
     threads = _wanted(threads, MAX_WANTED_THREADS, "threads", default_threads())
     rows = _wanted(batch_size, MAX_ROWS, "batch_size", min(MAX_ROWS, ROWS_PER_THREAD * threads))
     began = time.perf_counter()
-    with _reader(source, threads, rows, flow_limit) as reader:
+    with scanning(source, threads, rows, flow_limit) as reader:
         prepared = _beside(meanwhile)  # not earlier: importing would hold up the start of the scan
         for _ in reader.turns():
             if progress is not None:
@@ -176,7 +176,7 @@ class Capture:
     def _batches(self, columns: tuple[str, ...] | None, batch_size: int) -> Iterator[pa.RecordBatch]:
         from pcap_analyzer.packet_stream import packet_batches
 
-        with _reader(self._source, self._threads, batch_size, FLOW_LIMIT, tcp_rows=True) as reader:
+        with scanning(self._source, self._threads, batch_size, FLOW_LIMIT, tcp_rows=True) as reader:
             self._reader = reader
             for batch in packet_batches(reader, columns, batch_size):
                 self._tell(reader)
@@ -207,7 +207,7 @@ class Capture:
         if self._flows is not None:
             return
         rows = min(MAX_ROWS, ROWS_PER_THREAD * self._threads)
-        with _reader(self._source, self._threads, rows, FLOW_LIMIT) as reader:
+        with scanning(self._source, self._threads, rows, FLOW_LIMIT) as reader:
             self._reader = reader
             for _ in reader.turns():
                 self._tell(reader)
@@ -248,7 +248,7 @@ class Capture:
         from pcap_analyzer.event_stream import event_batches
 
         rows = ROWS_PER_EVENT_STEP
-        with _reader(self._source, self._threads, rows, FLOW_LIMIT, tcp_events=True) as reader:
+        with scanning(self._source, self._threads, rows, FLOW_LIMIT, tcp_events=True) as reader:
             self._reader = reader
             for batch in event_batches(reader, columns, batch_size):
                 self._tell(reader)
@@ -299,7 +299,7 @@ def default_threads() -> int:
 
 
 @contextmanager
-def _reader(
+def scanning(
     source: Source,
     threads: int,
     batch_rows: int,
@@ -307,6 +307,7 @@ def _reader(
     *,
     tcp_rows: bool = False,
     tcp_events: bool = False,
+    blocks: Callable[[int, bytes], None] | None = None,
 ) -> Iterator[CaptureReader]:
     """A reader whose surplus flows and DNS transactions go to temporary files that vanish with it."""
     with ExitStack() as files:
@@ -321,6 +322,7 @@ def _reader(
             dns_descriptor=dns.fileno(),
             tcp_rows=tcp_rows,
             tcp_events=tcp_events,
+            blocks=blocks,
         )
         files.callback(reader.close)
         yield reader

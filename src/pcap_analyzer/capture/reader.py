@@ -9,7 +9,7 @@ says why.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pcap_analyzer._native.scan import Scanner
@@ -17,7 +17,7 @@ from pcap_analyzer.capture.damage import Damage, damage_of
 from pcap_analyzer.capture.magic import LOOK_BYTES, Format, describe, detect
 from pcap_analyzer.capture.pcap import PcapHeader, read_pcap_header
 from pcap_analyzer.capture.pcapng import MAX_BLOCK, Notes
-from pcap_analyzer.capture.source import PlainSource, Source
+from pcap_analyzer.capture.source import PlainSource, Source, Window
 from pcap_analyzer.errors import CaptureError
 
 ENTROPY_BYTES = 32
@@ -29,7 +29,8 @@ class CaptureReader:
 
     threads: of the scanner.  batch_rows: rows a batch, 1 to 65,536.  flow_limit: live flows before the least recently
     seen are written to `spill_descriptor`.  dns_descriptor: where DNS transactions are written.  tcp_rows, tcp_events:
-    see Scanner.  Raises CaptureError when the source is no capture or of an unsupported version.
+    see Scanner.  blocks: told of every pcapng block that is no packet, type and bytes, before the packets behind it.
+    Raises CaptureError when the source is no capture or of an unsupported version.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class CaptureReader:
         dns_descriptor: int = -1,
         tcp_rows: bool = False,
         tcp_events: bool = False,
+        blocks: Callable[[int, bytes], None] | None = None,
     ) -> None:
         self.source = source
         self.notes = Notes()
         self.header: PcapHeader | None = None
         self.bytes_walked = 0
         self.skipped_bytes = 0
+        self._blocks = blocks
         self._plain = source if isinstance(source, PlainSource) else None
         self._window = source.window(0)
         self.scanner = Scanner(
@@ -156,6 +159,8 @@ class CaptureReader:
             self.scanner.run()
         for kind, _section, offset, length in self.scanner.events():
             self.notes.read(kind, memoryview(self.scanner.block(offset, min(length, MAX_BLOCK))))
+            if self._blocks is not None:
+                self._blocks(kind, self.scanner.block(offset, length))
         self.scanner.forget_events()
         walked, end, read, error = self.scanner.place
         self._plain.note_read(read, end=end)
@@ -198,7 +203,14 @@ class CaptureReader:
         used: int = self.scanner.walk(window.data, window.offset, window.final)
         for kind, _section, offset, length in self.scanner.events():
             self.notes.read(kind, window.data[offset : offset + min(length, MAX_BLOCK)])
+            if self._blocks is not None:
+                self._blocks(kind, bytes(window.data[offset : offset + length]))
         return used
+
+    @property
+    def window(self) -> Window:
+        """What is in memory of a source that is read in windows; the batches are from there."""
+        return self._window
 
     @property
     def damage(self) -> Damage | None:
