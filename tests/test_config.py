@@ -35,6 +35,8 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
             "ANALYSIS_CPU_SECONDS": "5",
             "DECOMPRESSION_RATIO_MAX": "6",
             "LOG_LEVEL": "debug",
+            "AUTH_MODE": "token",
+            "AUTH_TOKEN": "sixteen-or-more!",
         }
     )
     assert settings.data_dir.is_dir()
@@ -46,12 +48,27 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
     assert (settings.analysis_memory_mb, settings.analysis_cpu_seconds) == (512, 5)
     assert settings.decompression_ratio_max == 6
     assert settings.log_level == "DEBUG"
+    assert (settings.auth_mode, settings.auth_token) == ("token", "sixteen-or-more!")
+    assert "sixteen" not in repr(settings)
+
+
+@pytest.mark.parametrize("token", ["short", "a token with spaces in it", "é" * 20, "x" * 513])
+def test_a_token_that_cannot_be_is_not_shown(token: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="AUTH_TOKEN has") as refused:
+        load({"DATA_DIR": str(tmp_path), "AUTH_TOKEN": token})
+    assert token not in str(refused.value)
+
+
+def test_an_open_door_has_no_token(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="AUTH_MODE is 'none' beside an AUTH_TOKEN"):
+        load({"DATA_DIR": str(tmp_path), "AUTH_MODE": "none", "AUTH_TOKEN": "sixteen-or-more!"})
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("MAX_UPLOAD_SIZE_MB", "0"),
+        ("AUTH_MODE", "open"),
         ("MAX_UPLOAD_SIZE_MB", "ten"),
         ("MAX_QUEUE_SIZE", "-1"),
         ("REPORT_TTL_HOURS", "0"),

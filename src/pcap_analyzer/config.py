@@ -7,7 +7,7 @@ found at the start is cheaper than one found by the first large capture.
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ Value = TypeVar("Value")
 
 MIB = 1 << 20
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+AUTH_MODES = ("token", "none")
 
 # What a worker process may inherit. It reads hostile bytes, so whatever else the environment holds stays here.
 _WORKER_VARIABLES = re.compile(r"PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|LD_PRELOAD|(A|UB)SAN_OPTIONS|PYTHON\w*")
@@ -26,7 +27,8 @@ _WORKER_VARIABLES = re.compile(r"PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|LD_P
 class Settings:
     """What the service was told; every field is the variable of the same name in capitals.
 
-    memory and upload sizes are in MiB, times in seconds but for hours where the name says so.
+    memory and upload sizes are in MiB, times in seconds but for hours where the name says so.  auth_mode: None where
+    nothing was said; then a token is asked for where one is set, or where others than this machine can come.
     """
 
     data_dir: Path
@@ -39,6 +41,8 @@ class Settings:
     analysis_memory_mb: int
     analysis_cpu_seconds: int
     decompression_ratio_max: int
+    auth_mode: str | None
+    auth_token: str | None = field(repr=False)
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -56,6 +60,10 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
             name, str(default), lambda text: _whole(text, lowest, highest), f"a whole number from {lowest} to {highest}"
         )
 
+    auth_mode = setting("AUTH_MODE", "", _auth_mode, " or ".join(AUTH_MODES)) or None
+    auth_token = _token(environment.get("AUTH_TOKEN", "").strip())
+    if auth_mode == "none" and auth_token is not None:
+        raise SettingsError("AUTH_MODE is 'none' beside an AUTH_TOKEN; allowed is one of them")
     data_dir = setting("DATA_DIR", "data", _folder, "a folder that exists or can be made, and that may be written")
     return Settings(
         data_dir=data_dir,
@@ -73,6 +81,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         analysis_memory_mb=whole("ANALYSIS_MEMORY_MB", 4096, 256, 1 << 24),
         analysis_cpu_seconds=whole("ANALYSIS_CPU_SECONDS", 3600, 1, 1 << 24),
         decompression_ratio_max=whole("DECOMPRESSION_RATIO_MAX", 10000, 1, 1 << 24),
+        auth_mode=auth_mode,
+        auth_token=auth_token,
     )
 
 
@@ -108,3 +118,19 @@ def _database_url(text: str) -> str | None:
 
 def _log_level(text: str) -> str | None:
     return text.upper() if text.upper() in LOG_LEVELS else None
+
+
+def _auth_mode(text: str) -> str | None:
+    return text if text in {"", *AUTH_MODES} else None
+
+
+def _token(text: str) -> str | None:
+    """AUTH_TOKEN; None where it is not set. What is wrong with it is said without showing it."""
+    if not text:
+        return None
+    if not re.fullmatch(r"[!-~]{16,512}", text):
+        raise SettingsError(
+            f"AUTH_TOKEN has {len(text)} characters, not shown here; "
+            "allowed are 16 to 512 letters, digits and signs of ASCII, without spaces"
+        )
+    return text

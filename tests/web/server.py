@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 
 from pcap_analyzer.config import load
-from pcap_analyzer.web.serve import make_server
+from pcap_analyzer.web.access import Guard
+from pcap_analyzer.web.serve import make_server, token_for
 from pcap_analyzer.wiring import Running
 from tests.jobs.double_worker import COMMAND
 
@@ -20,8 +21,9 @@ from tests.jobs.double_worker import COMMAND
 def serving(data_dir: Path, worker: Sequence[str] = COMMAND, **settings: str) -> Iterator[str]:
     """The address of a service whose settings are `settings`; stopped at the end."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        running = Running(load({"DATA_DIR": str(data_dir), "ANALYSIS_MEMORY_MB": "1024", **settings}), worker)
-        server = make_server(running)
+        known = load({"DATA_DIR": str(data_dir), "ANALYSIS_MEMORY_MB": "1024", **settings})
+        running = Running(known, worker)
+        server = make_server(running, Guard(token_for(known, "127.0.0.1")[0]))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

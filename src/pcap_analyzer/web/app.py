@@ -8,18 +8,20 @@ from litestar.types import ASGIApp
 
 from pcap_analyzer.jobs.arrivals import Arrivals
 from pcap_analyzer.jobs.service import AnalysisService
-from pcap_analyzer.web import analyses, health, resumable, uploads
+from pcap_analyzer.web import analyses, health, resumable, sign_in, uploads
+from pcap_analyzer.web.access import Guard
 from pcap_analyzer.web.pages import PAGES
 from pcap_analyzer.web.problems import EXCEPTION_HANDLERS
 from pcap_analyzer.web.safety import Safety
 from pcap_analyzer.web.static_files import static_files
 
 
-def create_app(service: AnalysisService, arrivals: Arrivals, on_shutdown: Callable[[], None]) -> ASGIApp:
-    """The web face of `service`; `on_shutdown` is called once no request is answered any more."""
+def create_app(service: AnalysisService, arrivals: Arrivals, guard: Guard, on_shutdown: Callable[[], None]) -> ASGIApp:
+    """The web face of `service`; `guard` says who may come in, `on_shutdown` is called once no request is answered."""
     application = Litestar(
         route_handlers=[
             *PAGES,
+            *sign_in.ROUTES,
             uploads.upload,
             *resumable.ROUTES,
             analyses.status,
@@ -36,6 +38,7 @@ def create_app(service: AnalysisService, arrivals: Arrivals, on_shutdown: Callab
         dependencies={
             "service": Provide(lambda: service, sync_to_thread=False),
             "arrivals": Provide(lambda: arrivals, sync_to_thread=False),
+            "guard": Provide(lambda: guard, sync_to_thread=False),
         },
         exception_handlers=EXCEPTION_HANDLERS,
         on_shutdown=[on_shutdown],
@@ -43,4 +46,4 @@ def create_app(service: AnalysisService, arrivals: Arrivals, on_shutdown: Callab
         # Errors are logged where they are answered.
         logging_config=None,
     )
-    return Safety(application)
+    return Safety(application, guard)

@@ -5,7 +5,10 @@ from typing import Any, cast
 
 from litestar.types import Scope
 
+from pcap_analyzer.web.access import Visitor
+
 _NONCE = "csp_nonce"
+_VISITOR = "visitor"
 
 # Said with every answer that does not say otherwise.
 HEADERS = {
@@ -32,6 +35,17 @@ def nonce_of(scope: Scope) -> str:
 def give_nonce(scope: Scope, nonce: str) -> None:
     """Make `nonce` the one of this request."""
     cast("dict[str, Any]", scope)[_NONCE] = nonce
+
+
+def visitor_of(scope: Scope) -> Visitor:
+    """Who sent this request; somebody without a session where nobody was asked."""
+    visitor: Visitor = cast("dict[str, Any]", scope).get(_VISITOR, Visitor())
+    return visitor
+
+
+def give_visitor(scope: Scope, visitor: Visitor) -> None:
+    """Say who sent this request."""
+    cast("dict[str, Any]", scope)[_VISITOR] = visitor
 
 
 def page_policy(nonce: str) -> str:

@@ -77,6 +77,18 @@ class CrossSite(Refused):
     """Another site's page sent this."""
 
 
+class NotSignedIn(Refused):
+    """Whoever asks has not shown the token."""
+
+
+class WrongCsrf(Refused):
+    """A browser's session sent this, and none of our pages."""
+
+
+class TooManyTries(Refused):
+    """Too many wrong tokens."""
+
+
 class WrongHost(Refused):
     """The request was meant for another name than ours."""
 
@@ -90,6 +102,8 @@ _KINDS: dict[type[Refused], tuple[int, str, str]] = {
     Busy: (423, "busy", "Somebody else is at it"),
     # Of tus, not of HTTP.
     WrongChecksum: (460, "wrong-checksum", "The checksum does not match"),
+    NotSignedIn: (401, "not-signed-in", "Sign in first"),
+    WrongCsrf: (403, "wrong-csrf", "Not sent by a page of this service"),
     CrossSite: (403, "cross-site", "Sent by another site"),
     UnknownAnalysis: (404, "unknown-analysis", "No such analysis"),
     UnknownUpload: (404, "unknown-upload", "No such upload"),
@@ -103,6 +117,7 @@ _KINDS: dict[type[Refused], tuple[int, str, str]] = {
     UploadTooLarge: (413, "upload-too-large", "The capture is too large"),
     NotACapture: (415, "not-a-capture", "The file is no capture"),
     WrongHost: (421, "wrong-host", "This name is not served here"),
+    TooManyTries: (429, "too-many-tries", "Too many wrong tokens"),
     QueueFull: (429, "queue-full", "Too many analyses wait"),
     StorageFull: (507, "storage-full", "The disk is full"),
 }
@@ -121,6 +136,8 @@ def problem_of(error: Exception) -> Problem:
 def headers_of(problem: Problem) -> dict[str, str]:
     """Headers that belong to a problem beside its body."""
     match problem.status:
+        case http.HTTPStatus.UNAUTHORIZED:
+            return {"WWW-Authenticate": 'Bearer realm="PCAP Analyzer"'}
         case http.HTTPStatus.TOO_MANY_REQUESTS:
             return {"Retry-After": str(RETRY_AFTER_S)}
         case http.HTTPStatus.PRECONDITION_FAILED:

@@ -7,7 +7,7 @@ from litestar import Response
 from litestar.types import Scope
 
 from pcap_analyzer import __version__
-from pcap_analyzer.web.policy import nonce_of
+from pcap_analyzer.web.policy import nonce_of, visitor_of
 
 
 def size_in_words(size_bytes: int) -> str:
@@ -34,6 +34,6 @@ _environment.globals["version"] = __version__
 
 
 def render(template: str, scope: Scope, status_code: int = 200, **values: Any) -> Response[bytes]:
-    """A page; `values` are what the template may name, beside `nonce` for its scripts."""
-    page = _environment.get_template(template).render(values, nonce=nonce_of(scope))
+    """A page; `values` are what the template may name, beside `nonce` for its scripts and `csrf` for what they send."""
+    page = _environment.get_template(template).render(values, nonce=nonce_of(scope), csrf=visitor_of(scope).csrf)
     return Response(page.encode(), media_type="text/html", status_code=status_code)

@@ -1,30 +1,47 @@
 """What every request passes and every answer carries, errors included; so it stands around the application.
 
-A service on loopback has no door that keeps other pages in the same browser out. Two checks do: a request that changes
-something must not come from another site, and the name asked for must be a loopback name, or a foreign name that was
-made to point here (DNS rebinding) could read every report.
+Everything but health and the sign-in page asks for the token where there is one (access.py). A service on loopback
+without one has no door that keeps other pages in the same browser out. Two checks do: a request that changes something
+must not come from another site, and the name asked for must be a loopback name, or a foreign name that was made to
+point here (DNS rebinding) could read every report.
 """
 
 import re
+from urllib.parse import quote
 
 import msgspec
 from litestar.datastructures import Headers, MutableScopeHeaders
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from pcap_analyzer.jobs.refusals import Refused
-from pcap_analyzer.web.policy import HEADERS, give_nonce, new_nonce, page_policy
-from pcap_analyzer.web.problems import MEDIA_TYPE, CrossSite, WrongHost, problem_of
+from pcap_analyzer.web.access import Guard, Visitor, bearer, knows_csrf
+from pcap_analyzer.web.policy import HEADERS, give_nonce, give_visitor, new_nonce, page_policy
+from pcap_analyzer.web.problems import (
+    MEDIA_TYPE,
+    CrossSite,
+    NotSignedIn,
+    TooManyTries,
+    WrongCsrf,
+    WrongHost,
+    headers_of,
+    problem_of,
+)
 
 _LOOPBACK_NAME = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?", re.IGNORECASE)
 _CHANGES_NOTHING = {"GET", "HEAD", "OPTIONS"}
+_HEALTH = "/api/health"
+_SIGN_IN = "/login"
+# What somebody may have who has not signed in: probes, and the sign-in page with what it is made of.
+_PUBLIC = {_HEALTH, _SIGN_IN, "/static/page.css", "/static/pages.css", "/static/icon.svg"}
 
 
 class Safety:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, guard: Guard) -> None:
         self._app = app
+        self._guard = guard
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -39,11 +56,40 @@ class Safety:
                 _complete(MutableScopeHeaders(message), nonce)
             await send(message)
 
-        refusal = _refusal(scope["method"], Headers.from_scope(scope))
-        if refusal is None:
-            await self._app(scope, receive, send_safely)
+        try:
+            give_visitor(scope, self._let_in(scope, Headers.from_scope(scope)))
+        except Refused as refusal:
+            await _refuse(refusal, scope, send_safely)
         else:
-            await _refuse(refusal, send_safely)
+            await self._app(scope, receive, send_safely)
+
+    def _let_in(self, scope: HTTPScope, headers: Headers) -> Visitor:
+        """Who comes. Raises Refused for whoever may not, or not with this request."""
+        method, path, host = scope["method"], scope["path"], headers.get("host", "")
+        if not self._guard.any_host and path != _HEALTH and not _LOOPBACK_NAME.fullmatch(host):
+            raise WrongHost(f"the request was for {host!r}; this service answers to localhost, 127.0.0.1 and [::1]")
+        if method not in _CHANGES_NOTHING and _is_from_elsewhere(headers, host):
+            raise CrossSite("a page of another site sent this; open this service's own page and send it from there")
+        visitor = self._asked(scope, headers)
+        if visitor is None:
+            if path in _PUBLIC:
+                return Visitor()
+            raise NotSignedIn("show the token as `Authorization: Bearer …`, or sign in with a browser at /login")
+        free = method in _CHANGES_NOTHING or path == _SIGN_IN
+        if not free and not knows_csrf(visitor, headers, scope["query_string"].decode("latin-1")):
+            raise WrongCsrf("the page that sent this is of an earlier session; load it again")
+        return visitor
+
+    def _asked(self, scope: HTTPScope, headers: Headers) -> Visitor | None:
+        """Who shows what; guessing tokens is slowed down by address."""
+        guesses = self._guard.required and bearer(headers) is not None
+        address = scope["client"][0] if scope["client"] else ""
+        if guesses and (wait_s := self._guard.wait_s(address)):
+            raise TooManyTries(f"too many wrong tokens came from your address; try again in {wait_s} seconds")
+        visitor = self._guard.visitor(headers)
+        if guesses and visitor is None:
+            self._guard.failed(address)
+        return visitor
 
 
 def _complete(headers: MutableScopeHeaders, nonce: str) -> None:
@@ -52,23 +98,29 @@ def _complete(headers: MutableScopeHeaders, nonce: str) -> None:
     headers.setdefault("Content-Security-Policy", page_policy(nonce))
 
 
-def _refusal(method: str, headers: Headers) -> Refused | None:
-    host = headers.get("host", "")
-    if not _LOOPBACK_NAME.fullmatch(host):
-        return WrongHost(f"the request was for {host!r}; this service answers to localhost, 127.0.0.1 and [::1]")
-    if method in _CHANGES_NOTHING:
-        return None
-    # Browsers name the relation or, before 2023 in Safari, only the origin; programs send neither.
-    site = headers.get("sec-fetch-site")
-    origin = headers.get("origin")
-    if site not in {None, "same-origin", "none"} or (site is None and origin not in {None, f"http://{host}"}):
-        return CrossSite("a page of another site sent this; open this service's own page and send it from there")
-    return None
+def _is_from_elsewhere(headers: Headers, host: str) -> bool:
+    """Whether a page of another site sent this. Browsers name the relation or, before 2023 in Safari, only the origin;
+    programs send neither.
+    """
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    ours = {None, f"http://{host}", f"https://{host}"}
+    return site not in {None, "same-origin", "none"} or (site is None and origin not in ours)
 
 
-async def _refuse(refusal: Refused, send: Send) -> None:
+async def _refuse(refusal: Refused, scope: HTTPScope, send: Send) -> None:
     problem = problem_of(refusal)
     body = msgspec.json.encode(problem)
-    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    told = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **headers_of(problem)}
+    status = problem.status
+    if isinstance(refusal, NotSignedIn) and scope["method"] == "GET" and _shows_pages(scope):
+        query = scope["query_string"].decode("latin-1")
+        told["location"] = f"{_SIGN_IN}?next={quote(scope['path'] + ('?' + query if query else ''), safe='/')}"
+        status = 303
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in told.items()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _shows_pages(scope: HTTPScope) -> bool:
+    """Whether a browser is going to show the answer."""
+    return "text/html" in Headers.from_scope(scope).get("accept", "")

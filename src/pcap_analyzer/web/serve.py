@@ -3,14 +3,16 @@
 import ipaddress
 import logging
 import os
+import secrets
 import socket
 import threading
 import webbrowser
 
 import uvicorn
 
-from pcap_analyzer.config import load
+from pcap_analyzer.config import Settings, load
 from pcap_analyzer.errors import SettingsError
+from pcap_analyzer.web.access import Guard
 from pcap_analyzer.web.app import create_app
 from pcap_analyzer.wiring import Running
 
@@ -26,14 +28,18 @@ def run(host: str = "127.0.0.1", port: int = 8000, *, open_browser: bool = False
     settings = load()
     with _listen(host, port) as listener:
         _start_log(settings.log_level)
+        token, made = token_for(settings, host)
         running = Running(settings)
         try:
             address = _address(listener)
             print(f"PCAP Analyzer is at {address} (Ctrl-C ends it)", flush=True)
+            if made:
+                print(f"Sign in with the token {token} (made for this run; AUTH_TOKEN sets one that stays)", flush=True)
             if open_browser:
                 # The listener holds the browser's call until the server answers; the browser may be slow to start.
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-            make_server(running).run(sockets=[listener])
+            guard = Guard(token, any_host=not _is_loopback(host))
+            make_server(running, guard).run(sockets=[listener])
         except KeyboardInterrupt:
             pass
         finally:
@@ -41,19 +47,28 @@ def run(host: str = "127.0.0.1", port: int = 8000, *, open_browser: bool = False
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    if not _is_loopback(host):
-        raise SettingsError(
-            f"--host is {host!r}; allowed is a loopback address such as 127.0.0.1, "
-            "because the service does not ask anybody who they are"
-        )
+    if not host:
+        raise SettingsError("--host is empty; allowed is an address of this machine, 0.0.0.0 for all of them")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
         raise SettingsError(
-            f"--port is {port}, which cannot be opened on {host} ({error}); allowed is a free port, "
-            "or 0 to have one chosen"
+            f"--host is {host!r} and --port {port}, which cannot be opened ({error}); allowed is an address of this "
+            "machine, and a free port or 0 to have one chosen"
         ) from error
+
+
+def token_for(settings: Settings, host: str) -> tuple[str | None, bool]:
+    """The token to ask for, None for nobody, and whether it was made here.
+
+    One is always asked for where others than this machine can come, unless AUTH_MODE=none was said.
+    """
+    if settings.auth_token is not None:
+        return settings.auth_token, False
+    if settings.auth_mode == "token" or (settings.auth_mode is None and not _is_loopback(host)):
+        return secrets.token_urlsafe(24), True
+    return None, False
 
 
 def _is_loopback(host: str) -> bool:
@@ -75,12 +90,12 @@ def _start_log(level: str) -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
-def make_server(running: Running) -> uvicorn.Server:
-    """The HTTP server around a running service; it closes the service when it ends."""
+def make_server(running: Running, guard: Guard) -> uvicorn.Server:
+    """The HTTP server around a running service behind its door; it closes the service when it ends."""
     return uvicorn.Server(
         uvicorn.Config(
             # Closed by the application too: on SIGTERM uvicorn does not come back here.
-            create_app(running.service, running.arrivals, on_shutdown=running.close),
+            create_app(running.service, running.arrivals, guard, on_shutdown=running.close),
             lifespan="on",
             ws="none",
             # Addresses and names of captures do not belong into a log.

@@ -93,6 +93,8 @@ function post(file, job) {
   const request = new XMLHttpRequest();
   request.open("POST", form.action);
   request.setRequestHeader("Accept", "application/json");
+  const csrf = document.querySelector('meta[name="csrf"]');
+  if (csrf) request.setRequestHeader("X-CSRF-Token", csrf.content);
   request.responseType = "json";
   request.upload.addEventListener("progress", ({ loaded, total }) => {
     job.show(`Uploading: ${sizeInWords(loaded)} of ${sizeInWords(total)}`, (100 * loaded) / total);
