@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from pcap_analyzer._native.decode import EXTRA_SIZE, PACKET_DTYPE
 from pcap_analyzer.analysis.protocols import path_text
 from pcap_analyzer.capture.reader import CaptureReader
+from pcap_analyzer.filters.compiled import compiled
+from pcap_analyzer.filters.syntax import Condition, columns_of
 from pcap_analyzer.packet_columns import NONE, DecodedBatch, packet_batch
 from pcap_analyzer.schema import PACKETS, arrow_schema
 
@@ -28,8 +30,6 @@ EXTRA = np.dtype(
 MAX_STEP_ROWS = 65536
 PATH_COLUMNS = frozenset({"tunnel", "protocols"})
 EXTRA_COLUMNS = frozenset({"outer_src", "outer_dst"})
-SEGMENT_COLUMNS = frozenset({"tcp_marks", "ack_rtt", "bytes_in_flight", "tcp_window"})
-"""Columns for which the scanner must keep what it found of TCP segments."""
 # tcp_row_t of native/batch.pxd
 SEGMENT = np.dtype(
     {
@@ -53,17 +53,28 @@ def packet_batches(reader: CaptureReader, columns: tuple[str, ...] | None, batch
         yield packet_batch(_joined(parts), columns)
 
 
-class PacketStep(NamedTuple):
-    """What the scanner handled last, valid until it goes on.
+FoundRecords = tuple[memoryview, memoryview, memoryview, memoryview, int]
 
-    packets: (n,) packet_t.  columns: those that were asked for.
+
+def found_records(reader: CaptureReader, condition: Condition) -> Iterator[FoundRecords]:
+    """Offsets, captured and original lengths and interfaces of the records for which a condition holds, step by step.
+
+    With the interface of the last record of each step. Any column may stand in the condition.
     """
+    keep, names = compiled(condition), columns_of(condition)
+    columns = tuple(name for name in PACKETS.columns if name in names)
+    for packets, batch in _columns_of_steps(reader, columns):
+        rows = keep(batch).fill_null(False).to_numpy(zero_copy_only=False)
+        offset, captured, original, interface = (
+            np.ascontiguousarray(packets[name][rows]).data
+            for name in ("offset", "captured_length", "original_length", "interface_id")
+        )
+        yield offset, captured, original, interface, int(packets["interface_id"][-1])
 
-    packets: NDArray[np.void]
-    columns: pa.RecordBatch
 
-
-def packet_steps(reader: CaptureReader, columns: tuple[str, ...]) -> Iterator[PacketStep]:
+def _columns_of_steps(
+    reader: CaptureReader, columns: tuple[str, ...]
+) -> Iterator[tuple[NDArray[np.void], pa.RecordBatch]]:
     """Every packet of the capture, in file order, as the scanner comes to it; nothing is copied but the columns."""
     paths: list[tuple[str, ...]] = []
     scanner = reader.scanner
@@ -87,7 +98,7 @@ def packet_steps(reader: CaptureReader, columns: tuple[str, ...]) -> Iterator[Pa
             stream=stream[:rows],
             from_client=from_client[:rows],
         )
-        yield PacketStep(packets, packet_batch(batch, columns))
+        yield packets, packet_batch(batch, columns)
 
 
 def _steps(reader: CaptureReader, paths: list[tuple[str, ...]]) -> Iterator[DecodedBatch]:

@@ -1,8 +1,8 @@
 """Slices: the records of a capture for which a filter holds, as a pcapng file of their own.
 
-    captures → batches of the columns that the filter reads → rows that match → their records, copied by place
+    capture → steps of the scan → rows that match → their records, copied by place
 
-Nothing is decoded again and nothing is encoded anew: a record of pcapng stays the block that it was, one of pcap gets
+Nothing is encoded anew: a record of pcapng stays the block that it was, one of pcap gets
 the block around it that pcapng asks for. Interfaces come along as they were described, so link types, snap lengths,
 time resolutions, offsets and comments are those of the capture.
 """
@@ -11,29 +11,30 @@ from __future__ import annotations
 
 import struct
 import time
+from array import array
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
-
 from pcap_analyzer._native.copy import RecordCopier
+from pcap_analyzer._native.decode import PACKET_DTYPE
+from pcap_analyzer._native.match import Matcher
 from pcap_analyzer.capture.pcap import PcapHeader
 from pcap_analyzer.capture.pcapng import INTERFACE, SECTION
 from pcap_analyzer.capture.reader import CaptureReader
 from pcap_analyzer.capture.source import PlainSource, open_source
 from pcap_analyzer.capture.source.window import unreadable
 from pcap_analyzer.errors import Cancelled, CaptureError
-from pcap_analyzer.export.tables.landing import landing_file
+from pcap_analyzer.export.tables.landing import landing_bytes
 from pcap_analyzer.filters import parse
-from pcap_analyzer.filters.compiled import compiled
-from pcap_analyzer.filters.syntax import columns_of
-from pcap_analyzer.packet_stream import SEGMENT_COLUMNS, PacketStep, packet_steps
+from pcap_analyzer.filters.matched import matcher
+from pcap_analyzer.filters.syntax import Condition, columns_of
 from pcap_analyzer.pipeline import FLOW_LIMIT, CapturePath, Progress, default_threads, scanning
 from pcap_analyzer.schema import PACKETS
 
+SEGMENT_COLUMNS = frozenset({"tcp_marks", "ack_rtt", "bytes_in_flight", "tcp_window"})
+"""Columns for which the scanner must keep what it found of TCP segments."""
 NAMES, SECRETS = 4, 10
 KEPT_BLOCKS = {SECTION, INTERFACE, NAMES, SECRETS}
 """Blocks that say how packets are to be read. Statistics are not: they are those of the whole capture."""
@@ -66,26 +67,20 @@ def slice_capture(
     written, Cancelled.
     """
     condition = parse(filter, PACKETS)
-    columns = tuple(name for name in PACKETS.columns if name in columns_of(condition))
     source = open_source(path, cancelled=cancelled)
     began = time.perf_counter()
     heads = _Heads()
+    needs_tcp = not SEGMENT_COLUMNS.isdisjoint(columns_of(condition))
+    threads = threads or default_threads()
     with (
-        scanning(
-            source,
-            threads or default_threads(),
-            BATCH_ROWS,
-            FLOW_LIMIT,
-            tcp_rows=not SEGMENT_COLUMNS.isdisjoint(columns),
-            blocks=heads.note,
-        ) as reader,
-        landing_file(output) as sink,
+        scanning(source, threads, BATCH_ROWS, FLOW_LIMIT, tcp_rows=needs_tcp, blocks=heads.note) as reader,
+        landing_bytes(output) as write,
     ):
-        copier = _Copier(reader, heads, sink.write, application)
-        keep = compiled(condition)
+        copier = _Copier(reader, heads, write, application)
         packets = 0
-        for step in packet_steps(reader, columns):
-            packets += copier.copy(step, keep)
+        for found in _found(reader, condition):
+            copier.copy(found)
+            packets += len(found.offset)
             if progress is not None:
                 seconds = time.perf_counter() - began
                 progress(Progress(reader.scanner.rows, source.bytes_read, source.size_bytes, seconds))
@@ -93,6 +88,49 @@ def slice_capture(
                 raise Cancelled(f"slicing {source.name} was cancelled at byte {reader.bytes_walked}")
         copier.end()
         return Sliced(packets, reader.scanner.rows)
+
+
+class Found(NamedTuple):
+    """Records of a step of the scan that match: where their frames lie, their lengths and interfaces.
+
+    last_interface: of the last record of the step, whether it matches or not.
+    """
+
+    offset: memoryview
+    captured: memoryview
+    original: memoryview
+    interface_id: memoryview
+    last_interface: int
+
+    def rows(self, begin: int, end: int) -> Found:
+        """Some of them."""
+        offset, captured, original, interface_id = (one[begin:end] for one in self[:4])
+        return Found(offset, captured, original, interface_id, self.last_interface)
+
+
+def _found(reader: CaptureReader, condition: Condition) -> Iterator[Found]:
+    """The records for which a condition holds, step by step; what is yielded holds until the next."""
+    native = matcher(condition)
+    if native is not None:
+        return _natively_found(reader, native)
+    from pcap_analyzer.packet_stream import found_records  # noqa: PLC0415 - pyarrow takes 0.3 s
+
+    return (Found(*one) for one in found_records(reader, condition))
+
+
+def _natively_found(reader: CaptureReader, native: Matcher) -> Iterator[Found]:
+    scanner = reader.scanner
+    wide, narrow, octets = ("Q", 8), ("I", 4), ("B", 1)
+    kinds = (wide, narrow, narrow, octets, wide, narrow, narrow, narrow)
+    numbers = [memoryview(array(kind, bytes(size * BATCH_ROWS))) for kind, size in kinds]
+    interface_at = PACKET_DTYPE["offsets"][PACKET_DTYPE["names"].index("interface_id")] - PACKET_DTYPE["itemsize"]
+    for _ in reader.batches():
+        scanner.batch_numbers(*numbers[:4])
+        packets = memoryview(scanner.batch_packets())
+        count = native.match(packets, scanner.batch_tcp(), *numbers)
+        offset, captured, original, interface_id = (one[:count] for one in numbers[4:])
+        (last,) = struct.unpack_from("<I", packets, len(packets) + interface_at)
+        yield Found(offset, captured, original, interface_id, last)
 
 
 class _Heads:
@@ -134,29 +172,27 @@ class _Copier:
         )
         self._write(_section(application) + _interface(header))
 
-    def copy(self, step: PacketStep, keep: Callable[[pa.RecordBatch], pa.Array]) -> int:
-        """The records of the rows that match; how many."""
-        rows = np.flatnonzero(keep(step.columns).fill_null(False).to_numpy(zero_copy_only=False))
-        if self._reader.header is None:
-            self._copy_sections(step, rows)
-        else:
-            self._copy_rows(step, rows)
-        return len(rows)
-
-    def _copy_sections(self, step: PacketStep, rows: NDArray[np.intp]) -> None:
-        """Each section's records behind its head; heads are written also where no record matches."""
-        interfaces = step.packets["interface_id"]
-        if int(interfaces.max(initial=0)) >= self._heads.interfaces:
-            raise CaptureError(f"{self._reader.source.name} has too many interfaces close together to be sliced")
-        sections = np.searchsorted(self._heads.firsts, interfaces[rows], "right")
-        for section in np.unique(sections):
-            mine = rows[sections == section]
-            self._describe(int(interfaces[mine[-1]]))
-            self._copy_rows(step, mine)
-        self._describe(int(interfaces[-1]))
+    def copy(self, found: Found) -> None:
+        """The records that match."""
+        if self._reader.header is not None:
+            self._copy_rows(found, 0, len(found.offset))
+            return
+        begin, firsts = 0, self._heads.firsts
+        while begin < len(found.offset):
+            # A section's records stand together, behind its head.
+            section = bisect_right(firsts, found.interface_id[begin])
+            end = len(found.offset)
+            if section < len(firsts):
+                end = bisect_left(found.interface_id, True, begin, key=firsts[section].__le__)
+            self._describe(found.interface_id[end - 1])
+            self._copy_rows(found, begin, end)
+            begin = end
+        self._describe(found.last_interface)
 
     def _describe(self, interface: int) -> None:
         """Write heads up to that of an interface, and what else its section has by now."""
+        if interface > self._heads.interfaces:
+            raise CaptureError(f"{self._reader.source.name} has too many blocks between packets to be sliced")
         waiting = self._heads.waiting
         while waiting and (self._described <= interface or waiting[0][0] != SECTION):
             kind, block = waiting.popleft()
@@ -165,24 +201,22 @@ class _Copier:
                 self._records.begin_pcapng(big_endian=block[8:12] == b"\x1a\x2b\x3c\x4d")
             self._write(block)
 
-    def _copy_rows(self, step: PacketStep, rows: NDArray[np.intp]) -> None:
-        if not len(rows):
+    def _copy_rows(self, found: Found, begin: int, end: int) -> None:
+        if begin == end:
             return
         if not isinstance(self._reader.source, PlainSource):
             self._records.read_memory(self._reader.window.data, self._reader.window.offset)
-        offset, captured, original = (
-            np.ascontiguousarray(step.packets[name][rows]) for name in ("offset", "captured_length", "original_length")
-        )
+        part = found.rows(begin, end)
         row = 0
-        while row < len(rows):
-            row, blocks = self._copied(offset, captured, original, row)
+        while row < end - begin:
+            row, blocks = self._copied(part, row)
             self._write(blocks)
         self._records.release()
 
-    def _copied(self, offset: Any, captured: Any, original: Any, row: int) -> tuple[int, memoryview | bytes]:
+    def _copied(self, found: Found, row: int) -> tuple[int, memoryview | bytes]:
         """Blocks of the rows from `row` on, and the next row."""
         try:
-            return self._records.copy(offset, captured, original, row)
+            return self._records.copy(found.offset, found.captured, found.original, row)
         except (EOFError, ValueError) as error:
             raise CaptureError(f"{self._reader.source.name} changed while it was sliced: {error}") from None
         except OSError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -29,18 +29,34 @@ def landing_file(path: str) -> Iterator[pa.NativeFile]:
     """
     import pyarrow as pa  # noqa: PLC0415 - late on purpose, see the package
 
+    with _landing(path) as (aside, file), pa.PythonFile(file, "w") if file else pa.OSFile(aside, "wb") as sink:
+        yield sink
+
+
+@contextmanager
+def landing_bytes(path: str) -> Iterator[Callable[[Any], object]]:
+    """The same without pyarrow: what writes bytes into the file."""
+    with _landing(path) as (aside, file):
+        if file is not None:
+            yield file.write
+            return
+        with open(aside, "wb", buffering=0) as whole:
+            yield _Stream(whole).write
+
+
+@contextmanager
+def _landing(path: str) -> Iterator[tuple[str, _Stream | None]]:
+    """The name under which a file is written until it is whole, or the stream that is written as it is."""
     direct = path == STANDARD or (os.path.exists(path) and not os.path.isfile(path))
     aside = path if direct else _aside(path)
     try:
         if direct:
             with nullcontext(sys.stdout.buffer) if path == STANDARD else open(path, "wb") as file:
-                with pa.PythonFile(_Stream(file), "w") as sink:
-                    yield sink
+                yield path, _Stream(file)
                 file.flush()
             return
         os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
-        with pa.OSFile(aside, "wb") as sink:
-            yield sink
+        yield aside, None
         os.replace(aside, path)
     except OSError as error:
         name = "standard output" if path == STANDARD else path
