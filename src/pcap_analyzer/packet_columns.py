@@ -6,7 +6,7 @@ records once, with a bitmap for the rows in which it is absent. Imports pyarrow:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -33,19 +33,23 @@ HAS_TRANSPORT = HAS_TCP | HAS_UDP | HAS_SCTP | HAS_ICMP
 type_of = {one.name: one.kind for one in PACKETS.fields}
 
 
+Fields = Mapping[str, NDArray[Any]] | NDArray[np.void]
+"""An array a field, or records that hold them."""
+
+
 @dataclass(frozen=True)
 class DecodedBatch:
     """One batch as the engine hands it over; arrays are parallel, one row per packet.
 
-    frame_number: (n,) uint64.  packets: (n,) packet_t.  segments: (n,) tcp_row_t.
+    frame_number: (n,) uint64.  packets: the fields of packet_t, (n,) each.  segments: those of tcp_row_t.
     extras: (m,) extra_t, what packets.extra points into.
     paths: the layer names of each protocol path, by packets.path.  flow_id, stream: (n,) uint32, NONE without one.
     from_client: (n,) 0 or 1, anything where flow_id is NONE.
     """
 
     frame_number: NDArray[np.uint64]
-    packets: NDArray[np.void]
-    segments: NDArray[np.void]
+    packets: Fields
+    segments: Fields
     extras: NDArray[np.void]
     paths: Sequence[Sequence[str]]
     flow_id: NDArray[np.uint32]
@@ -144,11 +148,11 @@ def _outer_addresses(name: str, batch: DecodedBatch) -> pa.DictionaryArray:
     """`outer_src` or `outer_dst`: from the side record that packets in tunnels have."""
     tunnelled = _having(HAS_TUNNEL, batch) & (batch.packets["extra"] != NONE)
     if not tunnelled.any():
-        return pa.nulls(len(batch.packets), pa.dictionary(pa.int32(), pa.string()))
+        return pa.nulls(len(batch.frame_number), pa.dictionary(pa.int32(), pa.string()))
     extras = batch.extras[batch.packets["extra"][tunnelled]]
-    addresses = np.zeros((len(batch.packets), 16), np.uint8)
+    addresses = np.zeros((len(batch.frame_number), 16), np.uint8)
     addresses[tunnelled] = octets(extras[name])
-    version = np.zeros(len(batch.packets), np.uint8)
+    version = np.zeros(len(batch.frame_number), np.uint8)
     version[tunnelled] = extras["outer_version"]
     return address_words(addresses, version, tunnelled)
 

@@ -10,6 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pcap_analyzer._native.decode import EXTRA_SIZE, PACKET_DTYPE
+from pcap_analyzer._native.fields import FieldSpreader
+from pcap_analyzer._native.scan import Scanner
 from pcap_analyzer.analysis.protocols import path_text
 from pcap_analyzer.capture.reader import CaptureReader
 from pcap_analyzer.filters.compiled import compiled
@@ -18,7 +20,7 @@ from pcap_analyzer.packet_columns import NONE, DecodedBatch, packet_batch
 from pcap_analyzer.schema import PACKETS, arrow_schema
 
 packet_layout: Any = PACKET_DTYPE
-PACKET = np.dtype(packet_layout)
+PACKET: Any = np.dtype(packet_layout)
 EXTRA = np.dtype(
     {
         "names": ["outer_src", "outer_dst", "outer_version"],
@@ -31,7 +33,7 @@ MAX_STEP_ROWS = 65536
 PATH_COLUMNS = frozenset({"tunnel", "protocols"})
 EXTRA_COLUMNS = frozenset({"outer_src", "outer_dst"})
 # tcp_row_t of native/batch.pxd
-SEGMENT = np.dtype(
+SEGMENT: Any = np.dtype(
     {
         "names": ["ack_rtt", "tcp_marks", "bytes_in_flight", "tcp_window", "judged"],
         "formats": ["<i8", "<u4", "<u4", "<u4", "u1"],
@@ -47,10 +49,102 @@ def packet_schema(columns: tuple[str, ...] | None) -> pa.Schema:
 
 
 def packet_batches(reader: CaptureReader, columns: tuple[str, ...] | None, batch_size: int) -> Iterator[pa.RecordBatch]:
-    """Every packet of the capture, in file order, in batches of at most `batch_size` rows."""
+    """Every packet of the capture, in file order, in batches of at most `batch_size` rows.
+
+    Of a pipe every step of the scan by itself, so that a slow one keeps none back. Otherwise as many as fit:
+    a column costs some microseconds a batch, an address its text in every batch that it is in.
+    """
+    fields = _fields_of(PACKETS.columns if columns is None else columns)
+    filling = reader.source.size_bytes is not None
     paths: list[tuple[str, ...]] = []
-    for parts in _filled(_steps(reader, paths), 0 if reader.source.size_bytes is None else batch_size):
-        yield packet_batch(_joined(parts), columns)
+    group: _Group | None = None
+    for rows in reader.batches():
+        if group is not None and not group.has_room(rows):
+            yield packet_batch(group.batch(), columns)
+            group = None
+        if group is None:
+            group = _Group(fields, batch_size if filling else rows, paths)
+        group.add(reader.scanner, rows)
+        if not filling:
+            yield packet_batch(group.batch(), columns)
+            group = None
+    if group is not None:
+        yield packet_batch(group.batch(), columns)
+
+
+def _fields_of(columns: Sequence[str]) -> list[str]:
+    """The fields of packet_t that columns are made of."""
+    wanted = {"present", *columns, *(field for column in columns for field in MADE_OF.get(column, ()))}
+    return [name for name in packet_layout["names"] if name in wanted]
+
+
+MADE_OF = {
+    **dict.fromkeys(("dscp", "ecn"), ("traffic_class",)),
+    **dict.fromkeys(("src", "dst"), ("ip_version",)),
+    **dict.fromkeys(("outer_src", "outer_dst"), ("extra",)),
+    **dict.fromkeys(("tunnel", "protocols"), ("path",)),
+    "tcp_window_raw": ("tcp_window",),
+    "payload_length": ("decode_status", "transport_length"),
+}
+"""Fields of packet_t beside the one of the same name."""
+
+
+class _Group:
+    """Rows of several steps as one batch: each field an array, filled while the step is in cache."""
+
+    def __init__(self, fields: Sequence[str], size: int, paths: list[tuple[str, ...]]) -> None:
+        self._size, self._rows, self._paths = size, 0, paths
+        self._packets = {name: np.empty(size, PACKET.fields[name][0]) for name in fields}
+        self._segments = {name: np.empty(size, SEGMENT.fields[name][0]) for name in SEGMENT.names}
+        self._packet_spreader = _spreader(PACKET, self._packets)
+        self._segment_spreader = _spreader(SEGMENT, self._segments)
+        self._frame_number, self._flow_id = np.empty(size, np.uint64), np.empty(size, np.uint32)
+        self._stream, self._from_client = np.empty(size, np.uint32), np.empty(size, np.uint8)
+        self._extras: list[NDArray[np.void]] = []
+        self._extra_count = 0
+
+    def has_room(self, rows: int) -> bool:
+        return self._rows + rows <= self._size
+
+    def add(self, scanner: Scanner, rows: int) -> None:
+        """What the scanner handled last."""
+        begin, end = self._rows, self._rows + rows
+        self._rows = end
+        steps = scanner.path_steps()
+        self._paths.extend(path_text(one) for one in steps[len(self._paths) :])
+        extras = np.frombuffer(scanner.batch_extras(), EXTRA)  # first: it makes the rows point into it
+        scanner.batch_numbers(
+            self._frame_number[begin:end],
+            self._flow_id[begin:end],
+            self._stream[begin:end],
+            self._from_client[begin:end],
+        )
+        self._packet_spreader.add(scanner.batch_packets())
+        self._segment_spreader.add(scanner.batch_tcp())
+        if len(extras) and "extra" in self._packets:
+            extra = self._packets["extra"][begin:end]
+            extra[extra != NONE] += self._extra_count
+            self._extras.append(extras)
+            self._extra_count += len(extras)
+
+    def batch(self) -> DecodedBatch:
+        rows = self._rows
+        return DecodedBatch(
+            frame_number=self._frame_number[:rows],
+            packets={name: values[:rows] for name, values in self._packets.items()},
+            segments={name: values[:rows] for name, values in self._segments.items()},
+            extras=np.concatenate(self._extras) if self._extras else np.empty(0, EXTRA),
+            paths=self._paths,
+            flow_id=self._flow_id[:rows],
+            stream=self._stream[:rows],
+            from_client=self._from_client[:rows],
+        )
+
+
+def _spreader(record: Any, arrays: dict[str, NDArray[Any]]) -> FieldSpreader:
+    """What fills one array a field."""
+    fields = [(record.fields[name][1], record.fields[name][0].itemsize, array) for name, array in arrays.items()]
+    return FieldSpreader(record.itemsize, [(at, size, array.view(np.uint8)) for at, size, array in fields])
 
 
 FoundRecords = tuple[memoryview, memoryview, memoryview, memoryview, int]
@@ -99,74 +193,3 @@ def _columns_of_steps(
             from_client=from_client[:rows],
         )
         yield packets, packet_batch(batch, columns)
-
-
-def _steps(reader: CaptureReader, paths: list[tuple[str, ...]]) -> Iterator[DecodedBatch]:
-    """The scanner's batches as they come: a window of the file each, a thousand packets or two."""
-    for rows in reader.batches():
-        steps = reader.scanner.path_steps()
-        paths.extend(path_text(one) for one in steps[len(paths) :])
-        yield _decoded(reader, rows, paths)
-
-
-def _filled(steps: Iterator[DecodedBatch], size: int) -> Iterator[list[DecodedBatch]]:
-    """As many as fit into `size` rows; size 0: each by itself, so that a slow pipe's packets are not kept back.
-
-    Measured: a column costs some microseconds a batch, an address its text in every batch that it is in.
-    """
-    held: list[DecodedBatch] = []
-    rows = 0
-    for step in steps:
-        if held and rows + len(step.packets) > size:
-            yield held
-            held, rows = [], 0
-        held.append(step)
-        rows += len(step.packets)
-    if held:
-        yield held
-
-
-def _joined(parts: list[DecodedBatch]) -> DecodedBatch:
-    """One batch of several; what points into extras points into the joined ones."""
-    if len(parts) == 1:
-        return parts[0]
-    before = 0
-    for part in parts:
-        extra = part.packets["extra"]
-        extra[extra != NONE] += before
-        before += len(part.extras)
-    return DecodedBatch(
-        frame_number=np.concatenate([part.frame_number for part in parts]),
-        packets=_records([part.packets for part in parts]),
-        segments=_records([part.segments for part in parts]),
-        extras=_records([part.extras for part in parts]),
-        paths=parts[-1].paths,
-        flow_id=np.concatenate([part.flow_id for part in parts]),
-        stream=np.concatenate([part.stream for part in parts]),
-        from_client=np.concatenate([part.from_client for part in parts]),
-    )
-
-
-def _records(parts: Sequence[NDArray[np.void]]) -> NDArray[np.void]:
-    """Records behind each other, copied as bytes: numpy would copy them field by field."""
-    octets = np.concatenate([np.ascontiguousarray(part).view(np.uint8) for part in parts])
-    return octets.view(parts[0].dtype)
-
-
-def _decoded(reader: CaptureReader, rows: int, paths: list[tuple[str, ...]]) -> DecodedBatch:
-    """The scanner's batch, copied out: its memory is used again for the next."""
-    scanner = reader.scanner
-    frame_number, flow_id = np.empty(rows, np.uint64), np.empty(rows, np.uint32)
-    stream, from_client = np.empty(rows, np.uint32), np.empty(rows, np.uint8)
-    extras = np.frombuffer(scanner.batch_extras(), EXTRA)  # first: it makes the rows point into it
-    scanner.batch_numbers(frame_number, flow_id, stream, from_client)
-    return DecodedBatch(
-        frame_number=frame_number,
-        packets=np.frombuffer(scanner.batch_packets(), PACKET).copy(),
-        segments=np.frombuffer(scanner.batch_tcp(), SEGMENT).copy(),
-        extras=extras,
-        paths=paths,
-        flow_id=flow_id,
-        stream=stream,
-        from_client=from_client,
-    )
