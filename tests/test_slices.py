@@ -2,6 +2,8 @@
 
 import io
 import re
+import resource
+import signal
 import struct
 import subprocess
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from pcap_analyzer import open_capture, slices
 from pcap_analyzer.errors import Cancelled, CaptureError, ExportError, FilterError
 from tests.scan.files import EPOCH, block, enhanced, interface, pcap_file, pcapng_file, section, tcp_frame
-from tests.test_cli import run
+from tests.test_cli import PROGRAM, run
 
 FRAMES = [tcp_frame(number % 5, seq=number, payload=b"x" * (number % 7)) for number in range(200)]
 BASE = "port == 1024"  # client 0
@@ -208,3 +210,34 @@ def test_tshark_reads_what_its_own_filter_finds(component, captures, tmp_path, n
     found = read_by_tshark(component("tshark"), captures / name, theirs)
     assert found[1]
     assert read_by_tshark(component("tshark"), tmp_path / "out.pcapng", None) == found
+
+
+@pytest.mark.parametrize(("number", "of"), [(signal.SIGXFSZ, b"File too large"), (None, b"No space left on device")])
+def test_a_disk_that_is_full_leaves_nothing(tmp_path, number, of):
+    (tmp_path / "in.pcap").write_bytes(pcap_file(FRAMES * 20))
+    (tmp_path / "out").mkdir()
+    output = "/dev/full" if number is None else tmp_path / "out" / "slice.pcapng"
+
+    def limit() -> None:
+        if number is not None:
+            signal.signal(number, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    command = [*PROGRAM, "slice", tmp_path / "in.pcap", "--filter", "frame_number > 0", "-o", output]
+    done = subprocess.run(command, capture_output=True, check=False, preexec_fn=limit)
+    assert done.returncode == 2
+    assert of in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_whoever_closes_the_pipe_early_hears_nothing_more(tmp_path):
+    (tmp_path / "in.pcap").write_bytes(pcap_file(FRAMES * 500))
+    command = [*PROGRAM, "slice", tmp_path / "in.pcap", "--filter", "frame_number > 0", "-o", "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.wait(30) != 0
+        assert b"Traceback" not in process.stderr.read()
