@@ -35,7 +35,7 @@ ifeq ($(PCAP_ANALYZER_SANITIZE),1)
 test: sanitize
 else
 test: develop ## the tests; PCAP_ANALYZER_SANITIZE=1 for those of native code under ASan and UBSan
-	$(BIN)/pytest -m "not browser and not chart and not long" $(TESTS)
+	$(BIN)/pytest -m "not browser and not chart and not image and not long" $(TESTS)
 endif
 
 PARALLEL := --keep-going $(if $(findstring output-sync,$(.FEATURES)),-j2 --output-sync=target,-j2)
@@ -68,6 +68,10 @@ contracts: develop
 chart: develop $(VENV)/.chart ## the Helm chart: what it renders, for four versions of Kubernetes; the Dockerfile's form
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m "chart and not long" tests/chart
 
+.PHONY: image
+image: develop $(VENV)/.chart ## the container image: built by buildah, run by podman as the chart's pod (root, on Debian)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -m "image and not long" tests/image
+
 .PHONY: browser
 browser: develop
 	$(BIN)/pytest -m "browser and not long"
@@ -98,7 +102,7 @@ build/%/.built: $(NATIVE_SOURCES) $(PACKAGE_SOURCES) | develop
 SANITIZERS = $(foreach name,asan ubsan stdc++,$(shell gcc -print-file-name=lib$(name).so))
 # What a sanitizer finds, it writes to the real standard error: pytest must not capture that.
 # The tests left out start servers, browsers and limited processes around code that the others reach directly.
-UNSANITIZED := browser traffic web jobs adapters contract chart test_architecture.py
+UNSANITIZED := browser image traffic web jobs adapters contract chart test_architecture.py
 
 .PHONY: sanitize
 sanitize: build/sanitize/.built ## the tests of native code under AddressSanitizer and UndefinedBehaviorSanitizer

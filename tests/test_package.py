@@ -1,7 +1,9 @@
 """The package as others get it: built from source on their machine, without this repository."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,3 +22,13 @@ def test_the_sdist_installs_and_runs(tmp_path: Path) -> None:
     command = [str(venv / "bin" / "pcap-analyzer"), "--help"]
     told = subprocess.run(command, check=True, cwd=tmp_path, capture_output=True, text=True)
     assert "analyze" in told.stdout
+
+
+@pytest.mark.parametrize("name", ["base", "dev", "runtime"])
+def test_what_the_package_needs_is_pinned(name: str) -> None:
+    """runtime.txt is all that the image has: what is missing there is missing at its start."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    needed = {re.split(r"[^\w.-]", one)[0].lower().replace(".", "-") for one in project["dependencies"]}
+    pinned = re.findall(r"^([\w.-]+)==", (ROOT / "requirements" / f"{name}.txt").read_text("utf-8"), re.MULTILINE)
+    assert len(needed) > 10
+    assert needed <= {one.lower().replace(".", "-") for one in pinned}
