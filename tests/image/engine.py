@@ -107,8 +107,8 @@ class Pod:
         named = ["--detach", "--replace", "--log-driver=k8s-file", f"--name={self.name}"]
         self._engine.podman("run", *named, *self._options(), self._image, *self._arguments())
         while not self.is_ready():
-            alive = self.state()["State"]["Running"] is True
-            assert alive and time.monotonic() < began + 60, self._engine.everything_said(self.name)
+            waiting = self.state()["State"]["Running"] is True and time.monotonic() < began + 60
+            assert waiting, self._engine.everything_said(self.name)
             time.sleep(0.05)
         return time.monotonic() - began
 
