@@ -30,11 +30,19 @@ def bitmap(present: Mask | None) -> pa.Buffer | None:
     return None if present is None else pa.py_buffer(np.packbits(present, bitorder="little"))
 
 
+def text_array(texts: Sequence[str]) -> pa.StringArray:
+    """Texts as an Arrow array. (pa.array would import pandas where that is installed: half a second.)"""
+    encoded = [text.encode() for text in texts]
+    ends = np.zeros(len(encoded) + 1, np.int32)
+    np.cumsum([len(text) for text in encoded], out=ends[1:])
+    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
+
+
 def words(texts: Sequence[str], indices: NDArray[Any], present: Mask | None = None) -> pa.DictionaryArray:
     """A dictionary column from a small table of texts and one index per row."""
     data = pa.py_buffer(np.ascontiguousarray(indices, np.int32))
     rows = pa.Array.from_buffers(pa.int32(), len(indices), [bitmap(present), data])
-    return pa.DictionaryArray.from_arrays(rows, pa.array(texts, pa.string()))
+    return pa.DictionaryArray.from_arrays(rows, text_array(texts))
 
 
 def table_words(texts: Sequence[str], rows: NDArray[Any]) -> pa.DictionaryArray:
@@ -59,4 +67,4 @@ def address_words(
     buffers = [bitmap(present), pa.py_buffer(keys.reshape(-1))]
     encoded = pa.Array.from_buffers(pa.binary(keys.shape[1]), len(keys), buffers).dictionary_encode()
     texts = [key_text(key) for key in encoded.dictionary.to_pylist()]
-    return pa.DictionaryArray.from_arrays(encoded.indices, pa.array(texts, pa.string()))
+    return pa.DictionaryArray.from_arrays(encoded.indices, text_array(texts))
