@@ -3,6 +3,8 @@
 import threading
 from pathlib import Path
 
+import duckdb
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -12,10 +14,6 @@ from pcap_analyzer.export.tables import TABLE_EXPORTERS
 from pcap_analyzer.schema import PACKETS, arrow_schema
 from tests.export.table_files import plain, read_back
 from tests.scan.files import pcap_file, tcp_frame
-
-duckdb = pytest.importorskip("duckdb")
-polars = pytest.importorskip("polars")
-pandas = pytest.importorskip("pandas")
 
 SCHEMA = arrow_schema(PACKETS)
 NUMERIC = [
@@ -65,16 +63,16 @@ def by_duckdb(path: Path) -> pa.Table:
 
 def by_polars(path: Path) -> pa.Table:
     if path.suffix == ".parquet":
-        return polars.read_parquet(path).to_arrow()
+        return pl.read_parquet(path).to_arrow()
     if path.suffix == ".arrows":
-        return polars.read_ipc_stream(path).to_arrow()
+        return pl.read_ipc_stream(path).to_arrow()
     if not path.stat().st_size:
         return SCHEMA.empty_table()
     # Its JSON reader has no smaller integers.
-    types = {name: polars.Int64 for name in NUMERIC if name != "timestamp"}
-    truths = {field.name: polars.Boolean for field in SCHEMA if pa.types.is_boolean(field.type)}
-    schema = {name: (types | truths).get(name, polars.String) for name in SCHEMA.names}
-    return polars.read_ndjson(path, schema=schema).to_arrow()
+    types = {name: pl.Int64 for name in NUMERIC if name != "timestamp"}
+    truths = {field.name: pl.Boolean for field in SCHEMA if pa.types.is_boolean(field.type)}
+    schema = {name: (types | truths).get(name, pl.String) for name in SCHEMA.names}
+    return pl.read_ndjson(path, schema=schema).to_arrow()
 
 
 def check_round_trip(capture: Path, folder: Path) -> None:
@@ -137,7 +135,7 @@ def addresses(batch: pa.RecordBatch) -> dict[str, int]:
 def test_a_batch_reaches_polars_without_a_copy(capture):
     with open_capture(capture) as opened:
         [batch] = list(opened.packets())
-    frame = polars.from_arrow(batch)
+    frame = pl.from_arrow(batch)
     assert {name: frame[name].to_arrow().buffers()[1].address for name in NUMERIC} == addresses(batch)
 
 
@@ -159,7 +157,7 @@ def test_a_capture_is_a_stream_for_duckdb_polars_and_pandas(capture):
         found = packets.aggregate("count(*), sum(tcp_seq), max(epoch_ns(timestamp))").fetchall()
     assert found == [(200, sum(wanted["tcp_seq"].to_pylist()), wanted["timestamp"][-1].value)]
     with open_capture(capture) as opened:
-        assert same(polars.DataFrame(opened).to_arrow()).equals(wanted)
+        assert same(pl.DataFrame(opened).to_arrow()).equals(wanted)
     with open_capture(capture) as opened:
         frame = opened.packets().read_pandas()
     assert frame["tcp_seq"].tolist() == wanted["tcp_seq"].to_pylist()
