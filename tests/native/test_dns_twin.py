@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from pcap_analyzer.addresses import address_text
 from pcap_analyzer.analysis.dns import dns_table
 from pcap_analyzer.capture.source import open_source
-from pcap_analyzer.pipeline import _reader
+from pcap_analyzer.pipeline import scanning
 from tests.reference.dns import Transaction, transactions
 from tests.reference.dns_strategies import capture, conversations, made_up
 
@@ -23,7 +23,7 @@ TIMES = ("timestamp", "latency", "retry_latency")
 
 
 def engine(path: Path, threads: int = 1, batch_rows: int = 1024, at_once: int = 7) -> tuple[list[Row], dict[str, int]]:
-    with _reader(open_source(path), threads, batch_rows, 10**6) as reader:
+    with scanning(open_source(path), threads, batch_rows, 10**6) as reader:
         for _ in reader.turns():
             pass
         found = dns_table(reader.scanner)

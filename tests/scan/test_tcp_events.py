@@ -14,7 +14,7 @@ from pcap_analyzer.capture.source import open_source
 from pcap_analyzer.errors import CaptureError
 from pcap_analyzer.event_columns import event_batch
 from pcap_analyzer.event_stream import EVENT, event_batches
-from pcap_analyzer.pipeline import _reader, open_capture
+from pcap_analyzer.pipeline import open_capture, scanning
 from pcap_analyzer.schema import MARKS, TCP_EVENTS
 from tests.reference.tcp_strategies import Sent, Talk, capture, sack_option
 from tests.scan.files import ACK, RST, pcap_file, tcp_frame
@@ -191,7 +191,7 @@ def test_flows_that_were_written_out_are_told_the_same_for_any_number_of_threads
     data = pcap_file([*first, *(tcp_frame(client, flags=ACK, seq=1) for client in (3, 3, 65_000))])
 
     def told(threads):
-        with _reader(open_source(io.BytesIO(data)), threads, 8192, 1000, tcp_events=True) as reader:
+        with scanning(open_source(io.BytesIO(data)), threads, 8192, 1000, tcp_events=True) as reader:
             batches = list(event_batches(reader, ("frame_number", "event", "repeats_frame"), 100))
             assert reader.totals()["evicted_flows"] > 60_000
         return [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
