@@ -64,5 +64,8 @@ ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
 USER 1000:1000
 WORKDIR /data
 EXPOSE 8000
+# For engines without probes of their own; Kubernetes does not look at it.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/api/health?probe=liveness', timeout=4)"]
 ENTRYPOINT ["pcap-analyzer"]
 CMD ["serve", "--host", "0.0.0.0", "--port", "8000"]

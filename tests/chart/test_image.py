@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from pcap_analyzer import __version__
-from tests.chart.rendering import CHART
+from tests.chart.rendering import CHART, Rendered
 
 FILE = CHART.parent / "Dockerfile"
 INSTRUCTIONS = [
@@ -38,6 +38,15 @@ def test_the_service_is_the_program_and_gets_the_signals() -> None:
     # In the other form a shell would be process 1, and SIGTERM would end there.
     assert final("ENTRYPOINT") == ['["pcap-analyzer"]']
     assert final("CMD") == ['["serve", "--host", "0.0.0.0", "--port", "8000"]']
+
+
+@pytest.mark.chart
+def test_engines_without_probes_ask_as_the_chart_does(default: Rendered) -> None:
+    [check] = final("HEALTHCHECK")
+    probe = default.container["livenessProbe"]
+    assert f"http://127.0.0.1:8000{probe['httpGet']['path']}'" in check
+    assert f"--interval={probe['periodSeconds']}s --timeout={probe['timeoutSeconds']}s" in check
+    assert f"--retries={probe['failureThreshold']}" in check
 
 
 def test_only_the_environment_leaves_the_stage_with_the_compiler() -> None:

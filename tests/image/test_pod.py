@@ -96,7 +96,7 @@ def test_probes_are_answered_while_a_large_capture_is_analysed(pod: Pod, chart: 
 
 def test_the_documented_debug_command_works(pod: Pod) -> None:
     ask = "import urllib.request; print(urllib.request.urlopen('http://localhost:{}/api/health').read().decode())"
-    assert '"status":"healthy"' in pod.execute("python3", "-c", ask.format(pod.port))
+    assert '"status":"healthy"' in pod.execute("python", "-c", ask.format(pod.port))
     assert pod.execute("pcap-analyzer", "--version").strip()
 
 
