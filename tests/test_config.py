@@ -19,6 +19,7 @@ def test_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.workers == max(1, available_cores() - 1)
     assert (settings.analysis_memory_mb, settings.analysis_cpu_seconds) == (4096, 3600)
     assert settings.decompression_ratio_max == 10000
+    assert settings.decompression_ratio_warn == 1000
     assert settings.log_level == "INFO"
 
 
@@ -33,6 +34,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
             "WORKERS": "3",
             "ANALYSIS_MEMORY_MB": "512",
             "ANALYSIS_CPU_SECONDS": "5",
+            "DECOMPRESSION_RATIO_WARN": "5",
             "DECOMPRESSION_RATIO_MAX": "6",
             "LOG_LEVEL": "debug",
             "AUTH_MODE": "token",
@@ -47,6 +49,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
     assert settings.workers == 3
     assert (settings.analysis_memory_mb, settings.analysis_cpu_seconds) == (512, 5)
     assert settings.decompression_ratio_max == 6
+    assert settings.decompression_ratio_warn == 5
     assert settings.log_level == "DEBUG"
     assert (settings.auth_mode, settings.auth_token) == ("token", "sixteen-or-more!")
     assert "sixteen" not in repr(settings)

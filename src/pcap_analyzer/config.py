@@ -40,6 +40,7 @@ class Settings:
     workers: int
     analysis_memory_mb: int
     analysis_cpu_seconds: int
+    decompression_ratio_warn: int
     decompression_ratio_max: int
     auth_mode: str | None
     auth_token: str | None = field(repr=False)
@@ -80,6 +81,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         workers=whole("WORKERS", max(1, available_cores() - 1), 1, 1024),
         analysis_memory_mb=whole("ANALYSIS_MEMORY_MB", 4096, 256, 1 << 24),
         analysis_cpu_seconds=whole("ANALYSIS_CPU_SECONDS", 3600, 1, 1 << 24),
+        decompression_ratio_warn=whole("DECOMPRESSION_RATIO_WARN", 1000, 1, 1 << 24),
         decompression_ratio_max=whole("DECOMPRESSION_RATIO_MAX", 10000, 1, 1 << 24),
         auth_mode=auth_mode,
         auth_token=auth_token,

@@ -35,7 +35,9 @@ class Running:
                 threads=max(1, available_cores() // settings.workers),
                 command=worker,
             )
-            dispatcher = Dispatcher(store, blobs, runner, settings.workers)
+            dispatcher = Dispatcher(
+                store, blobs, runner, settings.workers, warn_ratio=settings.decompression_ratio_warn
+            )
             limits = Limits(settings.max_upload_size_mb * MIB, settings.max_queue_size, settings.workers)
             self.service = AnalysisService(store, blobs, limits, on_queued=dispatcher.wake, on_ended=dispatcher.drop)
             kept = timedelta(hours=settings.report_ttl_hours)

@@ -46,7 +46,7 @@ def make(tmp_path: Path) -> Iterator[MakeHouse]:
         runner = ProcessRunner(
             worker_environment(), memory_bytes=1 << 30, cpu_seconds=60, threads=1, max_ratio=100, command=COMMAND
         )
-        dispatcher = Dispatcher(store, blobs, runner, workers)
+        dispatcher = Dispatcher(store, blobs, runner, workers, warn_ratio=1000)
         limits = Limits(1 << 20, max_queued, workers)
         service = AnalysisService(store, blobs, limits, dispatcher.wake, dispatcher.drop)
         arrivals = Arrivals(store, blobs, service, KEPT, dispatcher.wake)
@@ -102,6 +102,17 @@ def test_a_failed_analysis_leaves_no_report(make: MakeHouse, tmp_path: Path) -> 
     with pytest.raises(NoReport, match="has failed: the capture crashed its worker"):
         house.service.report(failed, "html")
     assert list((tmp_path / "reports").iterdir()) == []
+
+
+def test_a_capture_that_grew_much_is_noted(make: MakeHouse, caplog: pytest.LogCaptureFixture) -> None:
+    house = make()
+    house.dispatcher.start()
+    for behaviour in ("compressed", "plain"):
+        wait_for(house, give(house, behaviour), State.SUCCEEDED)
+    house.dispatcher.stop()
+    noted = [record.getMessage() for record in caplog.records if "decompressed" in record.getMessage()]
+    assert len(noted) == 1
+    assert noted[0].endswith("its capture grew 1001 times when decompressed")
 
 
 def test_an_upload_that_vanished_fails_only_its_own_analysis(make: MakeHouse) -> None:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from math import inf
 
 from pcap_analyzer.export import EXPORTERS
 from pcap_analyzer.jobs.disk import is_full
@@ -41,15 +42,26 @@ MAX_ATTEMPTS = 3
 
 
 class Dispatcher:
-    """`workers` threads, each of which waits for one worker process at a time."""
+    """`workers` threads, each of which waits for one worker process at a time.
+
+    warn_ratio: a capture that grows more than so many times when decompressed is noted in the log.
+    """
 
     def __init__(
-        self, store: Store, blobs: Blobs, runner: Runner, workers: int, clock: Callable[[], datetime] = utc_now
+        self,
+        store: Store,
+        blobs: Blobs,
+        runner: Runner,
+        workers: int,
+        clock: Callable[[], datetime] = utc_now,
+        *,
+        warn_ratio: float = inf,
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._runner = runner
         self._clock = clock
+        self._warn_ratio = warn_ratio
         self._name = secrets.token_hex(8)
         self._held: set[str] = set()
         self._queued = threading.Condition()
@@ -133,6 +145,10 @@ class Dispatcher:
                     return Stopped()
                 for artifact in artifacts.values():
                     artifact.commit()
+                if outcome.ratio > self._warn_ratio:
+                    log.warning(
+                        "analysis %s: its capture grew %.0f times when decompressed", analysis.id, outcome.ratio
+                    )
         return outcome
 
     def _tell(self, analysis: Analysis, progress: Progress) -> None:

@@ -65,10 +65,11 @@ class Succeeded(Struct, frozen=True, tag="succeeded"):
     """The artifacts are written.
 
     script_nonce: the nonce that the HTML's own scripts carry; drawn after the capture was read, so no byte of
-    the capture can know it.
+    the capture can know it.  ratio: how many times its own size the capture had when decompressed; 1 for a plain one.
     """
 
     script_nonce: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{16,64}$")]
+    ratio: Annotated[float, Meta(ge=0, le=1e9)] = 1.0
 
 
 class Failed(Struct, frozen=True, tag="failed"):

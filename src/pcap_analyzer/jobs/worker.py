@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pcap_analyzer import pipeline
+from pcap_analyzer.analysis.model import Analysis
 from pcap_analyzer.capture.source import Limits
 from pcap_analyzer.errors import CaptureError
 from pcap_analyzer.export import EXPORTERS, html
@@ -27,6 +28,7 @@ from pcap_analyzer.report import build_report
 _REPORT_EVERY_S = 0.25
 # After the soft limit's signal, this long until the kernel kills without asking.
 _GRACE_CPU_SECONDS = 5
+RECORD_HEADER = 16  # bytes
 # The service's answers come first.
 _NICENESS = 5
 
@@ -56,7 +58,15 @@ def analyse_capture(order: Order, on_progress: Callable[[Progress], None]) -> Su
     for kind, path in task.artifacts.items():
         with path.open("wb") as file:
             file.writelines(html.pieces(report, nonce=nonce) if kind == "html" else EXPORTERS[kind].pieces(report))
-    return Succeeded(nonce)
+    return Succeeded(nonce, _ratio(analysis))
+
+
+def _ratio(analysis: Analysis) -> float:
+    """How many times its size a compressed capture had, record headers as those of pcap; 1 where it was plain."""
+    size, capture = analysis.source.size_bytes, analysis.capture
+    if analysis.source.compression is None or not size:
+        return 1.0
+    return (capture.captured_bytes + RECORD_HEADER * capture.packets) / size
 
 
 def main(analyse: Analyse = analyse_capture) -> None:
