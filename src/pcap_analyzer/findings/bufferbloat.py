@@ -2,7 +2,7 @@
 
 The idle path's round trip is the least of the flow, or its handshake's when nothing was under way; the queue is what
 its 95th percentile takes longer. Only senders with many segments under way count, and only where the median is raised
-too: a late ACK now and then is no queue.
+too: a late ACK now and then is no queue. Nor is one of a receiver whose window is closed for long: it answers late.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pcap_analyzer.findings.model import Evidence, Finding, Measure, harm_of
 from pcap_analyzer.findings.terms import DIRECTIONS, OTHER, SIDES
 from pcap_analyzer.findings.thresholds import (
     MS,
+    QUEUE_CLOSED,
     QUEUE_FACTOR,
     QUEUE_HARM,
     QUEUE_LEAST,
@@ -38,6 +39,7 @@ def _question(side: str) -> Tally:
         & (queue >= QUEUE_LEAST)
         & (late * 10 >= idle * int(10 * QUEUE_FACTOR))
         & ((median - idle) * MEDIAN_SHARE >= queue)
+        & (terms.of(OTHER[side], "zero_ns") * 100 <= terms.duration * int(100 * QUEUE_CLOSED))
     )
     return Tally(where=loaded, score=queue, sums={"queue": queue, "bytes": terms.whole_bytes})
 

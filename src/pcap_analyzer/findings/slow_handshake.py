@@ -2,14 +2,14 @@
 
 From SYN to SYN/ACK it is the server that was slow, or a full listen queue; from SYN/ACK to ACK it is the client. The
 path's own round trip to that side, from the data that follows, is taken off. A SYN that had to be sent again costs a
-second and more by itself.
+second and more by itself. A short delay at a single moment is no finding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pcap_analyzer.analysis.watches import Tally, column, least, most, where
+from pcap_analyzer.analysis.watches import Tally, Told, column, least, most, where
 from pcap_analyzer.findings import terms
 from pcap_analyzer.findings.case import (
     Case,
@@ -24,9 +24,11 @@ from pcap_analyzer.findings.case import (
 )
 from pcap_analyzer.findings.model import Finding, Measure, harm_of, reaching
 from pcap_analyzer.findings.thresholds import (
+    HANDSHAKE_APART,
     HANDSHAKE_FACTOR,
     HANDSHAKE_HARM,
     HANDSHAKE_LEAST,
+    HANDSHAKE_LONE,
     HANDSHAKE_MOST,
     SECOND,
 )
@@ -65,6 +67,8 @@ def judge(case: Case) -> Iterator[Finding]:
         if not flows.flows:
             continue
         mean = flows.sums["excess"] / flows.flows
+        if mean < HANDSHAKE_LONE and not comes_again(flows):
+            continue
         yield make(
             case,
             NAME,
@@ -85,6 +89,12 @@ def judge(case: Case) -> Iterator[Finding]:
             filter=stream_filter(flows.worst, "tcp.flags.syn == 1"),
             value=lambda row: row["score"] / SECOND,
         )
+
+
+def comes_again(flows: Told) -> bool:
+    """Whether the worst of them did not all begin at one moment."""
+    begun: list[int] = [row["first_ns"] for row in flows.worst]
+    return max(begun) - min(begun) >= HANDSHAKE_APART
 
 
 def _retried(case: Case) -> Iterator[Finding]:

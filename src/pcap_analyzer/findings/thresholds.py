@@ -58,6 +58,8 @@ REFUSED_HARM: Table = ((1, 0.3), (10, 0.6), (1000, 0.8))
 """Refusals: users see an error at once, which is better than waiting for one."""
 HANDSHAKE_FACTOR, HANDSHAKE_LEAST = 3, 100 * MS
 """Against the same path's round trip later on; below 100 ms nobody notices (Nielsen 1993)."""
+HANDSHAKE_LONE, HANDSHAKE_APART = SECOND, SECOND
+"""Shorter delays are told only where they come again: at one moment alone any host may have been held up."""
 HANDSHAKE_MOST = 190 * SECOND
 """Longer no TCP waits for a handshake (RFC 9293 section 3.8.3: three minutes): the clock stepped."""
 HANDSHAKE_HARM: Table = ((0.1, 0.2), (1, 0.5), (10, 0.8))
@@ -73,6 +75,8 @@ QUEUE_SAMPLES, QUEUE_SEGMENTS = 20, 8
 """Round trips that say enough, of senders with enough under way to fill a queue."""
 QUEUE_FACTOR, QUEUE_LEAST = 1.5, 10 * MS
 """Delay under load against the idle path: a queue of half a round trip is what one flow needs (Appenzeller 2004)."""
+QUEUE_CLOSED = 0.1
+"""Of a flow's time its receiver's window was closed: round trips then hold the receiver's late ACKs, not a queue."""
 QUEUE_HARM: Table = ((0.01, 0.25), (0.1, 0.5), (1, 0.85))
 """Seconds of queue. RFC 7567: from 100 ms on calls and games suffer."""
 RESPONSE_FACTOR, RESPONSE_LEAST = 4, 500 * MS
