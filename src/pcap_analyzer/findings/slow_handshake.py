@@ -51,6 +51,7 @@ def _question(slow: str) -> Tally:
     return Tally(
         where=terms.is_tcp
         & terms.known(took)
+        & column("syn_retries").equals(0)  # then a packet was lost, and nobody was slow
         & (terms.of(sender, "rtt_samples") > 0)
         & (excess >= HANDSHAKE_LEAST)
         & (took <= HANDSHAKE_MOST)
