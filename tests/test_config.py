@@ -20,7 +20,7 @@ def test_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.analysis_memory_mb, settings.analysis_cpu_seconds) == (4096, 3600)
     assert settings.decompression_ratio_max == 10000
     assert settings.decompression_ratio_warn == 1000
-    assert settings.log_level == "INFO"
+    assert (settings.log_level, settings.log_mode) == ("INFO", "production")
 
 
 def test_every_setting_can_be_set(tmp_path: Path) -> None:
@@ -37,6 +37,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
             "DECOMPRESSION_RATIO_WARN": "5",
             "DECOMPRESSION_RATIO_MAX": "6",
             "LOG_LEVEL": "debug",
+            "LOG_MODE": "debug",
             "AUTH_MODE": "token",
             "AUTH_TOKEN": "sixteen-or-more!",
         }
@@ -50,7 +51,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
     assert (settings.analysis_memory_mb, settings.analysis_cpu_seconds) == (512, 5)
     assert settings.decompression_ratio_max == 6
     assert settings.decompression_ratio_warn == 5
-    assert settings.log_level == "DEBUG"
+    assert (settings.log_level, settings.log_mode) == ("DEBUG", "debug")
     assert (settings.auth_mode, settings.auth_token) == ("token", "sixteen-or-more!")
     assert "sixteen" not in repr(settings)
 
@@ -80,6 +81,7 @@ def test_an_open_door_has_no_token(tmp_path: Path) -> None:
         ("ANALYSIS_MEMORY_MB", "1e3"),
         ("ANALYSIS_CPU_SECONDS", "9" * 40),
         ("LOG_LEVEL", "LOUD"),
+        ("LOG_MODE", "quiet"),
         ("DATABASE_URL", "postgresql://somewhere/db"),
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "sqlite:////tmp/x.db?mode=no"),

@@ -17,6 +17,7 @@ Value = TypeVar("Value")
 
 MIB = 1 << 20
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_MODES = ("production", "development", "debug")
 AUTH_MODES = ("token", "none")
 
 # What a worker process may inherit. It reads hostile bytes, so whatever else the environment holds stays here.
@@ -34,6 +35,7 @@ class Settings:
     data_dir: Path
     database_url: str
     log_level: str
+    log_mode: str
     max_upload_size_mb: int
     report_ttl_hours: int
     max_queue_size: int
@@ -75,6 +77,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
             "sqlite:///PATH, a file in a folder that exists",
         ),
         log_level=setting("LOG_LEVEL", "INFO", _log_level, "one of " + ", ".join(LOG_LEVELS)),
+        log_mode=setting("LOG_MODE", "production", _log_mode, "one of " + ", ".join(LOG_MODES)),
         max_upload_size_mb=whole("MAX_UPLOAD_SIZE_MB", 10240, 1, 1 << 24),
         report_ttl_hours=whole("REPORT_TTL_HOURS", 24, 1, 1 << 20),
         max_queue_size=whole("MAX_QUEUE_SIZE", 5, 1, 100_000),
@@ -120,6 +123,10 @@ def _database_url(text: str) -> str | None:
 
 def _log_level(text: str) -> str | None:
     return text.upper() if text.upper() in LOG_LEVELS else None
+
+
+def _log_mode(text: str) -> str | None:
+    return text if text in LOG_MODES else None
 
 
 def _auth_mode(text: str) -> str | None:

@@ -8,12 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from pcap_analyzer.adapters.files import FileBlobs
+from pcap_analyzer.adapters.observed import ObservedStore
 from pcap_analyzer.adapters.process import WORKER, ProcessRunner
 from pcap_analyzer.adapters.sql import SqlStore
 from pcap_analyzer.config import MIB, Settings, available_cores, worker_environment
 from pcap_analyzer.errors import SettingsError
 from pcap_analyzer.jobs.arrivals import Arrivals
 from pcap_analyzer.jobs.dispatcher import Dispatcher
+from pcap_analyzer.jobs.events import Event, Listener
 from pcap_analyzer.jobs.housekeeping import Housekeeping
 from pcap_analyzer.jobs.service import AnalysisService, Limits
 
@@ -22,9 +24,10 @@ class Running:
     """The service and what it runs on, from the start to `close`."""
 
     def __init__(self, settings: Settings, worker: Sequence[str] = WORKER) -> None:
+        self._listeners: list[Listener] = []
         with ExitStack() as opened:
             opened.callback(os.close, lock(settings.data_dir))
-            store = SqlStore(settings.database_url)
+            store = ObservedStore(SqlStore(settings.database_url), self._tell)
             opened.callback(store.close)
             blobs = FileBlobs(settings.data_dir)
             runner = ProcessRunner(
@@ -48,6 +51,14 @@ class Running:
             dispatcher.start()
             opened.callback(dispatcher.stop)
             self._opened = opened.pop_all()
+
+    def listen(self, listener: Listener) -> None:
+        """Tell it of every change from now on, in the thread that made it; it must not raise."""
+        self._listeners.append(listener)
+
+    def _tell(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
 
     def close(self) -> None:
         """Stop the workers and give everything back; analyses that were running run again after the next start."""

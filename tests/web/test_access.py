@@ -14,6 +14,7 @@ from pcap_analyzer.config import load
 from pcap_analyzer.web import access
 from pcap_analyzer.web.access import COOKIE, FAILURES_A_MINUTE, SESSION_S, Guard
 from pcap_analyzer.web.app import create_app
+from pcap_analyzer.web.metrics import Metrics
 from pcap_analyzer.web.safety import Safety
 from pcap_analyzer.web.serve import token_for
 from pcap_analyzer.wiring import Running
@@ -58,7 +59,7 @@ def routes(tmp_path: Path) -> list[tuple[str, str]]:
     """Every method and path that the application has."""
     running = Running(load({"DATA_DIR": str(tmp_path)}))
     try:
-        app = create_app(running.service, running.arrivals, Guard(None), on_shutdown=lambda: None)
+        app = create_app(running.service, running.arrivals, Guard(None), Metrics(), on_shutdown=lambda: None)
         assert isinstance(app, Safety)
         inner = app._app
         assert isinstance(inner, Litestar)

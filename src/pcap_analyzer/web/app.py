@@ -8,7 +8,7 @@ from litestar.types import ASGIApp
 
 from pcap_analyzer.jobs.arrivals import Arrivals
 from pcap_analyzer.jobs.service import AnalysisService
-from pcap_analyzer.web import analyses, health, resumable, sign_in, uploads
+from pcap_analyzer.web import analyses, health, metrics, resumable, sign_in, uploads
 from pcap_analyzer.web.access import Guard
 from pcap_analyzer.web.pages import PAGES
 from pcap_analyzer.web.problems import EXCEPTION_HANDLERS
@@ -16,7 +16,13 @@ from pcap_analyzer.web.safety import Safety
 from pcap_analyzer.web.static_files import static_files
 
 
-def create_app(service: AnalysisService, arrivals: Arrivals, guard: Guard, on_shutdown: Callable[[], None]) -> ASGIApp:
+def create_app(
+    service: AnalysisService,
+    arrivals: Arrivals,
+    guard: Guard,
+    figures: metrics.Metrics,
+    on_shutdown: Callable[[], None],
+) -> ASGIApp:
     """The web face of `service`; `guard` says who may come in, `on_shutdown` is called once no request is answered."""
     application = Litestar(
         route_handlers=[
@@ -33,11 +39,13 @@ def create_app(service: AnalysisService, arrivals: Arrivals, guard: Guard, on_sh
             analyses.retry,
             analyses.remove,
             health.health,
+            metrics.metrics,
             static_files(),
         ],
         dependencies={
             "service": Provide(lambda: service, sync_to_thread=False),
             "arrivals": Provide(lambda: arrivals, sync_to_thread=False),
+            "figures": Provide(lambda: figures, sync_to_thread=False),
             "guard": Provide(lambda: guard, sync_to_thread=False),
         },
         exception_handlers=EXCEPTION_HANDLERS,

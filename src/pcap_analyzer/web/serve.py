@@ -1,7 +1,6 @@
 """Starts the service: `pcap-analyzer serve`."""
 
 import ipaddress
-import logging
 import os
 import secrets
 import socket
@@ -12,8 +11,10 @@ import uvicorn
 
 from pcap_analyzer.config import Settings, load
 from pcap_analyzer.errors import SettingsError
+from pcap_analyzer.web import logs
 from pcap_analyzer.web.access import Guard
 from pcap_analyzer.web.app import create_app
+from pcap_analyzer.web.metrics import Metrics
 from pcap_analyzer.wiring import Running
 
 # Open pages keep a stream of progress; on a stop they, and uploads under way, get this long to end.
@@ -27,8 +28,8 @@ def run(host: str = "127.0.0.1", port: int = 8000, *, open_browser: bool = False
     os.umask(0o077)
     settings = load()
     with _listen(host, port) as listener:
-        _start_log(settings.log_level)
         token, made = token_for(settings, host)
+        logs.start(settings.log_level, settings.log_mode, hidden=(token or "",))
         running = Running(settings)
         try:
             address = _address(listener)
@@ -83,19 +84,15 @@ def _address(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-def _start_log(level: str) -> None:
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    # Its start and stop are told by the line with the address.
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-
-
 def make_server(running: Running, guard: Guard) -> uvicorn.Server:
     """The HTTP server around a running service behind its door; it closes the service when it ends."""
+    figures = Metrics()
+    running.listen(figures)
+    figures.watch(running.service)
     return uvicorn.Server(
         uvicorn.Config(
             # Closed by the application too: on SIGTERM uvicorn does not come back here.
-            create_app(running.service, running.arrivals, guard, on_shutdown=running.close),
+            create_app(running.service, running.arrivals, guard, figures, on_shutdown=running.close),
             lifespan="on",
             ws="none",
             # Addresses and names of captures do not belong into a log.

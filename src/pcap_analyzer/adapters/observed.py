@@ -1,0 +1,133 @@
+"""A store that tells what it did: whatever becomes of an analysis passes it, so nothing can happen untold."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from pcap_analyzer.jobs.events import Event, Listener
+from pcap_analyzer.jobs.model import Analysis, Failed, Lease, Page, Progress, Received, State, Succeeded, Transition
+from pcap_analyzer.jobs.ports import Store
+
+
+class ObservedStore:
+    """`store`, and `tell` called after what has changed."""
+
+    def __init__(self, store: Store, tell: Listener) -> None:
+        self._store = store
+        self._tell = tell
+
+    def add(self, analysis: Analysis, max_queued: int) -> bool:
+        """See Store."""
+        kept = self._store.add(analysis, max_queued)
+        if kept:
+            self._tell(Event("upload.finished", analysis.id, analysis, size_bytes=analysis.size_bytes))
+        return kept
+
+    def receive(self, analysis: Analysis) -> None:
+        """See Store."""
+        self._store.receive(analysis)
+        self._tell(Event("upload.begun", analysis.id, analysis))
+
+    def record_received(self, analysis_id: str, received: Received) -> bool:
+        """See Store."""
+        return self._store.record_received(analysis_id, received)
+
+    def block_digests(self, analysis_id: str) -> bytes:
+        """See Store."""
+        return self._store.block_digests(analysis_id)
+
+    def complete(self, analysis_id: str, content_hash: str, now: datetime) -> bool:
+        """See Store."""
+        queued = self._store.complete(analysis_id, content_hash, now)
+        if queued:
+            analysis = self._store.get(analysis_id)
+            size_bytes = analysis.size_bytes if analysis else 0
+            self._tell(Event("upload.finished", analysis_id, analysis, size_bytes=size_bytes))
+        return queued
+
+    def get(self, analysis_id: str) -> Analysis | None:
+        """See Store."""
+        return self._store.get(analysis_id)
+
+    def page(self, limit: int, offset: int, state: State | None = None) -> Page:
+        """See Store."""
+        return self._store.page(limit, offset, state)
+
+    def count(self, state: State) -> int:
+        """See Store."""
+        return self._store.count(state)
+
+    def claim(self, now: datetime, lease: Lease) -> Analysis | None:
+        """See Store."""
+        analysis = self._store.claim(now, lease)
+        if analysis is not None:
+            self._tell(Event("analysis.started", analysis.id, analysis))
+        return analysis
+
+    def renew(self, analysis_ids: Collection[str], lease: Lease) -> set[str]:
+        """See Store."""
+        return self._store.renew(analysis_ids, lease)
+
+    def record_progress(self, analysis_id: str, worker: str, progress: Progress) -> bool:
+        """See Store."""
+        return self._store.record_progress(analysis_id, worker, progress)
+
+    def finish(self, analysis_id: str, worker: str, outcome: Succeeded | Failed, now: datetime) -> bool:
+        """See Store."""
+        ended = self._store.finish(analysis_id, worker, outcome, now)
+        if ended:
+            failed = isinstance(outcome, Failed)
+            reason = outcome.reason if isinstance(outcome, Failed) else None
+            kind = "analysis.failed" if failed else "analysis.succeeded"
+            self._tell(Event(kind, analysis_id, self._store.get(analysis_id), reason))
+        return ended
+
+    def requeue(self, analysis_id: str, worker: str, reason: str, now: datetime) -> bool:
+        """See Store."""
+        queued = self._store.requeue(analysis_id, worker, reason, now)
+        if queued:
+            self._tell(Event("analysis.requeued", analysis_id, reason=reason))
+        return queued
+
+    def requeue_running(self, now: datetime, reason: str, *, lapsed_only: bool = False) -> int:
+        """See Store."""
+        again = self._store.requeue_running(now, reason, lapsed_only=lapsed_only)
+        for _ in range(again):
+            self._tell(Event("analysis.requeued", reason=reason))
+        return again
+
+    def retry(self, analysis_id: str, max_queued: int, now: datetime) -> bool:
+        """See Store."""
+        queued = self._store.retry(analysis_id, max_queued, now)
+        if queued:
+            self._tell(Event("analysis.retried", analysis_id))
+        return queued
+
+    def end(self, analysis_id: str, state: State, reason: str, now: datetime) -> bool:
+        """See Store."""
+        ended = self._store.end(analysis_id, state, reason, now)
+        if ended:
+            self._tell(Event(f"analysis.{state}", analysis_id, reason=reason))
+        return ended
+
+    def remove(self, analysis_id: str) -> bool:
+        """See Store."""
+        removed = self._store.remove(analysis_id)
+        if removed:
+            self._tell(Event("analysis.removed", analysis_id))
+        return removed
+
+    def receiving(self) -> list[Analysis]:
+        """See Store."""
+        return self._store.receiving()
+
+    def lapsed(self, now: datetime, ended_before: datetime) -> list[Analysis]:
+        """See Store."""
+        return self._store.lapsed(now, ended_before)
+
+    def transitions(self, analysis_id: str) -> list[Transition]:
+        """See Store."""
+        return self._store.transitions(analysis_id)
+
+    def close(self) -> None:
+        """See Store."""
+        self._store.close()
