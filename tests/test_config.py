@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pcap_analyzer.config import available_cores, load, worker_environment
+from pcap_analyzer.config import load, worker_environment
+from pcap_analyzer.cores import available_cores
 from pcap_analyzer.errors import SettingsError
 
 

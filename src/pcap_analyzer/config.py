@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from pcap_analyzer.cores import available_cores
 from pcap_analyzer.errors import SettingsError
 
 Value = TypeVar("Value")
@@ -89,11 +90,6 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         auth_mode=auth_mode,
         auth_token=auth_token,
     )
-
-
-def available_cores() -> int:
-    """Cores this process may use: a container's affinity counts, not the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def worker_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

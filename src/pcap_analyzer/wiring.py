@@ -11,7 +11,8 @@ from pcap_analyzer.adapters.files import FileBlobs
 from pcap_analyzer.adapters.observed import ObservedStore
 from pcap_analyzer.adapters.process import WORKER, ProcessRunner
 from pcap_analyzer.adapters.sql import SqlStore
-from pcap_analyzer.config import MIB, Settings, available_cores, worker_environment
+from pcap_analyzer.config import MIB, Settings, worker_environment
+from pcap_analyzer.cores import available_cores
 from pcap_analyzer.errors import SettingsError
 from pcap_analyzer.jobs.arrivals import Arrivals
 from pcap_analyzer.jobs.dispatcher import Dispatcher
