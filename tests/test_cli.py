@@ -169,3 +169,10 @@ def test_a_file_name_cannot_steer_the_terminal(tmp_path):
 def test_fail_on_ends_with_three_where_a_finding_is_as_severe(captures, tmp_path, given, code):
     capture = captures / "recorded" / "loss_cubic.client.pcap"
     run("analyze", capture, "--json", "it.json", *given, cwd=tmp_path, expect=code)
+
+
+def test_a_report_is_written_in_french(capture, tmp_path):
+    run("analyze", capture, "--language", "fr", cwd=tmp_path)
+    page = (tmp_path / "some.pcap.html").read_text()
+    assert '<html lang="fr"' in page
+    run("analyze", capture, "--language", "xx", expect=2)

@@ -29,6 +29,7 @@ PROGRAM = "pcap-analyzer"
 DONE, STRICT_FAILURE, NO_CAPTURE, FOUND, INTERRUPTED = 0, 1, 2, 3, 130
 STANDARD = "-"
 SEVERE = ("warning", "critical")
+LANGUAGES = ("en", "fr")  # of export.language, which is imported later
 MAX_THREADS, MAX_BATCH, MAX_PORT = 16, 65536, 65535
 SWITCH_S = 0.0002  # the scan asks for the interpreter between windows: what is imported beside it must not keep it long
 COLLECT_AFTER = 200_000  # objects: more than one analysis makes, so that importing is not searched for garbage
@@ -78,6 +79,7 @@ def analyze_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=between(1, MAX_THREADS), metavar="N", help="threads to use (one a processor, at most 8)"
     )
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="of the HTML report (en)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a capture is damaged or unsupported")
     parser.add_argument(
         "--fail-on", choices=SEVERE, help="exit with 3 where a finding is as severe as this, or more so"
@@ -98,12 +100,12 @@ def analyze(given: Namespace) -> int:
     codes = []
     for file, outputs in zip(given.files, planned, strict=True):
         try:
-            report = _analyzed(file, given.threads, given.batch_size, partial(_prepare, outputs))
+            report = _analyzed(file, given.threads, given.batch_size, partial(_prepare, outputs, given.language))
         except PcapAnalyzerError as error:
             say(str(error))
             codes.append(NO_CAPTURE)
             continue
-        written = _write(report, outputs)
+        written = _write(report, outputs, given.language)
         if given.json != STANDARD:
             _summarize(report, written)
         if given.strict and _is_flawed(report):
@@ -343,13 +345,13 @@ def _summarize(report: Report, written: Sequence[str]) -> None:
     print_summary(report, written)
 
 
-def _prepare(outputs: Sequence[tuple[str, str]]) -> None:
+def _prepare(outputs: Sequence[tuple[str, str]], language: str) -> None:
     """Load what the end of `analyze` needs."""
     import_module("pcap_analyzer.report")
     if ("json", STANDARD) not in outputs:
         import_module("pcap_analyzer.terminal.summary").writer(sys.stdout)
     if any(kind == "html" for kind, _path in outputs):
-        import_module("pcap_analyzer.export.html").prepare()
+        import_module("pcap_analyzer.export.html").prepare(language)
 
 
 # ---------------------------------------------------------------- writing
@@ -377,13 +379,13 @@ def _outputs(name: str, given: Namespace) -> list[tuple[str, str]]:
     return outputs or [("html", f"{name}.html")]
 
 
-def _write(report: Report, outputs: Sequence[tuple[str, str]]) -> list[str]:
+def _write(report: Report, outputs: Sequence[tuple[str, str]], language: str) -> list[str]:
     """Write each output whole or not at all; the names of the files made."""
     from pcap_analyzer.export import EXPORTERS
 
     written = []
     for kind, path in outputs:
-        pieces = EXPORTERS[kind].pieces(report)
+        pieces = EXPORTERS[kind].pieces(report, language)
         if path == STANDARD:
             sys.stdout.buffer.writelines((*pieces, b"\n"))
             sys.stdout.buffer.flush()

@@ -160,6 +160,14 @@ def test_the_page_of_an_analysis_goes_on_to_the_report_and_back_again(visit: Ope
     expect(page.get_by_role("heading", name="Analysed lately")).to_be_visible()
 
 
+def test_a_french_browser_reads_the_report_in_french(visit: OpenPage, file: Path) -> None:
+    page = visit(locale="fr-FR")
+    page.get_by_label("Choose captures").set_input_files(file)
+    expect_report(page, file.name)
+    expect(page.frame_locator("iframe.report").locator("html")).to_have_attribute("lang", "fr")
+    expect(page.frame_locator("iframe.report").get_by_role("link", name="Qualité")).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (360, 740)])
 def test_every_width_and_colour_scheme_fits(

@@ -69,7 +69,7 @@ def test_every_exporter_writes_bytes():
     report = build_report(synthetic.small())
     for exporter in export.EXPORTERS.values():
         assert exporter.suffix.startswith(".")
-        assert all(isinstance(piece, bytes | memoryview) for piece in exporter.pieces(report))
+        assert all(isinstance(piece, bytes | memoryview) for piece in exporter.pieces(report, "en"))
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -6,9 +6,11 @@ import jinja2
 import pytest
 from markupsafe import Markup
 
-from pcap_analyzer.export import compiler, html, templates
+from pcap_analyzer.export import compiler, html, language, templates
 from pcap_analyzer.report import build_report
 from tests.report import synthetic
+
+ENGLISH = templates.FILTERS | language.functions("en")
 
 
 def engine(loader):
@@ -16,15 +18,17 @@ def engine(loader):
     made = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    made.filters |= templates.FILTERS
-    made.globals |= templates.GLOBALS | {"namespace": jinja2.utils.Namespace}
+    made.filters |= ENGLISH
+    made.globals |= language.functions("en") | {"spoken": "en", "namespace": jinja2.utils.Namespace}
     return made
 
 
 def ours(folder, values):
     """The page that a template called `page` in `folder` becomes with us."""
-    codes = marshal.loads(compiler.compiled(str(folder), templates.FILTERS, templates.TESTS))
-    return "".join(templates.Template(codes["page"]).root_render_func(templates.Context(templates.GLOBALS | values)))
+    codes = marshal.loads(compiler.compiled(str(folder), ENGLISH, templates.TESTS))
+    known = language.functions("en") | {"namespace": templates.Namespace}
+    page = templates.Template(codes["page"], templates.names_of("en"), known)
+    return "".join(page.root_render_func(templates.Context(known | values)))
 
 
 @pytest.mark.parametrize("name", ["empty", "small", "damaged", "hostile", "large"])
@@ -32,7 +36,7 @@ def test_a_report_is_what_jinja2_makes_of_it(name, monkeypatch):
     report = build_report(getattr(synthetic, name)())
     made = html.render(report, nonce='a"<b')
     theirs = engine(jinja2.FileSystemLoader(templates.FOLDER))
-    monkeypatch.setattr(templates, "render", lambda page, values: theirs.get_template(page).render(values))
+    monkeypatch.setattr(templates, "render", lambda page, values, _language: theirs.get_template(page).render(values))
     assert html.render(report, nonce='a"<b') == made
 
 

@@ -171,3 +171,19 @@ def test_the_real_worker_reports_a_real_capture(data_dir: Path) -> None:
         assert report["capture"]["packets"] == 3
         assert report["source"]["name"] == "three packets.pcap"
         assert b"three packets.pcap" in client.get(done["report"]["html"]).content
+
+
+def test_a_report_is_read_in_the_language_of_its_reader(data_dir: Path) -> None:
+    with (
+        serving(data_dir, WORKER) as address,
+        httpx.Client(base_url=address, headers={"Accept-Language": "fr"}) as client,
+    ):
+        capture_of_dns = Path(__file__).parent.parent / "captures" / "dns_failing" / "client.pcap"
+        done = wait_for(client, give(client, capture_of_dns.read_bytes()), "succeeded")
+        page = client.get(done["report"]["html"])
+        assert '<html lang="fr"' in page.text
+        assert page.headers["content-language"] == "fr"
+        (nonce,) = re.findall("nonce-([^']+)", page.headers["content-security-policy"])
+        assert f'<script nonce="{nonce}">' in page.text
+        english = client.get(done["report"]["html"], headers={"Accept-Language": "en"}).text
+        assert '<html lang="en"' in english

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pcap_analyzer.export import html, json
+from pcap_analyzer.export.language import LANGUAGES
 from pcap_analyzer.report.model import Report
 
-__all__ = ["EXPORTERS", "Exporter"]
+__all__ = ["EXPORTERS", "LANGUAGES", "Exporter"]
 
 
 class Exporter(NamedTuple):
@@ -20,11 +21,13 @@ class Exporter(NamedTuple):
 
     suffix: str
     media_type: str
-    pieces: Callable[[Report], Sequence[bytes | memoryview]]
-    """The file in pieces, to be written one behind the other."""
+    pieces: Callable[[Report, str], Sequence[bytes | memoryview]]
+    """The file in pieces, to be written one behind the other; the language is one of LANGUAGES."""
 
 
 EXPORTERS: dict[str, Exporter] = {
-    "html": Exporter(".html", "text/html; charset=utf-8", html.pieces),
-    "json": Exporter(".json", "application/json", lambda report: (json.encode(report),)),
+    "html": Exporter(
+        ".html", "text/html; charset=utf-8", lambda report, language: html.pieces(report, language=language)
+    ),
+    "json": Exporter(".json", "application/json", lambda report, _: (json.encode(report),)),
 }

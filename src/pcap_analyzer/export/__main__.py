@@ -3,6 +3,8 @@
 import sys
 
 from pcap_analyzer.export import html
+from pcap_analyzer.export.language import LANGUAGES
 
 sys.dont_write_bytecode = False
-html.prepare()
+for language in LANGUAGES:
+    html.prepare(language)

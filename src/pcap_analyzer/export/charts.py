@@ -15,8 +15,6 @@ MIN_STEPS_BESIDE_SILENCE = 12  # with fewer steps between the silences, words sa
 MAX_STRETCHES = 100
 MAX_COUNT_STEPS = 160  # counts are bars: thinner ones cannot be seen
 
-WORDS = {"packets": "packets"}
-
 
 def chart_data(report: Report, series: Series) -> dict[str, Any]:
     """By name what `report.js` reads."""
@@ -28,7 +26,6 @@ def chart_data(report: Report, series: Series) -> dict[str, Any]:
         "rtt": _round_trips(report),
         "dns": _names(report),
         "retransmissions": retransmissions(series),
-        "words": WORDS,
     }
 
 

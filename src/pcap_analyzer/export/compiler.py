@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import marshal
+from collections.abc import Callable
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 
+from pcap_analyzer.export.messages import translated
+
 RUNTIME = "from jinja2.runtime import "
 
 
-def compiled(folder: str, filters: dict[str, Any], tests: dict[str, Any]) -> bytes:
+def compiled(
+    folder: str, filters: dict[str, Any], tests: dict[str, Any], translate: Callable[[str], str] | None = None
+) -> bytes:
     """Every template below `folder` as code, by name, for marshal. Raises where one uses a filter or test not given."""
     loader = FileSystemLoader(folder)
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
@@ -18,6 +23,8 @@ def compiled(folder: str, filters: dict[str, Any], tests: dict[str, Any]) -> byt
     codes = {}
     for name in loader.list_templates():
         source, filename, _ = loader.get_source(environment, name)
+        if translate is not None:
+            source = translated(source, translate)
         imported, _, code = environment.compile(source, name, filename, raw=True).partition("\n")
         if not imported.startswith(RUNTIME):
             raise RuntimeError(f"jinja2 compiles templates in a form that is not known here: {imported!r}")

@@ -14,7 +14,6 @@ from pcap_analyzer.report.model import Report, Timeline, TimelinePacket
 SHOWN_FIRST = 6
 ROW, NOTED_ROW, GAP_ROW, HEAD = 22, 40, 24, 8  # pixels
 CLIENT, SERVER = 30, 97  # percent: where the two sides stand
-LONGEST_NOTE = 40
 
 
 def findings_shown(report: Report) -> list[dict[str, Any]]:
@@ -75,12 +74,8 @@ def _row(packet: TimelinePacket, y: int, start: int | None) -> dict[str, Any]:
         "x2": ends[1],
         "since_ns": None if start is None or packet.time_ns is None else packet.time_ns - start,
         "packet": packet,
-        "note": None if packet.note is None else _short(packet.note),
+        "note": packet.note,
     }
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_NOTE else text[: LONGEST_NOTE - 1].rstrip() + "…"
 
 
 def overview(report: Report, sizes: Sequence[int], start_ns: int, width_ns: int) -> dict[str, Any] | None:

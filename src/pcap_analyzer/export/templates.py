@@ -17,15 +17,14 @@ from typing import Any, NoReturn
 
 from markupsafe import Markup, escape
 
+from pcap_analyzer.export import language
 from pcap_analyzer.export.kept import kept
-from pcap_analyzer.report import words
 
 HERE = os.path.dirname(__file__)
 FOLDER = os.path.join(HERE, "templates")
+LONGEST_NOTE = 40  # characters beside an arrow
 FILTERS: dict[str, Callable[..., Any]] = {
-    **{name: getattr(words, name) for name in ("count", "size", "duration", "moment", "clock", "plural", "figure")},
-    "told": str,
-    "unit": str,
+    "brief": lambda text: text if len(text) <= LONGEST_NOTE else text[: LONGEST_NOTE - 1].rstrip() + "…",
     "capitalize": str.capitalize,
     "int": int,
     "join": lambda parts, between: between.join(map(str, parts)),
@@ -37,14 +36,14 @@ MISSING: Any = object()
 SPECIAL = re.compile(r"""[&<>"']""")
 
 
-def render(name: str, values: dict[str, Any]) -> str:
-    """The page that a template makes of `values`."""
-    return "".join(_template(name).root_render_func(Context(GLOBALS | values)))
+def render(name: str, values: dict[str, Any], spoken: str = "en") -> str:
+    """The page that a template makes of `values`, in a language."""
+    return "".join(_templates(spoken)[name].root_render_func(Context(_globals(spoken) | values)))
 
 
-def load() -> None:
-    """Have all templates in memory."""
-    _templates()
+def load(spoken: str = "en") -> None:
+    """Have all templates of a language in memory."""
+    _templates(spoken)
 
 
 class TemplateError(Exception):
@@ -54,10 +53,11 @@ class TemplateError(Exception):
 class Template:
     """One compiled template. Its names are those that jinja2's compiler writes into the code of others."""
 
-    def __init__(self, code: Any) -> None:
-        names: dict[str, Any] = dict(NAMES)
+    def __init__(self, code: Any, names: dict[str, Any], values: dict[str, Any]) -> None:
+        names = dict(names)
         exec(code, names)  # noqa: S102 - compiled from our own files
         self.root_render_func: Callable[[Context], Iterator[str]] = names["root"]
+        self._values = values
         self._macros: SimpleNamespace | None = None
 
     def new_context(self, values: dict[str, Any], _shared: bool, local: dict[str, Any]) -> Context:
@@ -66,7 +66,7 @@ class Template:
     def _get_default_module(self, _context: Context) -> SimpleNamespace:
         """What a template exports: its macros, which see no values but their arguments."""
         if self._macros is None:
-            context = Context(dict(GLOBALS))
+            context = Context(dict(self._values))
             for _ in self.root_render_func(context):
                 pass
             self._macros = SimpleNamespace(**{name: context.vars[name] for name in context.exported_vars})
@@ -187,46 +187,52 @@ def joined(parts: Iterable[Any]) -> str:
 
 
 @cache
-def _templates() -> dict[str, Template]:
+def _templates(spoken: str) -> dict[str, Template]:
     paths = sorted(os.path.join(folder, name) for folder, _, names in os.walk(FOLDER) for name in names)
-    makers = (os.path.join(HERE, name) for name in ("compiler.py", "templates.py"))
-    codes = marshal.loads(kept("templates", [*paths, *makers], _compiled))  # noqa: S302 - as Python loads its own
-    return {name: Template(code) for name, code in codes.items()}
+    paths += [os.path.join(HERE, name) for name in ("compiler.py", "messages.py", "templates.py")]
+    if spoken != "en":
+        from pcap_analyzer.export.catalog import path_of  # noqa: PLC0415
+
+        paths.append(path_of(spoken))
+    codes = marshal.loads(kept(f"templates-{spoken}", paths, lambda: _compiled(spoken)))  # noqa: S302 - as Python does
+    names, values = names_of(spoken), _globals(spoken)
+    return {name: Template(code, names, values) for name, code in codes.items()}
 
 
-def _compiled() -> bytes:
+def _compiled(spoken: str) -> bytes:
     from pcap_analyzer.export.compiler import compiled  # noqa: PLC0415
 
-    return compiled(FOLDER, FILTERS, TESTS)
+    return compiled(FOLDER, _filters(spoken), TESTS, None if spoken == "en" else language.messages_of(spoken))
 
 
-def _template(name: str, _parent: str | None = None) -> Template:
-    return _templates()[name]
+def _filters(spoken: str) -> dict[str, Callable[..., Any]]:
+    return FILTERS | language.functions(spoken)
 
 
-# What every template may name.
-GLOBALS: dict[str, Any] = {
-    "namespace": Namespace,
-    **{name: getattr(words, name) for name in ("share", "share_of", "socket", "bit_rate", "packet_rate")},
-    "_": lambda message, **values: escape(message).format(**values) if values else message,
-}
-# What the code of a template finds as global names.
-NAMES: dict[str, Any] = {
-    "LoopContext": LoopContext,
-    "Macro": Macro,
-    "Namespace": Namespace,
-    "Markup": Markup,
-    "Undefined": lambda _reason: "",  # an inline `if` without `else`
-    "escape": escaped,
-    "markup_join": joined,
-    "missing": MISSING,
-    "environment": SimpleNamespace(
-        concat="".join,
-        filters=FILTERS,
-        tests=TESTS,
-        getattr=attribute,
-        getitem=item,
-        get_template=_template,
-        undefined=undefined,
-    ),
-}
+def _globals(spoken: str) -> dict[str, Any]:
+    """What every template may name."""
+    return {"namespace": Namespace, "spoken": spoken, **language.functions(spoken)}
+
+
+@cache
+def names_of(spoken: str) -> dict[str, Any]:
+    """What the code of a template finds as global names."""
+    return {
+        "LoopContext": LoopContext,
+        "Macro": Macro,
+        "Namespace": Namespace,
+        "Markup": Markup,
+        "Undefined": lambda _reason: "",  # an inline `if` without `else`
+        "escape": escaped,
+        "markup_join": joined,
+        "missing": MISSING,
+        "environment": SimpleNamespace(
+            concat="".join,
+            filters=_filters(spoken),
+            tests=TESTS,
+            getattr=attribute,
+            getitem=item,
+            get_template=lambda name, _parent=None: _templates(spoken)[name],
+            undefined=undefined,
+        ),
+    }

@@ -57,7 +57,8 @@ def analyse_capture(order: Order, on_progress: Callable[[Progress], None]) -> Su
     nonce = secrets.token_urlsafe(24)
     for kind, path in task.artifacts.items():
         with path.open("wb") as file:
-            file.writelines(html.pieces(report, nonce=nonce) if kind == "html" else EXPORTERS[kind].pieces(report))
+            pieces = html.pieces(report, nonce=nonce) if kind == "html" else EXPORTERS[kind].pieces(report, "en")
+            file.writelines(pieces)
     return Succeeded(nonce, _ratio(analysis))
 
 

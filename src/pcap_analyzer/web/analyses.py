@@ -11,11 +11,12 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
-from pcap_analyzer.export import EXPORTERS
+from pcap_analyzer.export import EXPORTERS, html, json
 from pcap_analyzer.jobs.model import State
 from pcap_analyzer.jobs.refusals import UnknownAnalysis
 from pcap_analyzer.jobs.service import AnalysisService
-from pcap_analyzer.web.injected import Service, TaskId
+from pcap_analyzer.web.injected import AnyRequest, Service, TaskId
+from pcap_analyzer.web.language import wanted
 from pcap_analyzer.web.policy import new_nonce, report_policy
 from pcap_analyzer.web.status import Status, status_of
 
@@ -119,18 +120,28 @@ def remove(task_id: TaskId, service: Service) -> None:
 
 @get("/api/reports/{task_id:uuid}/{kind:str}", sync_to_thread=True)
 def report(
-    task_id: TaskId, kind: FromPath[str], service: Service, download: FromQuery[bool] = False
+    request: AnyRequest, task_id: TaskId, kind: FromPath[str], service: Service, download: FromQuery[bool] = False
 ) -> Response[bytes]:
-    """The report in one of the formats of EXPORTERS; the page has a nonce of its own in every answer."""
+    """The report in one of the formats of EXPORTERS; the page has a nonce of its own in every answer.
+
+    The page is stored in English; in another language it is made from the JSON.
+    """
     if kind not in EXPORTERS:
         raise NotFoundException(f"there is no report as {kind}; there is {' and '.join(EXPORTERS)}")
     analysis = service.get(str(task_id))
+    headers: dict[str, str] = {}
     body = service.report(analysis, kind).read_bytes()
-    headers = {}
+    language = wanted(request.headers.get("accept-language", "")) if kind == "html" else "en"
+    if kind == "html":
+        headers |= {"Content-Language": language, "Vary": "Accept-Language"}
     if analysis.script_nonce is not None:
         nonce = new_nonce()
-        body = body.replace(analysis.script_nonce.encode(), nonce.encode())
         headers["Content-Security-Policy"] = report_policy(nonce)
+        if language == "en":
+            body = body.replace(analysis.script_nonce.encode(), nonce.encode())
+        else:
+            stored = json.decode(service.report(analysis, "json").read_bytes())
+            body = html.render(stored, nonce=nonce, language=language)
     if download:
         headers["Content-Disposition"] = f'attachment; filename="report-{task_id}{EXPORTERS[kind].suffix}"'
     # litestar names the charset of a text itself.

@@ -4,6 +4,7 @@
   "use strict";
   const root = document.documentElement;
   const data = JSON.parse(document.getElementById("report-data").textContent);
+  const t = (message) => data.words[message] || message;
   const narrow = () => window.innerWidth <= 640;
   const colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
   // Plotly reads a little markup in labels: what came from a capture must not be any.
@@ -13,6 +14,7 @@
 
   function layout(height, more) {
     const base = {
+      separators: root.lang === "fr" ? ",\u202f" : ".,",
       height, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("soft") },
       margin: { l: narrow() ? 44 : 64, r: 12, t: 12, b: 40 },
@@ -80,17 +82,17 @@
       type: "scatter", mode: "lines", name, x, y: perSecond(values, 8), stackgroup: "bits", line: { width: 0.8, shape: "hv", color: colour(shade) },
       fillcolor: fade(colour(shade), 0.6), hovertemplate: "%{y:.3s}bit/s",
     });
-    const traces = [["TCP", tcp, "tcp"], ["UDP", udp, "udp"], ["other", other, "rest"]]
+    const traces = [["TCP", tcp, "tcp"], ["UDP", udp, "udp"], [t("other"), other, "rest"]]
       .filter(([, values]) => values.some((value) => value > 0)).map(([name, values, shade]) => area(name, values, shade));
     traces.push({
-      type: "scatter", mode: "lines", name: "packets", x, y: perSecond(packets, 1), yaxis: "y2", showlegend: false,
+      type: "scatter", mode: "lines", name: t("packets"), x, y: perSecond(packets, 1), yaxis: "y2", showlegend: false,
       line: { width: 1, shape: "hv", color: colour("ink") }, hovertemplate: "%{y:.3s}/s",
     });
     return [traces, layout(narrow() ? 340 : 420, {
       showlegend: true, hovermode: "x unified",
       xaxis: axis(Object.assign({ anchor: "y2" }, scale.axis, breaks(start, start + width * packets.length, silences))), shapes: cuts(silences),
       yaxis: axis({ domain: [0.36, 1], title: narrow() ? undefined : { text: "bit/s" }, tickformat: "~s", rangemode: "tozero" }),
-      yaxis2: axis({ domain: [0, 0.28], title: narrow() ? undefined : { text: "packets/s" }, tickformat: "~s", rangemode: "tozero", nticks: 4 }),
+      yaxis2: axis({ domain: [0, 0.28], title: narrow() ? undefined : { text: t("packets/s") }, tickformat: "~s", rangemode: "tozero", nticks: 4 }),
     })];
   }
 
@@ -127,22 +129,22 @@
       // Deep tunnels are reached by a click; all levels at once would be slivers.
       maxdepth: 5,
       ids: all.map((row) => key(row.path)),
-      labels: all.map((row) => label(row.path[row.path.length - 1] || "all")),
+      labels: all.map((row) => label(row.path[row.path.length - 1] || t("all"))),
       parents: all.map((row) => (row === centre ? "" : key(row.path.slice(0, -1)))),
       values: all.map((row) => Math.max(0, own.get(key(row.path)))),
-      customdata: all.map((row) => [label(row.path.join(" › ") || "all"), row.packets, row.bytes]),
+      customdata: all.map((row) => [label(row.path.join(" › ") || t("all")), row.packets, row.bytes]),
       marker: { colors: all.map((row) => (row === centre ? colour("raised") : shade(row))), line: { color: colour("card"), width: 1.5 } },
       textfont: { color: colour("ink") }, leaf: { opacity: 1 },
-      hovertemplate: "%{customdata[0]}<br>%{customdata[2]:.3s}B in %{customdata[1]:,} packets<extra></extra>",
+      hovertemplate: `%{customdata[0]}<br>%{customdata[2]:.3s}B · %{customdata[1]:,} ${t("packets")}<extra></extra>`,
     };
     return [[trace], layout(narrow() ? 320 : 400, { margin: { l: 0, r: 0, t: 0, b: 0 } })];
   }
 
   const ENDINGS = [
-    ["closed (FIN)", "udp", (flow) => flow.ended === "fin"],
-    ["broken off (RST)", "problem", (flow) => flow.ended === "reset"],
-    ["open", "tcp", (flow) => flow.ended === "open"],
-    ["not TCP", "rest", (flow) => flow.ended === null],
+    [t("closed (FIN)"), "udp", (flow) => flow.ended === "fin"],
+    [t("broken off (RST)"), "problem", (flow) => flow.ended === "reset"],
+    [t("open"), "tcp", (flow) => flow.ended === "open"],
+    [t("not TCP"), "rest", (flow) => flow.ended === null],
   ];
   function flows() {
     const timed = data.flows.filter((flow) => flow.first_ns !== null && flow.last_ns !== null);
@@ -195,11 +197,11 @@
     })];
   }
   const handshakes = () => durations(250, [["SYN → SYN/ACK", data.handshakes.network, "tcp"], ["SYN/ACK → ACK", data.handshakes.client, "c3"]]);
-  const rtt = () => data.rtt && durations(270, [["to servers", data.rtt.server, "tcp"], ["to clients", data.rtt.client, "c3"]]);
+  const rtt = () => data.rtt && durations(270, [[t("to servers"), data.rtt.server, "tcp"], [t("to clients"), data.rtt.client, "c3"]]);
   const dns = () => data.dns && durations(270, [["query → response", data.dns.latency, "tcp"], ["last repeat → response", data.dns.reply, "c3"]]);
 
-  const KINDS = [["retransmission", "others", "problem"], ["fast", "fast", "c3"], ["spurious", "spurious", "c4"], ["out of order", "out_of_order", "udp"]];
-  const SIGNS = [["duplicate ACKs", "duplicate_acks", "rest"], ["behind a gap", "lost_segments", "tcp"], ["zero windows", "zero_windows", "ink"]];
+  const KINDS = [[t("retransmission"), "others", "problem"], [t("fast"), "fast", "c3"], [t("spurious"), "spurious", "c4"], [t("out of order"), "out_of_order", "udp"]];
+  const SIGNS = [[t("duplicate ACKs"), "duplicate_acks", "rest"], [t("behind a gap"), "lost_segments", "tcp"], [t("zero windows"), "zero_windows", "ink"]];
   // Segments are counted: no ticks between whole numbers.
   const whole = (traces) => (Math.max(0, ...traces.map((trace) => Math.max(...trace.y))) < 4 ? { dtick: 1 } : {});
   function retransmissions() {
@@ -221,8 +223,8 @@
     return [bars.concat(lines), layout(both ? 400 : 260, {
       showlegend: true, barmode: "stack", hovermode: "x unified",
       xaxis: axis(Object.assign({ anchor: lines.length ? "y2" : "y" }, scale.axis, breaks(start, start + width * length, silences))), shapes: cuts(silences),
-      yaxis: axis({ domain: both ? [0.45, 1] : lines.length ? [0, 0] : [0, 1], visible: bars.length > 0, title: narrow() ? undefined : { text: "segments" }, tickformat: "~s", rangemode: "tozero", ...whole(bars) }),
-      yaxis2: axis({ domain: both ? [0, 0.36] : [0, 1], title: narrow() ? undefined : { text: "segments" }, tickformat: "~s", rangemode: "tozero", nticks: 4, ...whole(lines) }),
+      yaxis: axis({ domain: both ? [0.45, 1] : lines.length ? [0, 0] : [0, 1], visible: bars.length > 0, title: narrow() ? undefined : { text: t("segments") }, tickformat: "~s", rangemode: "tozero", ...whole(bars) }),
+      yaxis2: axis({ domain: both ? [0, 0.36] : [0, 1], title: narrow() ? undefined : { text: t("segments") }, tickformat: "~s", rangemode: "tozero", nticks: 4, ...whole(lines) }),
     })];
   }
 
@@ -302,7 +304,7 @@
     function summary(first, last) {
       const sum = (values) => values.slice(first, last).reduce((all, one) => all + one, 0);
       const seconds = (step) => `${((time(step) - start) / 1e9).toLocaleString(root.lang, { maximumFractionDigits: 3 })} s`;
-      return `${seconds(first)} – ${seconds(last)}: ${sum(data.intervals.packets).toLocaleString(root.lang)} ${data.words.packets}`;
+      return `${seconds(first)} – ${seconds(last)}: ${sum(data.intervals.packets).toLocaleString(root.lang)} ${t("packets")}`;
     }
     const set = (first, last) => { from.value = first; to.value = last; show(); };
     from.addEventListener("input", () => set(Math.min(Number(from.value), Number(to.value) - 1), to.value));
@@ -346,7 +348,7 @@
     button.type = "button";
     const show = (short) => {
       table.classList.toggle("short", short);
-      button.textContent = short ? `Show all ${rows.length} rows` : "Show fewer rows";
+      button.textContent = short ? `${t("Show all rows:")} ${rows.length}` : t("Show fewer rows");
       button.setAttribute("aria-expanded", String(!short));
     };
     button.addEventListener("click", () => show(!table.classList.contains("short")));
@@ -368,7 +370,7 @@
       const button = document.createElement("button");
       button.type = "button";
       button.className = "sort"; // its arrow is drawn by the style sheet
-      button.setAttribute("aria-label", `Sort by ${heading.textContent.trim()}`);
+      button.setAttribute("aria-label", `${t("Sort by")} ${heading.textContent.trim()}`);
       heading.append(button);
       button.addEventListener("click", () => {
         const down = heading.getAttribute("aria-sort") !== "descending";
@@ -386,18 +388,18 @@
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";
-    button.textContent = "copy";
-    button.setAttribute("aria-label", `Copy the filter ${code.textContent}`);
+    button.textContent = t("copy it");
+    button.setAttribute("aria-label", `${t("Copy the filter")} ${code.textContent}`);
     button.addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(code.textContent);
-        button.textContent = "copied";
+        button.textContent = t("copied");
       } catch (error) {
         // A framed page may not write to the clipboard: leave the filter selected for the reader's own copy.
         getSelection().selectAllChildren(code);
-        button.textContent = "selected";
+        button.textContent = t("selected");
       }
-      setTimeout(() => { button.textContent = "copy"; }, 1500);
+      setTimeout(() => { button.textContent = t("copy it"); }, 1500);
     });
     code.after(button);
   }
@@ -405,7 +407,7 @@
   const system = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
   function themes(button) {
-    const name = () => { button.textContent = isDark() ? "Light" : "Dark"; button.setAttribute("aria-label", `Change to ${isDark() ? "light" : "dark"} colours`); };
+    const name = () => { button.textContent = isDark() ? t("Light") : t("Dark"); button.setAttribute("aria-label", isDark() ? t("Change to light colours") : t("Change to dark colours")); };
     button.hidden = false;
     name();
     button.addEventListener("click", () => {
