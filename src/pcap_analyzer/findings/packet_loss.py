@@ -25,7 +25,7 @@ from pcap_analyzer.findings.case import (
 )
 from pcap_analyzer.findings.model import Finding, Measure, harm_of, reaching
 from pcap_analyzer.findings.terms import DIRECTIONS, OTHER, SIDES
-from pcap_analyzer.findings.thresholds import LOSS_DOUBT, LOSS_HARM, LOSS_SHARE
+from pcap_analyzer.findings.thresholds import LOSS_DOUBT, LOSS_HARM, LOSS_PROVED, LOSS_SHARE
 from pcap_analyzer.findings.trust import sure
 
 SHOWN = {
@@ -48,6 +48,7 @@ def _questions() -> Iterator[tuple[str, Question]]:
         sums = {
             "lost": lost,
             "behind": terms.repeated(side),
+            "needless": terms.needless(side),
             "segments": most(segments + terms.repaired(side), lost + 1),
             "bytes": terms.whole_bytes,
         }
@@ -61,8 +62,10 @@ def judge(case: Case) -> Iterator[Finding]:
         flows = case.tally(f"packet_loss.{side}")
         if not flows.flows:
             continue
+        # Of all flows: what a stalled path repeats in vain is mostly proved so in other flows than the one in doubt.
+        needless = case.tally(f"packet_loss.{side}.all").sums["needless"]
         lost, segments, behind, paths = _on_lossy_paths(case, side)
-        if not lost:
+        if not lost or lost < LOSS_PROVED * needless:
             continue
         share, reach = lost / segments, segments / case.tally(f"packet_loss.{side}.all").sums["segments"]
         yield make(

@@ -99,13 +99,17 @@ def sent_again(side: str) -> Term:
     return most(again - of(side, "copies_as_repairs"), 0)
 
 
+def needless(side: str) -> Term:
+    """Repetitions proved needless, copies left out."""
+    return least(most(spurious(side) - doubled(side), 0), sent_again(side))
+
+
 def repeated(side: str) -> Term:
     """Segments that the sender sent again for what it took for loss, those proved needless left out.
 
     Only where the other side's answers are in the capture: without them nobody can tell a repetition from a copy.
     """
-    needless = most(spurious(side) - doubled(side), 0)
-    return most(sent_again(side) - needless, 0)
+    return sent_again(side) - needless(side)
 
 
 def repaired(side: str) -> Term:

@@ -25,6 +25,9 @@ FILTER_STREAMS = 10
 LOSS_SHARE = 0.0005
 """Of data segments. Congestion control needs some loss to find the rate of a path: Reno fills 10 Gbit/s·100 ms only
 below 1e-9, 100 Mbit/s·30 ms at about 1e-4 (RFC 6582, Mathis 1997); below this share no reader would act."""
+LOSS_PROVED = 0.25
+"""Against repetitions that were proved needless: amid many, a few that nobody proved are needless too. Not every
+receiver's proof is captured, or sent: the last of a connection has no segment to travel with."""
 LOSS_HARM: Table = ((0.0005, 0.15), (0.01, 0.5), (0.03, 0.72), (0.1, 0.95))
 """At 1 % one Reno connection over 30 ms gets no more than 5 Mbit/s (Mathis 1997); at 3 % calls break (ITU-T G.113)."""
 LOSS_DOUBT = 20
