@@ -130,10 +130,19 @@ def test_one_run_can_be_ended_by_its_name(task: MakeTask) -> None:
     assert isinstance(ending.run(replace(task(ordering("succeed")), name="mine"), lambda _: None), Succeeded)
 
 
-def test_what_an_error_says_stays_in_the_log(task: MakeTask) -> None:
+def test_what_an_error_says_stays_in_the_log(
+    task: MakeTask, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     outcome = outcome_of(task(ordering("raise")))
     assert isinstance(outcome, Failed)
     assert "secret" not in outcome.reason
+    assert "RuntimeError: an error with a secret in it" in caplog.text
+    assert capfd.readouterr().err == ""  # what is logged is redacted, what goes past the log is not
+
+
+def test_a_worker_that_talks_without_end_is_cut_short(task: MakeTask, caplog: pytest.LogCaptureFixture) -> None:
+    assert isinstance(outcome_of(task(ordering("chatter"))), Succeeded)
+    assert 0 < len(caplog.text) < 20_000
 
 
 def test_memory_is_limited(task: MakeTask) -> None:

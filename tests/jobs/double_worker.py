@@ -26,6 +26,8 @@ def analyse(order: Order, on_progress: Callable[[Progress], None]) -> Succeeded:
             raise CaptureError("this is no capture", offset=24)
         case ["raise"]:
             raise RuntimeError("an error with a secret in it")
+        case ["raise", address]:
+            raise RuntimeError(f"cannot read {address}")
         case ["crash"]:
             os.kill(os.getpid(), signal.SIGSEGV)
         case ["killed"]:
@@ -39,6 +41,9 @@ def analyse(order: Order, on_progress: Callable[[Progress], None]) -> Succeeded:
             taken = []
             while True:
                 taken.append(bytearray(16 << 20))
+        case ["chatter"]:
+            for _ in range(100):
+                os.write(2, b"word " * 1000)
         case ["nonsense"]:
             os.write(1, b"printed, not said\n")
             os.write(_messages(), b'{"type":"progress","packets":-1}\n')

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from pcap_analyzer.web.logs import redaction, start
+from tests.jobs.captures import ordering
+from tests.web.server import give, wait_for
 from tests.web.test_serve import process
 
 
@@ -128,3 +130,11 @@ def test_the_service_logs_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
     assert [line["event"] for line in lines if "belongs to no analysis" in line["event"]] == [
         "removing 'reports/<address>.html', which belongs to no analysis"
     ]
+
+
+def test_what_a_worker_says_is_redacted_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with process(tmp_path) as (_, client):
+        wait_for(client, give(client, ordering("raise 192.0.2.17")), "failed")
+    told = capfd.readouterr().err
+    assert "RuntimeError: cannot read <address>" in told
+    assert "192.0.2.17" not in told

@@ -21,6 +21,8 @@ WORKER = (sys.executable, "-P", "-m", "pcap_analyzer.jobs.worker")
 # Longer than any message a worker sends; what exceeds it is no message.
 _MAX_LINE = 1 << 16
 _FAREWELL_S = 10.0
+# Of what a worker says on standard error, which hostile bytes may have made it say.
+_MAX_OVERHEARD = 1 << 14
 _KILLED = "the worker was killed from outside; most often the machine had no memory left"
 _decode = msgspec.json.Decoder(Progress | Succeeded | Failed).decode
 
@@ -58,11 +60,13 @@ class ProcessRunner:
         process = self._start(task.name)
         if process is None:
             return Stopped()
+        listening = threading.Thread(target=_overhear, args=(process,), daemon=True)
+        listening.start()
         try:
             said = _converse(process, msgspec.json.encode(order, enc_hook=str), on_progress)
             code = _end(process)
         finally:
-            unwanted = self._forget(process)
+            unwanted = self._forget(process, listening)
         if said is not None:
             return said
         if self._stopping or unwanted:
@@ -92,6 +96,7 @@ class ProcessRunner:
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 env=self._environment,
                 # Ctrl-C in the terminal is for the service; it ends its workers itself.
                 start_new_session=True,
@@ -99,10 +104,12 @@ class ProcessRunner:
             self._processes[process] = name
         return process
 
-    def _forget(self, process: subprocess.Popen[bytes]) -> bool:
+    def _forget(self, process: subprocess.Popen[bytes], listening: threading.Thread) -> bool:
         """Whether it was ended because nobody wants its result."""
+        process.kill()
+        listening.join(_FAREWELL_S)
         with process:  # closes the pipes and waits
-            process.kill()
+            pass
         with self._lock:
             del self._processes[process]
             unwanted = process in self._ended
@@ -136,6 +143,16 @@ def _converse(
             return message
         on_progress(message)
     return None
+
+
+def _overhear(process: subprocess.Popen[bytes]) -> None:
+    """Log what a worker says beside its messages, as its traces; in the log, it is hidden as all that is there."""
+    stream = cast("IO[bytes]", process.stderr)
+    start = stream.read(_MAX_OVERHEARD)
+    while stream.read(_MAX_OVERHEARD):
+        pass  # or it would wait for somebody to read
+    if start:
+        log.error("a worker said: %s", start.decode(errors="backslashreplace").rstrip())
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:
