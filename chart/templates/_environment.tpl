@@ -12,6 +12,8 @@
   value: {{ .reportTTLHours | int64 | quote }}
 - name: LOG_LEVEL
   value: {{ .logLevel | quote }}
+- name: LOG_MODE
+  value: {{ .logMode | quote }}
 - name: MAX_QUEUE_SIZE
   value: {{ .maxQueueSize | int64 | quote }}
 - name: WORKERS

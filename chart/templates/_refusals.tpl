@@ -38,7 +38,7 @@
 {{- end }}
 
 {{- define "pcap-analyzer.refuseNames" -}}
-{{- $set := list "DATA_DIR" "TMPDIR" "MAX_UPLOAD_SIZE_MB" "REPORT_TTL_HOURS" "LOG_LEVEL" "MAX_QUEUE_SIZE" "WORKERS" "ANALYSIS_MEMORY_MB" "ANALYSIS_CPU_SECONDS" "DECOMPRESSION_RATIO_WARN" "DECOMPRESSION_RATIO_MAX" "DATABASE_URL" "AUTH_MODE" "AUTH_TOKEN" -}}
+{{- $set := list "DATA_DIR" "TMPDIR" "MAX_UPLOAD_SIZE_MB" "REPORT_TTL_HOURS" "LOG_LEVEL" "LOG_MODE" "MAX_QUEUE_SIZE" "WORKERS" "ANALYSIS_MEMORY_MB" "ANALYSIS_CPU_SECONDS" "DECOMPRESSION_RATIO_WARN" "DECOMPRESSION_RATIO_MAX" "DATABASE_URL" "AUTH_MODE" "AUTH_TOKEN" -}}
 {{- range .Values.extraEnv -}}
 {{- if has .name $set -}}
 {{- fail (printf "extraEnv names %s, which the chart sets itself. Use the value of that name below env or auth." .name) -}}

@@ -86,6 +86,7 @@ def test_every_setting_has_its_value(default: Rendered) -> None:
         "MAX_UPLOAD_SIZE_MB": "4096",
         "REPORT_TTL_HOURS": "24",
         "LOG_LEVEL": "INFO",
+        "LOG_MODE": "production",
         "MAX_QUEUE_SIZE": "5",
         "WORKERS": "1",
         "ANALYSIS_MEMORY_MB": "3584",

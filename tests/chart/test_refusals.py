@@ -74,6 +74,7 @@ def test_an_ingress_without_a_host(helm: str) -> None:
         ("env.MAX_UPLOAD_SIZE_MB", "500"),
         ("resources.limits.gpu", "1"),
         ("env.logLevel", "LOUD"),
+        ("env.logMode", "quiet"),
         ("env.maxQueueSize", "0"),
         ("env.dataDir", "data"),
         ("env.dataDir", "/tmp"),
