@@ -28,12 +28,14 @@ PLACES = re.compile(r"\{\w*\}")
 
 
 def said() -> dict[str, str]:
-    """Every message of templates, script, findings and report, with the file that says it."""
+    """Every message of templates, scripts, findings and report, with the file that says it."""
     found: dict[str, str] = {}
     for path in sorted((PACKAGE / "export" / "templates").rglob("*.html")):
         found |= dict.fromkeys(messages.said_in_template(path.read_text(encoding="utf-8")), path.name)
-    script = PACKAGE / "export" / "static" / "report.js"
-    found |= dict.fromkeys(messages.said_in_script(script.read_text(encoding="utf-8")), script.name)
+    for path in sorted((PACKAGE / "web" / "pages").glob("*.html")):
+        found |= dict.fromkeys(messages.said_in_template(path.read_text(encoding="utf-8")), path.name)
+    for script in (PACKAGE / "export" / "static" / "report.js", *sorted((PACKAGE / "web" / "static").glob("*.js"))):
+        found |= dict.fromkeys(messages.said_in_script(script.read_text(encoding="utf-8")), script.name)
     for folder in ("findings", "report"):
         for path in sorted((PACKAGE / folder).rglob("*.py")):
             if path.name not in SILENT:

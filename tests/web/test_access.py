@@ -23,7 +23,7 @@ from tests.web.server import give, serving
 
 TOKEN = "a-token-of-the-tests"
 ID = "00000000-0000-0000-0000-000000000000"
-PUBLIC = {"/api/health", "/login"}
+PUBLIC = {"/api/health", "/login", "/language"}
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def test_scripts_run_by_a_nonce_that_is_never_the_same(client: httpx.Client) -> 
         page = client.get("/")
         [nonce] = re.findall(r"script-src 'nonce-([\w-]{20,})'", page.headers["content-security-policy"])
         assert re.findall(r"<script[^>]*>", page.text) == [
-            f'<script type="module" nonce="{nonce}" src="/static/upload.js">'
+            f'<script type="module" nonce="{nonce}" src="/static/{name}.js">' for name in ("page", "upload")
         ]
         seen.add(nonce)
     assert len(seen) == 3

@@ -17,11 +17,11 @@ Translate = Callable[[str], str]
 
 JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 TAG = re.compile(r"<[^>]*>", re.DOTALL)
-READ_ALOUD = re.compile(r'(\b(?:aria-label|title)=")([^"]*)(")')
+READ_ALOUD = re.compile(r'(\b(?:aria-label|title|placeholder|data-say-\w+)=")([^"]*)(")')
 LITERAL = re.compile(r'(?<![\w\]])"([^"\\\n]*)"|(?<![\w\]])\'([^\'\\\n]*)\'')
 SPEAKS = re.compile(r"[^\W\d_]{2}")
 FIRST = 0xE000  # of the private-use characters that stand for what is between braces while text is looked for
-IN_SCRIPT = re.compile(r'\bt\("([^"]*)"\)')
+IN_SCRIPT = re.compile(r'\bt\("([^"]*)"[,)]')
 
 
 def translated(source: str, translate: Translate) -> str:

@@ -12,11 +12,12 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable
-from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
 from litestar.datastructures import Headers
+
+from pcap_analyzer.web.cookies import cookie_of
 
 COOKIE = "pcap_analyzer_session"
 SESSION_S = 12 * 3600
@@ -61,7 +62,7 @@ class Guard:
         shown = bearer(headers)
         if shown is not None:
             return Visitor() if self.opens(shown) else None
-        session = _cookie(headers)
+        session = cookie_of(headers, COOKIE)
         return None if session is None or not self._valid(session) else Visitor(session, self._csrf(session))
 
     def opens(self, shown: str) -> bool:
@@ -130,14 +131,6 @@ def field_of(form: str, name: str) -> str:
         return parse_qs(form, max_num_fields=_MAX_FIELDS).get(name, [""])[0]
     except ValueError:
         return ""
-
-
-def _cookie(headers: Headers) -> str | None:
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return None
-    return None if found is None else found.value
 
 
 def _make_room(kept: dict[str, float] | dict[str, list[float]]) -> None:

@@ -16,7 +16,7 @@ from pcap_analyzer.jobs.model import State
 from pcap_analyzer.jobs.refusals import UnknownAnalysis
 from pcap_analyzer.jobs.service import AnalysisService
 from pcap_analyzer.web.injected import AnyRequest, Service, TaskId
-from pcap_analyzer.web.language import wanted
+from pcap_analyzer.web.language import spoken
 from pcap_analyzer.web.policy import new_nonce, report_policy
 from pcap_analyzer.web.status import Status, status_of
 
@@ -131,9 +131,9 @@ def report(
     analysis = service.get(str(task_id))
     headers: dict[str, str] = {}
     body = service.report(analysis, kind).read_bytes()
-    language = wanted(request.headers.get("accept-language", "")) if kind == "html" else "en"
+    language = spoken(request.headers) if kind == "html" else "en"
     if kind == "html":
-        headers |= {"Content-Language": language, "Vary": "Accept-Language"}
+        headers |= {"Content-Language": language, "Vary": "Accept-Language, Cookie"}
     if analysis.script_nonce is not None:
         nonce = new_nonce()
         headers["Content-Security-Policy"] = report_policy(nonce)

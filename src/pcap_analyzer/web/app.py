@@ -8,7 +8,7 @@ from litestar.types import ASGIApp
 
 from pcap_analyzer.jobs.arrivals import Arrivals
 from pcap_analyzer.jobs.service import AnalysisService
-from pcap_analyzer.web import analyses, health, metrics, resumable, sign_in, uploads
+from pcap_analyzer.web import analyses, health, language, metrics, resumable, sign_in, uploads
 from pcap_analyzer.web.access import Guard
 from pcap_analyzer.web.pages import PAGES
 from pcap_analyzer.web.problems import EXCEPTION_HANDLERS
@@ -28,6 +28,7 @@ def create_app(
         route_handlers=[
             *PAGES,
             *sign_in.ROUTES,
+            language.choose,
             uploads.upload,
             *resumable.ROUTES,
             analyses.status,

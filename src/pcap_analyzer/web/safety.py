@@ -16,6 +16,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from pcap_analyzer.jobs.refusals import Refused
 from pcap_analyzer.web.access import Guard, Visitor, bearer, knows_csrf
+from pcap_analyzer.web.language import LANGUAGE
 from pcap_analyzer.web.policy import HEADERS, give_nonce, give_visitor, new_nonce, page_policy
 from pcap_analyzer.web.problems import (
     MEDIA_TYPE,
@@ -32,8 +33,9 @@ _LOOPBACK_NAME = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?", re
 _CHANGES_NOTHING = {"GET", "HEAD", "OPTIONS"}
 _HEALTH = "/api/health"
 _SIGN_IN = "/login"
+_OF_EVERY_PAGE = {"/static/page.css", "/static/pages.css", "/static/page.js", "/static/icon.svg"}
 # What somebody may have who has not signed in: probes, and the sign-in page with what it is made of.
-_PUBLIC = {_HEALTH, _SIGN_IN, "/static/page.css", "/static/pages.css", "/static/icon.svg"}
+_PUBLIC = {_HEALTH, _SIGN_IN, LANGUAGE} | _OF_EVERY_PAGE
 
 
 class Safety:

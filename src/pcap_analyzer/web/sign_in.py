@@ -10,13 +10,13 @@ from litestar.response import Redirect
 
 from pcap_analyzer.web.access import COOKIE, SESSION_S, Guard, field_of
 from pcap_analyzer.web.injected import AnyRequest
+from pcap_analyzer.web.onward import HOME, own_path
 from pcap_analyzer.web.policy import visitor_of
 from pcap_analyzer.web.problems import TooManyTries
 from pcap_analyzer.web.rendering import render
 
 SIGN_IN = "/login"
 _FORM_BYTES = 8192
-_HOME = "/"
 
 TheGuard = NamedDependency[SkipValidation[Guard]]
 
@@ -25,19 +25,19 @@ TheGuard = NamedDependency[SkipValidation[Guard]]
 async def sign_in_page(
     request: AnyRequest,
     guard: TheGuard,
-    next: FromQuery[str] = _HOME,  # noqa: A002 - its name in the address
+    next: FromQuery[str] = HOME,  # noqa: A002 - its name in the address
 ) -> Response[bytes] | Redirect:
     """Where the token is asked for; leads on to `next`, a path of this service."""
     if guard.visitor(request.headers) is not None:
-        return Redirect(_own_path(next), status_code=303)
-    return render("login.html", request.scope, next=_own_path(next), wrong=False)
+        return Redirect(_onward(next), status_code=303)
+    return render("login.html", request.scope, next=_onward(next), wrong=False)
 
 
 @post(SIGN_IN, request_max_body_size=_FORM_BYTES, status_code=303)
 async def sign_in(request: AnyRequest, guard: TheGuard) -> Response[bytes] | Redirect:
     """Take the token of the form."""
     form = (await request.body()).decode("utf-8", "replace")
-    onward = _own_path(field_of(form, "next"))
+    onward = _onward(field_of(form, "next"))
     address = request.client.host if request.client else ""
     wait_s = guard.wait_s(address)
     if wait_s:
@@ -67,10 +67,9 @@ def _cookie(value: str, seconds: int, headers: Headers, scheme: str) -> Cookie:
     return Cookie(COOKIE, value=value, path="/", max_age=seconds, httponly=True, samesite="strict", secure=secure)
 
 
-def _own_path(text: str) -> str:
-    """`text` where it is a path of this service, else the first page: two slashes, or a backslash, are another host."""
-    own = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable() and text.isascii()
-    return text if own and not text.startswith(SIGN_IN) else _HOME
+def _onward(text: str) -> str:
+    """A path of this service that is not the sign-in page again."""
+    return HOME if text.startswith(SIGN_IN) else own_path(text)
 
 
 ROUTES = [sign_in_page, sign_in, sign_out]

@@ -1,39 +1,7 @@
-"""Pages for people: upload, progress, report. They work without scripts; with them, less waiting is seen."""
+"""Pages for people: upload, analysis, report, history. They work without scripts; with them, less waiting is seen."""
 
-from litestar import Response, get
-from litestar.response import Redirect
+from pcap_analyzer.web.pages.analysis import progress_page, report_page
+from pcap_analyzer.web.pages.history import cancel, delete, history_page, retry
+from pcap_analyzer.web.pages.upload import upload_page
 
-from pcap_analyzer.jobs.model import State
-from pcap_analyzer.web.injected import AnyRequest, Service, TaskId
-from pcap_analyzer.web.rendering import render
-from pcap_analyzer.web.status import status_of
-
-_RECENT = 10
-
-
-@get("/", sync_to_thread=True)
-def upload_page(request: AnyRequest, service: Service) -> Response[bytes]:
-    """Where a capture is dropped or chosen, and what was analysed lately."""
-    recent = [status_of(analysis) for analysis in service.history(_RECENT, 0).analyses]
-    return render("upload.html", request.scope, recent=recent, max_bytes=service.limits.max_upload_bytes)
-
-
-@get("/analyses/{task_id:uuid}", sync_to_thread=True)
-def progress_page(request: AnyRequest, task_id: TaskId, service: Service) -> Response[bytes] | Redirect:
-    """How far an analysis has come; leads on to the report."""
-    analysis = service.get(str(task_id))
-    if analysis.state is State.SUCCEEDED:
-        return Redirect(f"/analyses/{task_id}/report", status_code=303)
-    return render("progress.html", request.scope, analysis=status_of(analysis))
-
-
-@get("/analyses/{task_id:uuid}/report", sync_to_thread=True)
-def report_page(request: AnyRequest, task_id: TaskId, service: Service) -> Response[bytes] | Redirect:
-    """The report in a frame of its own origin, below the way back and the downloads."""
-    analysis = service.get(str(task_id))
-    if analysis.state is not State.SUCCEEDED:
-        return Redirect(f"/analyses/{task_id}", status_code=303)
-    return render("report.html", request.scope, analysis=status_of(analysis))
-
-
-PAGES = [upload_page, progress_page, report_page]
+PAGES = [upload_page, progress_page, report_page, history_page, cancel, retry, delete]
