@@ -21,7 +21,7 @@ from cpython.pycapsule cimport PyCapsule_New
 from libc.errno cimport ENOSPC
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 from posix.mman cimport MADV_DONTNEED, MAP_FAILED, MAP_PRIVATE, PROT_READ, madvise, mmap, munmap
 
 from barrier cimport barrier_init, barrier_wait
@@ -119,6 +119,7 @@ cdef class Scanner:
     cdef bint holding
     cdef bint tcp_rows
     cdef event_shard_t* event_shards  # (shards,) or NULL
+    cdef counters_t* summed           # of all threads, as `counters` found them; and room for those of one
 
     def __cinit__(
         self, *, uint32_t threads=1, uint32_t batch_rows=65536, uint64_t flow_limit=1000000, int spill_descriptor=-1,
@@ -157,11 +158,13 @@ cdef class Scanner:
         cdef uint32_t index
         scan.paths = paths_new()
         scan.reader.events = <event_t*>malloc(MAX_EVENTS * sizeof(event_t))
+        self.summed = <counters_t*>calloc(2, sizeof(counters_t))
         scan.workers = <worker_t*>calloc(scan.threads, sizeof(worker_t))
         scan.tables = <table_t*>calloc(scan.shards, sizeof(table_t))
         scan.dns.shards = <dns_t*>calloc(scan.shards, sizeof(dns_t))
-        if not (scan.paths and scan.reader.events and scan.workers and scan.tables and scan.dns.shards):
+        if not (scan.paths and scan.reader.events and scan.workers and scan.tables and scan.dns.shards and self.summed):
             raise MemoryError
+        counters_init(&self.summed[0])
         scan.dns.count = scan.shards
         for index in range(scan.shards):
             dns_init(&scan.dns.shards[index], &scan.dns.file, scan.seed)
@@ -226,6 +229,7 @@ cdef class Scanner:
             window_free(&scan.windows[index])
         paths_free(scan.paths)
         free(scan.waypoints)
+        free(self.summed)
         free(scan.workers)
         free(scan.tables)
         free(scan.dns.shards)
@@ -305,6 +309,16 @@ cdef class Scanner:
         self.scan.file.end = end
         self.scan.file.window_bytes = window_bytes
         self.scan.windows[0].file_offset = begin
+
+    def follow_file(self, uint64_t end, bint final):
+        """The file that is read is still being written: `end` bytes of it are there, and no more come if `final`.
+
+        Until then whole windows are read, and `run` and `step` come back with nothing to do where there is none.
+        """
+        if not self.scan.file.position <= end <= 0x7FFFFFFFFFFFFFFF:
+            raise ValueError(f"the file ends at byte {end}, and was read to {self.scan.file.position}")
+        self.scan.file.end = end
+        self.scan.file.growing = not final
 
     def run(self):
         """Handle every packet of the window; of a file, those of the next 50 ms or up to blocks that are `events`."""
@@ -515,12 +529,15 @@ cdef class Scanner:
     # ------------------------------------------------------------ results
 
     def counters(self):
-        """The counters of all threads together, as a dict of int. Call it once, at the end: it adds the threads up."""
+        """The counters of all threads together so far, as a dict of int; what follows here tells the rest of them."""
         cdef uint32_t worker
-        cdef counters_t* all_of_them = &self.scan.workers[0].counters
-        for worker in range(1, self.scan.threads):
-            merge_counters(all_of_them, &self.scan.workers[worker].counters)
-            counters_init(&self.scan.workers[worker].counters)
+        cdef counters_t* all_of_them = &self.summed[0]
+        with nogil:
+            memcpy(all_of_them, &self.scan.workers[0].counters, sizeof(counters_t))
+            for worker in range(1, self.scan.threads):
+                # A copy: adding up may widen its buckets under the thread that goes on counting.
+                memcpy(&self.summed[1], &self.scan.workers[worker].counters, sizeof(counters_t))
+                merge_counters(all_of_them, &self.summed[1])
         timed = all_of_them.packets != all_of_them.without_time
         return {
             "packets": all_of_them.packets,
@@ -541,14 +558,14 @@ cdef class Scanner:
 
     def intervals(self):
         """Start ns, width ns, (n, 5) uint64: packets, bytes, payload, TCP and UDP bytes. After counters()."""
-        intervals = &self.scan.workers[0].counters.intervals
+        intervals = &self.summed.intervals
         width = <uint64_t>FIRST_WIDTH_NS << intervals.shift
         return intervals.start, width, (<char*>intervals.buckets)[:intervals.used * sizeof(bucket_t)]
 
     def marks(self):
         """Segments by mark, in the order of the table: those of clients, those of servers. After counters()."""
         cdef int side, mark, marks = MARKS
-        counters = &self.scan.workers[0].counters
+        counters = &self.summed[0]
         return [[counters.marks[side][mark] for mark in range(marks)] for side in range(2)]
 
     def round_trips(self):
@@ -559,7 +576,7 @@ cdef class Scanner:
         cdef int side, bucket
         found = []
         for side in range(2):
-            trips = &self.scan.workers[0].counters.trips[side]
+            trips = &self.summed.trips[side]
             found.append({
                 "counts": {
                     bucket: trips.counts[bucket] for bucket in range(<int>SPREAD_BUCKETS) if trips.counts[bucket]
@@ -571,7 +588,7 @@ cdef class Scanner:
 
     def paths(self):
         """[(steps, packets, bytes)] of every protocol path that packets end on; after counters()."""
-        counters = &self.scan.workers[0].counters
+        counters = &self.summed[0]
         return [
             (path_names(self.scan.paths, node), counters.path_packets[node], counters.path_bytes[node])
             for node in range(min(self.scan.paths.count, MAX_PATHS))

@@ -32,6 +32,7 @@ from window cimport (
     HEADROOM,
     begin_read,
     file_t,
+    is_awaited,
     join_chains,
     next_record,
     notice_missing,
@@ -308,6 +309,8 @@ cdef inline void plan_reading(scan_t* scan) noexcept nogil:
     cdef window_t* window = &scan.windows[scan.turn]
     cdef uint32_t following = (scan.turn + 1) % WINDOWS
     if scan.file.descriptor < 0 or scan.ended or scan.joined != NULL or scan.reader.event_count:
+        return
+    if is_awaited(&scan.file):
         return
     if window.size - window.used > HEADROOM:
         # A giant record: first what is under way is ended, so that memory is held for two windows only.

@@ -72,6 +72,7 @@ ctypedef struct file_t:
     uint64_t position                # of the next byte to read
     uint64_t end                     # bytes of the file; less where it shrank meanwhile
     uint64_t window_bytes            # read at a time
+    uint8_t growing                  # more will be behind `end`
 
 ctypedef struct place_t:             # a place in the window's records
     uint32_t segment
@@ -360,6 +361,11 @@ cdef inline void begin_given(
     cut_pieces(window, 0)
 
 
+cdef inline bint is_awaited(const file_t* file) noexcept nogil:
+    """Whether the next window is not there yet: of a file that grows, none is read before it is whole."""
+    return file.growing and file.end - file.position < file.window_bytes
+
+
 cdef inline bint begin_read(
     window_t* window, const window_t* before, const reader_t* reader, file_t* file
 ) noexcept nogil:
@@ -375,7 +381,7 @@ cdef inline bint begin_read(
     window.base = window.memory + room - left
     window.size = left + wanted
     window.file_offset = before.file_offset + before.used
-    window.final = file.position + wanted == file.end
+    window.final = not file.growing and file.position + wanted == file.end
     if left:
         memcpy(window.memory + room - left, before.base + before.used, left)
     window.second = before.second

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pcap_analyzer.analysis.dns import DnsTable
     from pcap_analyzer.analysis.flows import FlowTable
-    from pcap_analyzer.analysis.model import Analysis
+    from pcap_analyzer.analysis.model import Analysis, FirstResults
 
 CapturePath = str | os.PathLike[str] | BinaryIO
 
@@ -95,18 +95,24 @@ def analyze_source(
     flow_limit: int = FLOW_LIMIT,
     meanwhile: Callable[[], object] | None = None,
     keep_flows: bool = True,
+    first_results: Callable[[FirstResults], None] | None = None,
 ) -> Analysis:
-    """The same for a source that is already open; closes it. See analyze_capture."""
+    """The same for a source that is already open; closes it. See analyze_capture.
+
+    first_results: told of what is known so far, about twice a second, less often where there are many flows.
+    """
     threads = _wanted(threads, MAX_WANTED_THREADS, "threads", default_threads())
     rows = _wanted(batch_size, MAX_ROWS, "batch_size", min(MAX_ROWS, ROWS_PER_THREAD * threads))
     began = time.perf_counter()
     with scanning(source, threads, rows, flow_limit) as reader:
         prepared = _beside(meanwhile)  # not earlier: importing would hold up the start of the scan
+        look = _looks(reader, first_results)
         for _ in reader.turns():
             if progress is not None:
                 progress(
                     Progress(reader.scanner.rows, source.bytes_read, source.size_bytes, time.perf_counter() - began)
                 )
+            look()
             if cancelled is not None and cancelled():
                 raise Cancelled(f"the analysis of {source.name} was cancelled at byte {reader.bytes_walked}")
         seconds = time.perf_counter() - began
@@ -115,6 +121,15 @@ def analyze_source(
         from pcap_analyzer.findings import program
 
         return assemble(reader, seconds=seconds, threads=threads, program=program(), keep_flows=keep_flows)
+
+
+def _looks(reader: CaptureReader, tell: Callable[[FirstResults], None] | None) -> Callable[[], None]:
+    """What is to be called whenever the scan rests."""
+    if tell is None:
+        return lambda: None
+    from pcap_analyzer.analysis.first_results import FirstLooks
+
+    return FirstLooks(reader, tell).look
 
 
 def open_capture(

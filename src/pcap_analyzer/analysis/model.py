@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -254,6 +255,68 @@ class Service(msgspec.Struct, frozen=True):
     flows: int
     packets: int
     bytes: int
+
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
+Counts = Annotated[list[Count], msgspec.Meta(max_length=120)]
+ShortText = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+class Throughput(msgspec.Struct, frozen=True):
+    """Packets and bytes on the wire per stretch of time: at most 120 stretches of equal width, the last not yet over."""
+
+    start: datetime | None = None
+    """When stretch 0 begins; None where no packet has a time."""
+    width_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    packets: Counts = []
+    bytes: Counts = []
+
+
+class ProtocolShare(msgspec.Struct, frozen=True):
+    """Packets that end in one protocol. path: layers, outermost first, as "eth:ip:tcp"."""
+
+    path: ShortText
+    packets: Count
+    bytes: Count
+
+
+class Talker(msgspec.Struct, frozen=True):
+    """What one address sent and received."""
+
+    address: ShortText
+    packets: Count
+    bytes: Count
+
+
+class ServiceShare(msgspec.Struct, frozen=True):
+    """All flows to one server port. protocol: "TCP", "UDP", "SCTP".  name: None where the port has none."""
+
+    protocol: ShortText
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)]
+    name: ShortText | None
+    flows: Count
+    packets: Count
+    bytes: Count
+
+
+class FirstResults(msgspec.Struct, frozen=True):
+    """What is known while a capture is still being read, small enough to be told every moment.
+
+    bytes: on the wire.  protocols, talkers, services: at most 10, most bytes first.  retransmissions: of `segments`,
+    those of TCP that were judged.  Bounds hold for whoever reads it from a worker, which has read hostile bytes.
+    """
+
+    packets: Count = 0
+    bytes: Count = 0
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+    flows: Count = 0
+    segments: Count = 0
+    retransmissions: Count = 0
+    throughput: Throughput = Throughput()
+    protocols: Annotated[list[ProtocolShare], msgspec.Meta(max_length=10)] = []
+    talkers: Annotated[list[Talker], msgspec.Meta(max_length=10)] = []
+    services: Annotated[list[ServiceShare], msgspec.Meta(max_length=10)] = []
 
 
 class TcpDirection(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ says why.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,10 +18,11 @@ from pcap_analyzer.capture.damage import Damage, damage_of
 from pcap_analyzer.capture.magic import LOOK_BYTES, Format, describe, detect
 from pcap_analyzer.capture.pcap import PcapHeader, read_pcap_header
 from pcap_analyzer.capture.pcapng import MAX_BLOCK, Notes
-from pcap_analyzer.capture.source import PlainSource, Source, Window
+from pcap_analyzer.capture.source import GrowingFile, PlainSource, Source, Window
 from pcap_analyzer.errors import CaptureError
 
 ENTROPY_BYTES = 32
+AWAIT_S = 0.01
 ENOUGH_FOR_THREE_RECORDS = 1 << 20  # bytes; Wireshark's limit of a record is a quarter of that
 
 
@@ -112,13 +114,16 @@ class CaptureReader:
     def _read_plain(self, source: PlainSource, begin: int) -> None:
         """Let the scanner read the file from byte `begin` on by itself."""
         self.scanner.read_file(source.descriptor, begin, source.end)
+        if isinstance(source, GrowingFile):
+            self.scanner.follow_file(source.end, source.final)
 
     def _walk_first_section(self) -> None:
         """A pcapng file whose first section cannot be read is no capture of ours."""
         if self._plain is None:
             self._used = self._walk()
         else:
-            self._turn(step=True)  # ends at the section header, before any packet
+            while not (self.scanner.totals["sections"] or self.scanner.damage or self.scanner.over):
+                self._turn(step=True)  # ends at the section header, before any packet
         if self.scanner.damage and not self.scanner.totals["sections"]:
             damage = damage_of(*self.scanner.damage)
             raise CaptureError(f"{self.source.name} cannot be read: {damage.reason}", offset=damage.offset)
@@ -152,7 +157,7 @@ class CaptureReader:
     def _turn(self, *, step: bool) -> int:
         """Let the scanner go on in a plain file. Returns the rows of a step."""
         assert self._plain is not None
-        rows = 0
+        rows, before = 0, self.scanner.rows
         if step:
             rows = self.scanner.step()
         else:
@@ -167,7 +172,16 @@ class CaptureReader:
         self.bytes_walked = walked
         if error:
             raise self._plain.unreadable(OSError(error, os.strerror(error)), end)
+        if isinstance(self._plain, GrowingFile) and not self._plain.damage:
+            self._follow(self._plain, idle=self.scanner.rows == before)
         return rows
+
+    def _follow(self, source: GrowingFile, *, idle: bool) -> None:
+        """Tell the scanner how far the file has come. idle: it had nothing to do."""
+        if idle and not source.final:
+            time.sleep(AWAIT_S)
+        source.grow()
+        self.scanner.follow_file(source.end, source.final)
 
     def _note_end(self) -> None:
         walked, end, _read, _error = self.scanner.place

@@ -1,9 +1,9 @@
 """Where the bytes of a capture come from: a local file, a pipe, a compressed stream, an upload that is still arriving.
 
-All of them look alike to the engine (window.Source), but a plain local file it reads by itself (plain.py). Everything
-else is a reader, read ahead by a thread (stream.py): any binary stream or a growing file (readers.py), alone or inside
-a decompressor (compressed.py). What a file is, its first bytes say (capture/magic.py), never its
-name.
+All of them look alike to the engine (window.Source), but a plain local file it reads by itself (plain.py), also while
+it grows (growing.py). Everything else is a reader, read ahead by a thread (stream.py): any binary stream or a growing
+file (readers.py), alone or inside a decompressor (compressed.py). What a file is, its first bytes say
+(capture/magic.py), never its name.
 
 Nothing here imports numpy or a compression library before it is needed: the scan starts before them.
 """
@@ -17,6 +17,7 @@ from typing import BinaryIO, NamedTuple
 
 from pcap_analyzer.capture.magic import LOOK_BYTES, Format, describe, detect
 from pcap_analyzer.capture.source.compressed import Decompressed
+from pcap_analyzer.capture.source.growing import GrowingFile
 from pcap_analyzer.capture.source.plain import PlainSource, is_remote
 from pcap_analyzer.capture.source.readers import GrowingReader, Peeked, Reader, StreamReader
 from pcap_analyzer.capture.source.stream import StreamSource
@@ -25,6 +26,7 @@ from pcap_analyzer.errors import CaptureError
 
 __all__ = [
     "MAX_WINDOW_BYTES",
+    "GrowingFile",
     "Limits",
     "PlainSource",
     "Source",
@@ -101,8 +103,22 @@ def open_growing_source(
     Waits for the first bytes. Raises CaptureError as open_source() does, and Cancelled.
     """
     basename, file = _open(path)
+    name = name or basename
+    growing = GrowingFile(
+        file, name, finished=finished, committed=committed, cancelled=cancelled, size_bytes=size_bytes
+    )
+    try:
+        first = growing.first_bytes()
+        if not (_known(first, name).is_compression or is_remote(os.fstat(file.fileno()).st_dev)):
+            return growing
+    except OSError as error:
+        file.close()
+        raise unreadable(name, error) from error
+    except BaseException:
+        file.close()
+        raise
     reader = GrowingReader(file, finished=finished, committed=committed, cancelled=cancelled)
-    return _read(reader, name or basename, size_bytes, limits, cancelled)
+    return _read(reader, name, size_bytes, limits, cancelled)
 
 
 def _open(path: str | os.PathLike[str]) -> tuple[str, FileIO]:

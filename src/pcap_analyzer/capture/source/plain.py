@@ -21,12 +21,12 @@ class PlainSource:
     def __init__(self, file: FileIO, name: str, *, window_bytes: int = WINDOW_BYTES) -> None:
         """Takes over `file`, open for reading, and closes it."""
         self.name = name
-        self.size_bytes = os.fstat(file.fileno()).st_size
+        self.size_bytes: int | None = os.fstat(file.fileno()).st_size
         self.bytes_read = 0
         self.damage: str | None = None
         self._file = file
         self._window_bytes = window_bytes
-        self._end = self.size_bytes
+        self._end = self.size_bytes or 0
         self._cursor = Cursor()
 
     @property
