@@ -263,7 +263,7 @@ ShortText = Annotated[str, msgspec.Meta(max_length=200)]
 
 
 class Throughput(msgspec.Struct, frozen=True):
-    """Packets and bytes on the wire per stretch of time: at most 120 stretches of equal width, the last not yet over."""
+    """Packets and bytes on the wire by time: at most 120 stretches of equal width, the last not yet over."""
 
     start: datetime | None = None
     """When stretch 0 begins; None where no packet has a time."""
