@@ -39,6 +39,8 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
             "DECOMPRESSION_RATIO_MAX": "6",
             "LOG_LEVEL": "debug",
             "LOG_MODE": "debug",
+            "AUDIT_LOG": "stderr",
+            "AUDIT_LOG_MAX_MB": "10",
             "AUTH_MODE": "token",
             "AUTH_TOKEN": "sixteen-or-more!",
         }
@@ -53,6 +55,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
     assert settings.decompression_ratio_max == 6
     assert settings.decompression_ratio_warn == 5
     assert (settings.log_level, settings.log_mode) == ("DEBUG", "debug")
+    assert (settings.audit_log, settings.audit_log_max_mb) == ("stderr", 10)
     assert (settings.auth_mode, settings.auth_token) == ("token", "sixteen-or-more!")
     assert "sixteen" not in repr(settings)
 
@@ -83,6 +86,8 @@ def test_an_open_door_has_no_token(tmp_path: Path) -> None:
         ("ANALYSIS_CPU_SECONDS", "9" * 40),
         ("LOG_LEVEL", "LOUD"),
         ("LOG_MODE", "quiet"),
+        ("AUDIT_LOG", "elsewhere"),
+        ("AUDIT_LOG_MAX_MB", "9"),
         ("DATABASE_URL", "postgresql://somewhere/db"),
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "sqlite:////tmp/x.db?mode=no"),

@@ -19,6 +19,7 @@ Value = TypeVar("Value")
 MIB = 1 << 20
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_MODES = ("production", "development", "debug")
+AUDIT_LOGS = ("file", "stderr")
 AUTH_MODES = ("token", "none")
 
 # What a worker process may inherit. It reads hostile bytes, so whatever else the environment holds stays here.
@@ -37,6 +38,8 @@ class Settings:
     database_url: str
     log_level: str
     log_mode: str
+    audit_log: str
+    audit_log_max_mb: int
     max_upload_size_mb: int
     report_ttl_hours: int
     max_queue_size: int
@@ -79,6 +82,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         ),
         log_level=setting("LOG_LEVEL", "INFO", _log_level, "one of " + ", ".join(LOG_LEVELS)),
         log_mode=setting("LOG_MODE", "production", _log_mode, "one of " + ", ".join(LOG_MODES)),
+        audit_log=setting("AUDIT_LOG", "file", _audit_log, " or ".join(AUDIT_LOGS)),
+        audit_log_max_mb=whole("AUDIT_LOG_MAX_MB", 100, 10, 1 << 20),
         max_upload_size_mb=whole("MAX_UPLOAD_SIZE_MB", 10240, 1, 1 << 24),
         report_ttl_hours=whole("REPORT_TTL_HOURS", 24, 1, 1 << 20),
         max_queue_size=whole("MAX_QUEUE_SIZE", 5, 1, 100_000),
@@ -123,6 +128,10 @@ def _log_level(text: str) -> str | None:
 
 def _log_mode(text: str) -> str | None:
     return text if text in LOG_MODES else None
+
+
+def _audit_log(text: str) -> str | None:
+    return text if text in AUDIT_LOGS else None
 
 
 def _auth_mode(text: str) -> str | None:

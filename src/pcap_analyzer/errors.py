@@ -2,6 +2,7 @@
 
     PcapAnalyzerError
     ├── CaptureError      the file is no capture, is of an unsupported version, or cannot be read
+    │   └── BeyondLimit   it is larger than allowed when decompressed
     ├── Cancelled         the caller asked to stop
     ├── ExportError       a table cannot be written as asked
     ├── FilterError       a filter cannot be understood, or does not fit its table
@@ -28,6 +29,10 @@ class CaptureError(PcapAnalyzerError):
     def __init__(self, message: str, *, offset: int | None = None) -> None:
         super().__init__(message if offset is None else f"{message} (at byte {offset})")
         self.offset = offset
+
+
+class BeyondLimit(CaptureError):
+    """A compressed file that holds more bytes than the limits allow."""
 
 
 class Cancelled(PcapAnalyzerError):

@@ -4,13 +4,18 @@ import fcntl
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
+from pcap_analyzer import __version__
 from pcap_analyzer.adapters.files import FileBlobs
 from pcap_analyzer.adapters.observed import ObservedStore
 from pcap_analyzer.adapters.process import WORKER, ProcessRunner
 from pcap_analyzer.adapters.sql import SqlStore
+from pcap_analyzer.audit import AuditLog
+from pcap_analyzer.audit.changes import recorder
+from pcap_analyzer.audit.log import opened
 from pcap_analyzer.config import MIB, Settings, worker_environment
 from pcap_analyzer.cores import available_cores
 from pcap_analyzer.errors import SettingsError
@@ -19,6 +24,7 @@ from pcap_analyzer.jobs.dispatcher import Dispatcher
 from pcap_analyzer.jobs.events import Event, Listener
 from pcap_analyzer.jobs.housekeeping import Housekeeping
 from pcap_analyzer.jobs.service import AnalysisService, Limits
+from pcap_analyzer.redaction import redaction
 
 
 class Running:
@@ -28,6 +34,10 @@ class Running:
         self._listeners: list[Listener] = []
         with ExitStack() as opened:
             opened.callback(os.close, lock(settings.data_dir))
+            self.audit = audit_log(settings)
+            opened.callback(self.audit.close)
+            self.listen(recorder(self.audit))
+            self.audit.record("service.settings_loaded", settings=_shown(settings))
             store = ObservedStore(SqlStore(settings.database_url), self._tell)
             opened.callback(store.close)
             blobs = FileBlobs(settings.data_dir)
@@ -40,17 +50,19 @@ class Running:
                 command=worker,
             )
             dispatcher = Dispatcher(
-                store, blobs, runner, settings.workers, warn_ratio=settings.decompression_ratio_warn
+                store, blobs, runner, settings.workers, warn_ratio=settings.decompression_ratio_warn, tell=self._tell
             )
             limits = Limits(settings.max_upload_size_mb * MIB, settings.max_queue_size, settings.workers)
             self.service = AnalysisService(store, blobs, limits, on_queued=dispatcher.wake, on_ended=dispatcher.drop)
             kept = timedelta(hours=settings.report_ttl_hours)
             self.arrivals = Arrivals(store, blobs, self.service, kept, dispatcher.wake)
-            housekeeping = Housekeeping(store, blobs, self.arrivals, dispatcher, kept)
+            housekeeping = Housekeeping(store, blobs, self.arrivals, dispatcher, kept, tell=self._tell)
             housekeeping.start()
             opened.callback(housekeeping.stop)
             dispatcher.start()
             opened.callback(dispatcher.stop)
+            opened.callback(self.audit.record, "service.stopped")
+            self.audit.record("service.started", version=__version__)
             self._opened = opened.pop_all()
 
     def listen(self, listener: Listener) -> None:
@@ -64,6 +76,18 @@ class Running:
     def close(self) -> None:
         """Stop the workers and give everything back; analyses that were running run again after the next start."""
         self._opened.close()
+
+
+def audit_log(settings: Settings, *, rotates: bool = True) -> AuditLog:
+    """Where events are recorded.  rotates: false beside a service that may be running, and does it."""
+    hide = redaction(settings.log_mode, (settings.auth_token,) if settings.auth_token else ())
+    return opened(settings.data_dir, settings.audit_log, settings.audit_log_max_mb, hide, rotates=rotates)
+
+
+def _shown(settings: Settings) -> dict[str, str]:
+    """Settings as text, by the names of their variables; whether there is a token, not which."""
+    known = {name.upper(): str(value) for name, value in asdict(settings).items()}
+    return known | {"AUTH_TOKEN": "set" if settings.auth_token else "none"}
 
 
 def sqlite_file(settings: Settings) -> Path:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from pcap_analyzer.adapters.process import WORKER, ProcessRunner
 from pcap_analyzer.config import worker_environment
-from pcap_analyzer.jobs.model import DISK_FULL, Failed, Killed, Outcome, Progress, Stopped, Succeeded, Task
+from pcap_analyzer.jobs.model import DISK_FULL, Cause, Failed, Killed, Outcome, Progress, Stopped, Succeeded, Task
 from tests.jobs.captures import capture, ordering
 from tests.jobs.double_worker import COMMAND
 
@@ -147,12 +147,12 @@ def test_a_worker_that_talks_without_end_is_cut_short(task: MakeTask, caplog: py
 
 def test_memory_is_limited(task: MakeTask) -> None:
     outcome = outcome_of(task(ordering("grow")), memory_bytes=512 << 20)
-    assert outcome == Failed("the analysis needed more than the 512 MiB of memory it may use")
+    assert outcome == Failed("the analysis needed more than the 512 MiB of memory it may use", Cause.MEMORY)
 
 
 def test_processor_time_is_limited(task: MakeTask) -> None:
     outcome = outcome_of(task(ordering("spin")), cpu_seconds=2)
-    assert outcome == Failed("the analysis needed more than the 2 seconds of processor time it may use")
+    assert outcome == Failed("the analysis needed more than the 2 seconds of processor time it may use", Cause.TIME)
 
 
 def test_the_worker_inherits_only_what_it_is_given(task: MakeTask) -> None:

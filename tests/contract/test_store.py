@@ -123,7 +123,7 @@ def test_what_ran_is_queued_again_in_its_old_place(store: Store) -> None:
     store.add(analysis("b", 2), MANY)
     store.claim(NOON, MINE)
     store.record_progress("a", "me", Progress(packets=5))
-    assert store.requeue_running(NOON, "the service ended") == 1
+    assert store.requeue_running(NOON, "the service ended") == ["a"]
     assert store.get("a") == replace(analysis("a", 1), attempts=1)
     again = store.claim(NOON, MINE)
     assert again is not None
@@ -179,7 +179,7 @@ def test_a_lease_is_renewed_by_its_holder_only(store: Store) -> None:
     store.claim(NOON, MINE)
     store.claim(NOON, YOURS)
     assert store.renew({"a", "b", "c"}, Lease("me", NOON + timedelta(hours=1))) == {"a"}
-    assert store.requeue_running(NOON + timedelta(minutes=2), "lost", lapsed_only=True) == 1
+    assert store.requeue_running(NOON + timedelta(minutes=2), "lost", lapsed_only=True) == ["b"]
     assert [store.count(state) for state in (State.QUEUED, State.RUNNING)] == [1, 1]
     assert store.renew({"b"}, YOURS) == set()
 
@@ -187,7 +187,7 @@ def test_a_lease_is_renewed_by_its_holder_only(store: Store) -> None:
 def test_what_a_lost_worker_says_is_not_heard(store: Store) -> None:
     store.add(analysis("a"), MANY)
     store.claim(NOON, MINE)
-    assert store.requeue_running(NOON + timedelta(minutes=2), "lost", lapsed_only=True) == 1
+    assert store.requeue_running(NOON + timedelta(minutes=2), "lost", lapsed_only=True) == ["a"]
     again = store.claim(NOON, YOURS)
     assert again is not None
     assert again.attempts == 2

@@ -59,7 +59,9 @@ def routes(tmp_path: Path) -> list[tuple[str, str]]:
     """Every method and path that the application has."""
     running = Running(load({"DATA_DIR": str(tmp_path)}))
     try:
-        app = create_app(running.service, running.arrivals, Guard(None), Metrics(), on_shutdown=lambda: None)
+        app = create_app(
+            running.service, running.arrivals, Guard(None), Metrics(), running.audit, on_shutdown=lambda: None
+        )
         assert isinstance(app, Safety)
         inner = app._app
         assert isinstance(inner, Litestar)

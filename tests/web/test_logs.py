@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pcap_analyzer.web.logs import redaction, start
+from pcap_analyzer.redaction import redaction
+from pcap_analyzer.web.logs import start
 from tests.jobs.captures import ordering
 from tests.web.server import give, wait_for
 from tests.web.test_serve import process

@@ -78,21 +78,23 @@ class ObservedStore:
             failed = isinstance(outcome, Failed)
             reason = outcome.reason if isinstance(outcome, Failed) else None
             kind = "analysis.failed" if failed else "analysis.succeeded"
-            self._tell(Event(kind, analysis_id, self._store.get(analysis_id), reason))
+            cause = outcome.cause if isinstance(outcome, Failed) else None
+            self._tell(Event(kind, analysis_id, self._store.get(analysis_id), reason, cause))
         return ended
 
     def requeue(self, analysis_id: str, worker: str, reason: str, now: datetime) -> bool:
         """See Store."""
         queued = self._store.requeue(analysis_id, worker, reason, now)
         if queued:
-            self._tell(Event("analysis.requeued", analysis_id, reason=reason))
+            self._tell(Event("analysis.requeued", analysis_id, reason=reason, cause="killed"))
         return queued
 
-    def requeue_running(self, now: datetime, reason: str, *, lapsed_only: bool = False) -> int:
+    def requeue_running(self, now: datetime, reason: str, *, lapsed_only: bool = False) -> list[str]:
         """See Store."""
         again = self._store.requeue_running(now, reason, lapsed_only=lapsed_only)
-        for _ in range(again):
-            self._tell(Event("analysis.requeued", reason=reason))
+        cause = "lease_lost" if lapsed_only else "restarted"
+        for analysis_id in again:
+            self._tell(Event("analysis.requeued", analysis_id, reason=reason, cause=cause))
         return again
 
     def retry(self, analysis_id: str, max_queued: int, now: datetime) -> bool:
@@ -106,14 +108,19 @@ class ObservedStore:
         """See Store."""
         ended = self._store.end(analysis_id, state, reason, now)
         if ended:
-            self._tell(Event(f"analysis.{state}", analysis_id, reason=reason))
+            # What it was before: of an upload that never became whole, no analysis can be ended.
+            before = self._store.transitions(analysis_id)[-1:]
+            subject = "upload" if [change.before for change in before] == [State.RECEIVING] else "analysis"
+            self._tell(Event(f"{subject}.{state}", analysis_id, reason=reason))
         return ended
 
     def remove(self, analysis_id: str) -> bool:
         """See Store."""
+        before = self._store.get(analysis_id)
         removed = self._store.remove(analysis_id)
         if removed:
-            self._tell(Event("analysis.removed", analysis_id))
+            subject = "upload" if before is not None and before.state is State.RECEIVING else "analysis"
+            self._tell(Event(f"{subject}.removed", analysis_id))
         return removed
 
     def receiving(self) -> list[Analysis]:

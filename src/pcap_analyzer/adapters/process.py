@@ -11,7 +11,7 @@ from typing import IO, cast
 
 import msgspec
 
-from pcap_analyzer.jobs.model import Failed, Killed, Order, Outcome, Progress, Stopped, Succeeded, Task
+from pcap_analyzer.jobs.model import Cause, Failed, Killed, Order, Outcome, Progress, Stopped, Succeeded, Task
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class ProcessRunner:
             return said
         if self._stopping or unwanted:
             return Stopped()
-        return Killed(_KILLED) if code == -signal.SIGKILL else Failed(self._why(code))
+        return Killed(_KILLED) if code == -signal.SIGKILL else self._failure(code)
 
     def end(self, name: str) -> None:
         """See Runner.end."""
@@ -116,12 +116,15 @@ class ProcessRunner:
             self._ended.discard(process)
         return unwanted
 
-    def _why(self, code: int) -> str:
+    def _failure(self, code: int) -> Failed:
         if code == -signal.SIGXCPU:
-            return f"the analysis needed more than the {self._cpu_seconds} seconds of processor time it may use"
+            limit = f"the analysis needed more than the {self._cpu_seconds} seconds of processor time it may use"
+            return Failed(limit, Cause.TIME)
         if code < 0:
-            return f"the capture crashed its worker ({signal.Signals(-code).name}); nothing else was harmed"
-        return f"the worker ended with code {code} and without a result; the log of the service may say why"
+            crash = f"the capture crashed its worker ({signal.Signals(-code).name}); nothing else was harmed"
+            return Failed(crash, Cause.CRASHED)
+        end = f"the worker ended with code {code} and without a result; the log of the service may say why"
+        return Failed(end, Cause.NO_RESULT)
 
 
 def _converse(
@@ -138,7 +141,8 @@ def _converse(
         except msgspec.MsgspecError:
             log.error("a worker sent no message but %s", ascii(line[:200]))
             process.kill()
-            return Failed("the worker sent what no worker sends, and was ended; the log of the service shows it")
+            words = "the worker sent what no worker sends, and was ended; the log of the service shows it"
+            return Failed(words, Cause.NONSENSE)
         if not isinstance(message, Progress):
             return message
         on_progress(message)

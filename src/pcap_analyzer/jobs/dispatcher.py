@@ -14,9 +14,11 @@ from math import inf
 
 from pcap_analyzer.export import EXPORTERS
 from pcap_analyzer.jobs.disk import is_full
+from pcap_analyzer.jobs.events import Event, Listener
 from pcap_analyzer.jobs.model import (
     DISK_FULL,
     Analysis,
+    Cause,
     Failed,
     Killed,
     Lease,
@@ -56,12 +58,14 @@ class Dispatcher:
         clock: Callable[[], datetime] = utc_now,
         *,
         warn_ratio: float = inf,
+        tell: Listener = lambda _: None,
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._runner = runner
         self._clock = clock
         self._warn_ratio = warn_ratio
+        self._tell_others = tell
         self._name = secrets.token_hex(8)
         self._held: set[str] = set()
         self._queued = threading.Condition()
@@ -149,6 +153,7 @@ class Dispatcher:
                     log.warning(
                         "analysis %s: its capture grew %.0f times when decompressed", analysis.id, outcome.ratio
                     )
+                    self._tell_others(Event("analysis.ratio_warned", analysis.id))
         return outcome
 
     def _tell(self, analysis: Analysis, progress: Progress) -> None:
@@ -180,7 +185,7 @@ class Dispatcher:
                 log.warning("analysis %s runs again: %s", analysis.id, outcome.reason)
                 self._store.requeue(analysis.id, self._name, outcome.reason, self._clock())
                 return
-            outcome = Failed(outcome.reason)
+            outcome = Failed(outcome.reason, Cause.KILLED)
         if not self._store.finish(analysis.id, self._name, outcome, self._clock()):
             self._undo(analysis)
         elif isinstance(outcome, Failed):

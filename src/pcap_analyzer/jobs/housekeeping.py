@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pcap_analyzer.export import EXPORTERS
 from pcap_analyzer.jobs.arrivals import Arrivals
 from pcap_analyzer.jobs.dispatcher import Dispatcher
+from pcap_analyzer.jobs.events import Event, Listener
 from pcap_analyzer.jobs.model import Analysis, State
 from pcap_analyzer.jobs.ports import Blobs, Store
 from pcap_analyzer.jobs.service import utc_now
@@ -32,6 +33,8 @@ class Housekeeping:
         dispatcher: Dispatcher,
         time_to_live: timedelta,
         clock: Callable[[], datetime] = utc_now,
+        *,
+        tell: Listener = lambda _: None,
     ) -> None:
         self._store = store
         self._blobs = blobs
@@ -39,6 +42,7 @@ class Housekeeping:
         self._dispatcher = dispatcher
         self._time_to_live = time_to_live
         self._clock = clock
+        self._tell = tell
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="housekeeping")
 
@@ -46,7 +50,7 @@ class Housekeeping:
         """Put right what the last end left, then go on."""
         self._blobs.sweep()
         if again := self._store.requeue_running(self._clock(), "the service ended during the run"):
-            log.warning("%d analyses were running when the service ended; they run again", again)
+            log.warning("%d analyses were running when the service ended; they run again", len(again))
         self._arrivals.recover()
         self.remove_orphans()
         self._thread.start()
@@ -61,7 +65,7 @@ class Housekeeping:
         self._dispatcher.renew()
         lapsed = self._store.requeue_running(self._clock(), "its worker was not heard of any more", lapsed_only=True)
         if lapsed:
-            log.warning("%d analyses lost their worker; they run again", lapsed)
+            log.warning("%d analyses lost their worker; they run again", len(lapsed))
             self._dispatcher.wake()
         self.expire()
 
@@ -78,11 +82,15 @@ class Housekeeping:
 
     def remove_orphans(self) -> None:
         """Delete files that belong to nothing."""
+        removed = 0
         for folder in ("uploads", "reports"):
             for name in self._blobs.names(folder):
                 if not _is_wanted(self._store.get(name.removeprefix(f"{folder}/").partition(".")[0])):
                     log.info("removing %s, which belongs to no analysis", ascii(name))
                     self._blobs.delete(name)
+                    removed += 1
+        if removed:
+            self._tell(Event("service.files_removed", files=removed))
 
     def _delete_files(self, analysis: Analysis) -> None:
         for name in (analysis.upload, *map(analysis.artifact, EXPORTERS)):

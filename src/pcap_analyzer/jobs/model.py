@@ -72,15 +72,32 @@ class Succeeded(Struct, frozen=True, tag="succeeded"):
     ratio: Annotated[float, Meta(ge=0, le=1e9)] = 1.0
 
 
+class Cause(StrEnum):
+    """Why an analysis failed, for those who count and record; stable."""
+
+    UNREADABLE = "unreadable"
+    RATIO = "ratio"
+    MEMORY = "memory"
+    TIME = "time"
+    CRASHED = "crashed"
+    KILLED = "killed"
+    NO_RESULT = "no_result"
+    NONSENSE = "nonsense"
+    DISK_FULL = "disk_full"
+    INTERNAL = "internal"
+
+
 class Failed(Struct, frozen=True, tag="failed"):
     """There are no artifacts; `reason` is a sentence for the user."""
 
     reason: Sentence
+    cause: Cause = Cause.INTERNAL
 
 
 DISK_FULL = Failed(
     "the disk of this service became full during the analysis; ask whoever runs it to make room, "
-    "then upload the capture again"
+    "then upload the capture again",
+    Cause.DISK_FULL,
 )
 
 

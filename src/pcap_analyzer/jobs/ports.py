@@ -65,8 +65,8 @@ class Store(Protocol):
     def requeue(self, analysis_id: str, worker: str, reason: str, now: datetime) -> bool:
         """Queue a running analysis of `worker` again, without progress, in its old place; False as for finish."""
 
-    def requeue_running(self, now: datetime, reason: str, *, lapsed_only: bool = False) -> int:
-        """Requeue all that run, or those whose lease ended before `now`; how many they were."""
+    def requeue_running(self, now: datetime, reason: str, *, lapsed_only: bool = False) -> list[str]:
+        """Requeue all that run, or those whose lease ended before `now`; which they were."""
 
     def retry(self, analysis_id: str, max_queued: int, now: datetime) -> bool:
         """Queue a failed or cancelled analysis of a whole upload as if it were new; False when it cannot be."""

@@ -30,6 +30,11 @@ class Upload:
         self._start = b""
         self._recognised = False
 
+    @property
+    def id(self) -> str:
+        """Of the analysis that it will be."""
+        return self._analysis.id
+
     def write(self, data: bytes) -> None:
         """Take the next bytes. Raises UploadTooLarge, NotACapture, StorageFull."""
         self._size += len(data)

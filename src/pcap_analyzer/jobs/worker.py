@@ -19,10 +19,10 @@ from msgspec.structs import replace
 from pcap_analyzer import pipeline
 from pcap_analyzer.analysis.model import Analysis
 from pcap_analyzer.capture.source import Limits
-from pcap_analyzer.errors import CaptureError
+from pcap_analyzer.errors import BeyondLimit, CaptureError
 from pcap_analyzer.export import EXPORTERS, html
 from pcap_analyzer.jobs.disk import is_full
-from pcap_analyzer.jobs.model import DISK_FULL, Failed, Order, Phase, Progress, Succeeded, Task
+from pcap_analyzer.jobs.model import DISK_FULL, Cause, Failed, Order, Phase, Progress, Succeeded, Task
 from pcap_analyzer.report import build_report
 
 _REPORT_EVERY_S = 0.25
@@ -78,9 +78,11 @@ def main(analyse: Analyse = analyse_capture) -> None:
     try:
         tell(analyse(order, _seldom(tell)))
     except CaptureError as error:
-        tell(Failed(_as_the_user_calls_it(str(error), order.task)[:2000]))
+        cause = Cause.RATIO if isinstance(error, BeyondLimit) else Cause.UNREADABLE
+        tell(Failed(_as_the_user_calls_it(str(error), order.task)[:2000], cause))
     except MemoryError:
-        tell(Failed(f"the analysis needed more than the {order.memory_bytes >> 20} MiB of memory it may use"))
+        limit = f"the analysis needed more than the {order.memory_bytes >> 20} MiB of memory it may use"
+        tell(Failed(limit, Cause.MEMORY))
     except BrokenPipeError:
         # Nobody is left to be told; without this, Python's own flush at exit would complain once more.
         os._exit(1)

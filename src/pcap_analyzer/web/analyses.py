@@ -11,6 +11,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from pcap_analyzer.audit import note
 from pcap_analyzer.export import EXPORTERS, html, json
 from pcap_analyzer.jobs.model import State
 from pcap_analyzer.jobs.refusals import UnknownAnalysis
@@ -144,5 +145,6 @@ def report(
             body = html.render(stored, nonce=nonce, language=language)
     if download:
         headers["Content-Disposition"] = f'attachment; filename="report-{task_id}{EXPORTERS[kind].suffix}"'
+    note(f"report.{'downloaded' if download else 'viewed'}.{kind}", analysis=str(task_id))
     # litestar names the charset of a text itself.
     return Response(body, media_type=EXPORTERS[kind].media_type.partition(";")[0], headers=headers)

@@ -6,12 +6,13 @@ from litestar import Litestar
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
+from pcap_analyzer.audit import AuditLog
 from pcap_analyzer.jobs.arrivals import Arrivals
 from pcap_analyzer.jobs.service import AnalysisService
 from pcap_analyzer.web import analyses, health, language, metrics, resumable, sign_in, uploads
 from pcap_analyzer.web.access import Guard
+from pcap_analyzer.web.answers import EXCEPTION_HANDLERS
 from pcap_analyzer.web.pages import PAGES
-from pcap_analyzer.web.problems import EXCEPTION_HANDLERS
 from pcap_analyzer.web.safety import Safety
 from pcap_analyzer.web.static_files import static_files
 
@@ -21,6 +22,7 @@ def create_app(
     arrivals: Arrivals,
     guard: Guard,
     figures: metrics.Metrics,
+    audit: AuditLog,
     on_shutdown: Callable[[], None],
 ) -> ASGIApp:
     """The web face of `service`; `guard` says who may come in, `on_shutdown` is called once no request is answered."""
@@ -55,4 +57,4 @@ def create_app(
         # Errors are logged where they are answered.
         logging_config=None,
     )
-    return Safety(application, guard)
+    return Safety(application, guard, audit)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from anyio import fail_after
 from litestar.types import Receive
 
-from pcap_analyzer.web.problems import BadForm, Stalled
+from pcap_analyzer.web.problems import Interrupted, Stalled
 
 # Small writes cost a thread switch each, large ones memory for every upload under way.
 WRITE_BYTES = 1 << 20
@@ -14,7 +14,7 @@ IDLE_S = 60.0
 
 
 async def body(receive: Receive) -> AsyncIterator[bytes]:
-    """Its bytes, as they come. Raises BadForm when the connection ends before the body, Stalled when nothing comes."""
+    """Its bytes, as they come. Raises Interrupted when the connection ends first, Stalled when nothing comes."""
     more = True
     while more:
         try:
@@ -23,7 +23,7 @@ async def body(receive: Receive) -> AsyncIterator[bytes]:
         except TimeoutError:
             raise Stalled(f"nothing came for {IDLE_S:g} seconds; send the capture again") from None
         if message["type"] != "http.request":
-            raise BadForm("the connection ended before the form did; send it again")
+            raise Interrupted("the connection ended before the form did; send it again")
         if message["body"]:
             yield message["body"]
         more = message["more_body"]

@@ -46,7 +46,7 @@ class Metrics:
         if subject == "upload":
             self._uploads.labels(change).inc()
             self._bytes.inc(event.size_bytes)
-        else:
+        elif subject == "analysis":
             self._changes.labels(change).inc()
             self._measure(event)
 

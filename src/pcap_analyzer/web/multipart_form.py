@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from anyio.to_thread import run_sync
 from multipart import MultipartError, MultipartSegment, PushMultipartParser  # type: ignore[import-untyped]
 
+from pcap_analyzer.audit import note
 from pcap_analyzer.jobs.upload import Upload
 from pcap_analyzer.web.body import WRITE_BYTES, body
 from pcap_analyzer.web.injected import AnyRequest
@@ -27,7 +28,7 @@ BeginUpload = Callable[[str], Upload]
 async def receive_file(request: AnyRequest, begin: BeginUpload) -> Upload:
     """Hand the field `file` to the upload that `begin` makes of its name.
 
-    Raises BadForm, Stalled and what `write` raises.
+    Raises BadForm, Interrupted, Stalled and what `write` raises.
     """
     arriving = _ArrivingFile(begin)
     try:
@@ -80,6 +81,7 @@ class _ArrivingFile:
         if not filename:
             raise BadForm("no file was chosen; choose a capture first")
         self.upload = await run_sync(self._begin, filename)
+        note("upload.begun", analysis=self.upload.id, by="form")
         self._inside = True
 
     async def _write(self) -> None:

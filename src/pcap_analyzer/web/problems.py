@@ -1,12 +1,9 @@
 """Errors as RFC 9457 problem details; the one place where the domain's refusals get an HTTP status."""
 
 import http
-import logging
 
 import msgspec
-from litestar import Response
 from litestar.exceptions import HTTPException
-from litestar.types import ExceptionHandlersMap
 
 from pcap_analyzer.jobs.refusals import (
     Expired,
@@ -24,9 +21,6 @@ from pcap_analyzer.jobs.refusals import (
     WrongOffset,
 )
 from pcap_analyzer.web.injected import AnyRequest
-from pcap_analyzer.web.rendering import render
-
-log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 10
@@ -43,6 +37,10 @@ class Problem(msgspec.Struct, frozen=True):
 
 class BadForm(Refused):
     """The body is not the form that was expected."""
+
+
+class Interrupted(Refused):
+    """The connection ended before the body did."""
 
 
 class Stalled(Refused):
@@ -81,6 +79,14 @@ class NotSignedIn(Refused):
     """Whoever asks has not shown the token."""
 
 
+class SessionEnded(NotSignedIn):
+    """The session that was shown has ended, or was never given."""
+
+
+class WrongBearer(NotSignedIn):
+    """The token that was shown is a wrong one."""
+
+
 class WrongCsrf(Refused):
     """A browser's session sent this, and none of our pages."""
 
@@ -95,6 +101,7 @@ class WrongHost(Refused):
 
 _KINDS: dict[type[Refused], tuple[int, str, str]] = {
     BadForm: (400, "bad-form", "The form cannot be read"),
+    Interrupted: (400, "interrupted", "The connection ended"),
     BadHeader: (400, "bad-header", "A header cannot be read"),
     BadMethod: (405, "bad-method", "Another method is meant"),
     UnsupportedVersion: (412, "unsupported-version", "This version of tus is not spoken"),
@@ -103,6 +110,8 @@ _KINDS: dict[type[Refused], tuple[int, str, str]] = {
     # Of tus, not of HTTP.
     WrongChecksum: (460, "wrong-checksum", "The checksum does not match"),
     NotSignedIn: (401, "not-signed-in", "Sign in first"),
+    SessionEnded: (401, "not-signed-in", "Sign in again"),
+    WrongBearer: (401, "not-signed-in", "This is not the token"),
     WrongCsrf: (403, "wrong-csrf", "Not sent by a page of this service"),
     CrossSite: (403, "cross-site", "Sent by another site"),
     UnknownAnalysis: (404, "unknown-analysis", "No such analysis"),
@@ -145,22 +154,6 @@ def headers_of(problem: Problem) -> dict[str, str]:
     return {}
 
 
-def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """The problem, as a page for a browser that asked for one, else as JSON."""
-    problem = problem_of(error)
-    if problem.status == http.HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("%s %s", request.method, request.scope["path"], exc_info=error)
-    if wants_page(request):
-        response = render("problem.html", request.scope, status_code=problem.status, problem=problem)
-    else:
-        response = Response(msgspec.json.encode(problem), media_type=MEDIA_TYPE, status_code=problem.status)
-    response.headers.update(headers_of(problem))
-    if request.method in {"POST", "PATCH"}:
-        # The rest of a refused upload need not come: browsers and curl read the answer and stop sending.
-        response.headers["Connection"] = "close"
-    return response
-
-
 def wants_page(request: AnyRequest) -> bool:
     """Whether a browser is going to show the answer, as after a form sent without scripts."""
     return request.accept.best_match([MEDIA_TYPE, "text/html"]) == "text/html"
@@ -173,6 +166,3 @@ def _type(kind: str) -> str:
 def _detail(error: HTTPException) -> str:
     wrong = error.extra if isinstance(error.extra, list) else []
     return "; ".join(f"{item['key']}: {item['message']}" for item in wrong) or error.detail
-
-
-EXCEPTION_HANDLERS: ExceptionHandlersMap = {Refused: answer, HTTPException: answer, Exception: answer}

@@ -1,7 +1,7 @@
 """Captures coming in by tus 1.0.0, in parts that go on after a lost connection, a closed tab or a restart."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -10,12 +10,13 @@ from anyio.to_thread import run_sync
 from litestar import Response, delete, head, patch, post, route
 from litestar.enums import HttpMethod
 
+from pcap_analyzer.audit import note
 from pcap_analyzer.jobs.arrivals import KEEP_EVERY_BYTES, Arrival, Arrivals
 from pcap_analyzer.jobs.refusals import NotACapture, WrongLength
 from pcap_analyzer.web import tus
 from pcap_analyzer.web.body import WRITE_BYTES, body
 from pcap_analyzer.web.injected import AnyRequest, ArrivalsOfService, TaskId
-from pcap_analyzer.web.problems import BadForm, BadMethod, Busy, Stalled, WrongChecksum
+from pcap_analyzer.web.problems import BadMethod, Busy, Interrupted, Stalled, WrongChecksum
 
 # How long whoever comes back waits for the broken connection's part to be kept.
 _TURN_S = 10.0
@@ -40,6 +41,10 @@ class Turns:
     def known(self) -> int:
         """Uploads that somebody holds or waits for."""
         return len(self._by_upload)
+
+    def is_held(self, upload_id: str) -> bool:
+        """Whether somebody is sending it."""
+        return upload_id in self._by_upload
 
     @asynccontextmanager
     async def of(self, upload_id: str) -> AsyncIterator[CancelScope]:
@@ -113,9 +118,10 @@ async def offset(request: AnyRequest, task_id: TaskId, arrivals: ArrivalsOfServi
     """Where an upload stands. Whoever asks is about to go on, so a connection that still sends is ended first."""
     tus.require_version(request)
     await run_sync(arrivals.get, str(task_id))
-    async with _turns.of(str(task_id)):
+    async with _turn(str(task_id)):
         await run_sync(arrivals.settle, await run_sync(arrivals.get, str(task_id)))
         upload = await run_sync(arrivals.get, str(task_id))
+    note("upload.resumed", analysis=upload.id, received_bytes=upload.received_bytes)
     return Response(None, headers=tus.headers_of(upload))
 
 
@@ -154,7 +160,7 @@ async def _patch(request: AnyRequest, task_id: UUID, arrivals: Arrivals) -> Resp
 async def _delete(request: AnyRequest, task_id: UUID, arrivals: Arrivals) -> Response[None]:
     tus.require_version(request)
     await run_sync(arrivals.get, str(task_id))
-    async with _turns.of(str(task_id)):
+    async with _turn(str(task_id)):
         await run_sync(arrivals.remove, str(task_id))
     return Response(None, status_code=204, headers={"Tus-Resumable": tus.VERSION})
 
@@ -164,7 +170,7 @@ async def _receive(
 ) -> int:
     """Keep a part, all of it or, without a checksum, what came of it; how many bytes of the upload are kept now."""
     await run_sync(arrivals.get, upload_id)
-    async with _turns.of(upload_id) as scope:
+    async with _turn(upload_id) as scope:
         arrival = await run_sync(arrivals.open, upload_id, start)
         try:
             announced = request.headers.get("content-length", "")
@@ -182,7 +188,14 @@ async def _receive(
             raise
         finally:
             arrival.close()
+        note("upload.piece", analysis=upload_id, received_bytes=arrival.kept)
         return arrival.kept
+
+
+def _turn(upload_id: str) -> AbstractAsyncContextManager[CancelScope]:
+    if _turns.is_held(upload_id):
+        note("upload.taken_over", analysis=upload_id)
+    return _turns.of(upload_id)
 
 
 async def _write(request: AnyRequest, arrival: Arrival, checksum: tus.Checksum | None) -> None:
@@ -195,7 +208,7 @@ async def _write(request: AnyRequest, arrival: Arrival, checksum: tus.Checksum |
             if waiting_bytes >= WRITE_BYTES:
                 part, waiting, waiting_bytes = b"".join(waiting), [], 0
                 await run_sync(_take, arrival, part, checksum)
-    except (BadForm, Stalled, get_cancelled_exc_class()):
+    except (Interrupted, Stalled, get_cancelled_exc_class()):
         with CancelScope(shield=True):
             await run_sync(_take, arrival, b"".join(waiting), checksum)
             if checksum is None:

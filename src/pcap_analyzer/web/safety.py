@@ -14,15 +14,20 @@ from litestar.datastructures import Headers, MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from pcap_analyzer.audit import AuditLog, noting
 from pcap_analyzer.jobs.refusals import Refused
-from pcap_analyzer.web.access import Guard, Visitor, bearer, knows_csrf
+from pcap_analyzer.web.access import COOKIE, Guard, Visitor, bearer, knows_csrf
+from pcap_analyzer.web.cookies import cookie_of
 from pcap_analyzer.web.language import LANGUAGE
+from pcap_analyzer.web.noted import note_refusal, origin_of
 from pcap_analyzer.web.policy import HEADERS, give_nonce, give_visitor, new_nonce, page_policy
 from pcap_analyzer.web.problems import (
     MEDIA_TYPE,
     CrossSite,
     NotSignedIn,
+    SessionEnded,
     TooManyTries,
+    WrongBearer,
     WrongCsrf,
     WrongHost,
     headers_of,
@@ -41,9 +46,10 @@ _PUBLIC = {_HEALTH, _SIGN_IN, LANGUAGE} | _OF_EVERY_PAGE
 class Safety:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, guard: Guard) -> None:
+    def __init__(self, app: ASGIApp, guard: Guard, audit: AuditLog) -> None:
         self._app = app
         self._guard = guard
+        self._audit = audit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -59,24 +65,28 @@ class Safety:
             await send(message)
 
         try:
-            give_visitor(scope, self._let_in(scope, Headers.from_scope(scope)))
+            visitor = self._let_in(scope, Headers.from_scope(scope))
         except Refused as refusal:
-            await _refuse(refusal, scope, send_safely)
-        else:
+            with noting(self._audit, origin_of(scope, self._guard, None)):
+                await _refuse(refusal, scope, send_safely)
+            return
+        give_visitor(scope, visitor or Visitor())
+        with noting(self._audit, origin_of(scope, self._guard, visitor)):
             await self._app(scope, receive, send_safely)
 
-    def _let_in(self, scope: HTTPScope, headers: Headers) -> Visitor:
-        """Who comes. Raises Refused for whoever may not, or not with this request."""
+    def _let_in(self, scope: HTTPScope, headers: Headers) -> Visitor | None:
+        """Who comes; None for a stranger to what is public. Raises Refused for whoever may not come, or not so."""
         method, path, host = scope["method"], scope["path"], headers.get("host", "")
         if not self._guard.any_host and path != _HEALTH and not _LOOPBACK_NAME.fullmatch(host):
             raise WrongHost(f"the request was for {host!r}; this service answers to localhost, 127.0.0.1 and [::1]")
         if method not in _CHANGES_NOTHING and _is_from_elsewhere(headers, host):
             raise CrossSite("a page of another site sent this; open this service's own page and send it from there")
-        visitor = self._asked(scope, headers)
+        # Who asks for health is never asked for anything, nor slowed down.
+        visitor = None if path == _HEALTH else self._asked(scope, headers)
         if visitor is None:
             if path in _PUBLIC:
-                return Visitor()
-            raise NotSignedIn("show the token as `Authorization: Bearer …`, or sign in with a browser at /login")
+                return None
+            raise _not_signed_in(headers)
         free = method in _CHANGES_NOTHING or path == _SIGN_IN
         if not free and not knows_csrf(visitor, headers, scope["query_string"].decode("latin-1")):
             raise WrongCsrf("the page that sent this is of an earlier session; load it again")
@@ -92,6 +102,15 @@ class Safety:
         if guesses and visitor is None:
             self._guard.failed(address)
         return visitor
+
+
+def _not_signed_in(headers: Headers) -> NotSignedIn:
+    how = "show the token as `Authorization: Bearer …`, or sign in with a browser at /login"
+    if bearer(headers) is not None:
+        return WrongBearer(f"the token that was shown is not that of this service; {how}")
+    if cookie_of(headers, COOKIE) is not None:
+        return SessionEnded(f"the session has ended; {how}")
+    return NotSignedIn(how)
 
 
 def _complete(headers: MutableScopeHeaders, nonce: str) -> None:
@@ -111,6 +130,7 @@ def _is_from_elsewhere(headers: Headers, host: str) -> bool:
 
 async def _refuse(refusal: Refused, scope: HTTPScope, send: Send) -> None:
     problem = problem_of(refusal)
+    note_refusal(refusal, problem, scope["path"])
     body = msgspec.json.encode(problem)
     told = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **headers_of(problem)}
     status = problem.status

@@ -6,6 +6,7 @@ import secrets
 import socket
 import threading
 import webbrowser
+from dataclasses import replace
 
 import uvicorn
 
@@ -29,6 +30,7 @@ def run(host: str = "127.0.0.1", port: int = 8000, *, open_browser: bool = False
     settings = load()
     with _listen(host, port) as listener:
         token, made = token_for(settings, host)
+        settings = replace(settings, auth_token=token)  # wherever strings are hidden, a token made here is too
         logs.start(settings.log_level, settings.log_mode, hidden=(token or "",))
         running = Running(settings)
         try:
@@ -92,7 +94,7 @@ def make_server(running: Running, guard: Guard) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             # Closed by the application too: on SIGTERM uvicorn does not come back here.
-            create_app(running.service, running.arrivals, guard, figures, on_shutdown=running.close),
+            create_app(running.service, running.arrivals, guard, figures, running.audit, on_shutdown=running.close),
             lifespan="on",
             ws="none",
             # Addresses and names of captures do not belong into a log.

@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, SkipValidation
 from litestar.response import Redirect
 
+from pcap_analyzer.audit import note
 from pcap_analyzer.web.access import COOKIE, SESSION_S, Guard, field_of
 from pcap_analyzer.web.injected import AnyRequest
 from pcap_analyzer.web.onward import HOME, own_path
@@ -44,7 +45,9 @@ async def sign_in(request: AnyRequest, guard: TheGuard) -> Response[bytes] | Red
         raise TooManyTries(f"too many wrong tokens came from your address; try again in {wait_s} seconds")
     if not guard.opens(field_of(form, "token").strip()):
         guard.failed(address)
+        note("access.wrong_token")
         return render("login.html", request.scope, status_code=401, next=onward, wrong=True)
+    note("access.signed_in")
     answer = Redirect(onward, status_code=303)
     answer.set_cookie(_cookie(guard.new_session(), SESSION_S, request.headers, request.url.scheme))
     return answer
@@ -56,6 +59,7 @@ async def sign_out(request: AnyRequest, guard: TheGuard) -> Redirect:
     session = visitor_of(request.scope).session
     if session is not None:
         guard.end(session)
+        note("access.signed_out")
     answer = Redirect(SIGN_IN, status_code=303)
     answer.set_cookie(_cookie("", 0, request.headers, request.url.scheme))
     return answer

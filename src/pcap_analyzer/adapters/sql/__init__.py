@@ -171,10 +171,10 @@ class SqlStore:
         held = analyses.c.worker == worker
         return bool(self._move({analysis_id}, [State.RUNNING], State.QUEUED, now, reason, _FRESH, held))
 
-    def requeue_running(self, now: datetime, reason: str, *, lapsed_only: bool = False) -> int:
+    def requeue_running(self, now: datetime, reason: str, *, lapsed_only: bool = False) -> list[str]:
         """See Store.requeue_running."""
         lapsed = analyses.c.lease_until.is_(None) | (analyses.c.lease_until < now) if lapsed_only else None
-        return len(self._move(None, [State.RUNNING], State.QUEUED, now, reason, _FRESH, lapsed))
+        return self._move(None, [State.RUNNING], State.QUEUED, now, reason, _FRESH, lapsed)
 
     def retry(self, analysis_id: str, max_queued: int, now: datetime) -> bool:
         """See Store.retry."""

@@ -18,7 +18,7 @@ from typing import Protocol
 from pcap_analyzer.capture.magic import LOOK_BYTES, SKIPPABLE, Format, detect
 from pcap_analyzer.capture.source.readers import Reader
 from pcap_analyzer.capture.source.window import NOTHING
-from pcap_analyzer.errors import CaptureError
+from pcap_analyzer.errors import BeyondLimit
 
 INPUT_BYTES = 256 << 10
 OUTPUT_BYTES = 256 << 10
@@ -232,10 +232,10 @@ class Decompressed:
     def _count(self, length: int) -> None:
         self.bytes_out += length
         if self._max_output is not None and self.bytes_out > self._max_output:
-            raise CaptureError(f"{self._name} holds more than {self._max_output} bytes when decompressed, the limit")
+            raise BeyondLimit(f"{self._name} holds more than {self._max_output} bytes when decompressed, the limit")
         # What is read and not yet given counts too: a small file may well hold a little of nothing but zeros.
         if self._max_ratio is not None and self.bytes_out > self._max_ratio * max(self.bytes_read, INPUT_BYTES):
-            raise CaptureError(
+            raise BeyondLimit(
                 f"{self._name} holds more than {self._max_ratio:g} times its size when decompressed,"
                 " the limit (DECOMPRESSION_RATIO_MAX)"
             )
