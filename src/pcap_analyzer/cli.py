@@ -199,9 +199,9 @@ def late_run(module: str, given: Namespace) -> int:
     return code
 
 
-def late(summary: str, module: str) -> Command:
+def late(summary: str, module: str, *, complete: bool = False) -> Command:
     """A command with a module of its own, which sets its help too: importing it costs the others nothing."""
-    return Command(summary, "", partial(late_options, module), partial(late_run, module))
+    return Command(summary, "", partial(late_options, module), partial(late_run, module), complete)
 
 
 COMMANDS = {
@@ -209,6 +209,7 @@ COMMANDS = {
     "info": Command("say what a capture is", INFO, info_options, info, complete=True),
     "compare-tshark": Command("compare our columns with tshark's", COMPARE, compare_options, compare),
     "export": late("write tables: Parquet, Arrow, CSV, JSON Lines", "export_command"),
+    "sql": late("answer a query over the tables of captures", "sql_command", complete=True),
     "slice": late("the packets that match a filter, as a capture", "slice_command"),
     "serve": Command("the page for uploads and reports", SERVE, serve_options, serve),
     "backup": late("copy all that the service keeps", "backup_command"),

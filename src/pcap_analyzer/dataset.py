@@ -158,13 +158,20 @@ def write_file(
     def groups_of(cancelled: Cancelled) -> Iterator[pa.Table]:
         return _groups(request, captures, exporter.group_rows, progress, cancelled)
 
+    with ahead(groups_of, AHEAD) as groups:
+        return write_groups(groups, path, request.schema, exporter, compression)
+
+
+def write_groups(
+    groups: Iterator[pa.Table], path: str, schema: pa.Schema, exporter: TableExporter, compression: str
+) -> int:
+    """Row groups into one file, or to standard output ("-"); the number of rows."""
     count = 0
     with landing_file(path) as sink:
-        writer = exporter.open(sink, request.schema, compression)
-        with ahead(groups_of, AHEAD) as groups:
-            for group in groups:
-                writer.write(group)
-                count += group.num_rows
+        writer = exporter.open(sink, schema, compression)
+        for group in groups:
+            writer.write(group)
+            count += group.num_rows
         writer.close()
     return count
 

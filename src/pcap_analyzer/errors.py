@@ -6,6 +6,7 @@
     ├── Cancelled         the caller asked to stop
     ├── ExportError       a table cannot be written as asked
     ├── FilterError       a filter cannot be understood, or does not fit its table
+    ├── QueryError        a query cannot be understood or answered
     └── SettingsError     a setting has a value that is not allowed
 
 Beside them stand those of one part alone: refusals of the service (jobs.refusals, web.problems) and a tshark that
@@ -52,6 +53,10 @@ class FilterError(PcapAnalyzerError):
     def __init__(self, message: str, *, position: int) -> None:
         super().__init__(message)
         self.position = position
+
+
+class QueryError(PcapAnalyzerError):
+    """A query on the tables of a capture: what DuckDB says of it; it may have several lines."""
 
 
 class SettingsError(PcapAnalyzerError):

@@ -24,9 +24,9 @@ def _lines(part: Part) -> Iterator[str]:
         for line in "".join(span.text for span in part.spans).split("\n"):
             yield from _wrapped(line)
     elif isinstance(part, Remarks):
-        wide = max(_columns(label.text) for label, _ in part.rows) + GAP
+        wide = max(columns_of(label.text) for label, _ in part.rows) + GAP
         for label, text in part.rows:
-            yield from _wrapped(_padded(label.text, wide) + text, hanging=wide)
+            yield from _wrapped(padded(label.text, wide) + text, hanging=wide)
     else:
         yield from _table_lines(part)
 
@@ -47,20 +47,20 @@ def _wrapped(line: str, hanging: int = 0) -> list[str]:
 
 def _table_lines(table: Table) -> Iterator[str]:
     rows = [table.header, *table.rows]
-    wide = [max(_columns(row[place]) for row in rows if place < len(row)) for place in range(len(table.header))]
+    wide = [max(columns_of(row[place]) for row in rows if place < len(row)) for place in range(len(table.header))]
     for row in rows:
         name, *numbers = row
-        cells = [_padded(name, wide[0])]
-        cells += [_padded(number, places, right=True) for number, places in zip(numbers, wide[1:], strict=False)]
+        cells = [padded(name, wide[0])]
+        cells += [padded(number, places, right=True) for number, places in zip(numbers, wide[1:], strict=False)]
         yield (" " * TABLE_GAP).join(cells).rstrip()
 
 
-def _padded(text: str, wide: int, *, right: bool = False) -> str:
-    spaces = " " * (wide - _columns(text))
+def padded(text: str, wide: int, *, right: bool = False) -> str:
+    spaces = " " * (wide - columns_of(text))
     return spaces + text if right else text + spaces
 
 
-def _columns(text: str) -> int:
+def columns_of(text: str) -> int:
     """How many columns a terminal gives to the text: two for a wide character, none for one that joins another."""
     if text.isascii():
         return len(text)

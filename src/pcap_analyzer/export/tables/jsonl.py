@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from functools import partial
 
 import pyarrow as pa
@@ -47,8 +48,14 @@ def _json(column: pa.Array) -> pa.Array:
         return _json(column.dictionary).take(column.indices)
     if is_text(kind):
         return _quoted(column)
+    if pa.types.is_nested(kind):
+        dumps = partial(json.dumps, ensure_ascii=False, default=_word)
+        return pa.array([None if value is None else dumps(value) for value in column.to_pylist()], pa.string())
+    if pa.types.is_floating(kind):  # JSON has no infinity
+        column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, kind))
     text = value_text(column)
-    return _in_quotes(text) if pa.types.is_timestamp(kind) else text
+    is_word = pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_time(kind)
+    return _in_quotes(text) if is_word else text
 
 
 def _quoted(texts: pa.Array) -> pa.Array:
@@ -60,3 +67,8 @@ def _quoted(texts: pa.Array) -> pa.Array:
 
 def _in_quotes(texts: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(pa.scalar('"'), texts, pa.scalar('"'), pa.scalar(""))
+
+
+def _word(value: object) -> float | str:
+    """What JSON has no form for, inside of a list: a decimal number, a time."""
+    return float(value) if isinstance(value, Decimal) else str(value)

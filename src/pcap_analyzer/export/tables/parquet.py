@@ -37,7 +37,8 @@ class Writer:
     """See TableWriter."""
 
     def __init__(self, sink: pa.NativeFile, schema: pa.Schema, compression: str) -> None:
-        growing = [name for name in schema.names if name in GROWING]
+        # The answer to a query may give these names to anything.
+        growing = [field.name for field in schema if field.name in GROWING and _is_counted(field.type)]
         settings: dict[str, Any] = {
             "compression": compression,
             "compression_level": LEVELS.get(compression),
@@ -56,3 +57,8 @@ class Writer:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _is_counted(kind: pa.DataType) -> bool:
+    """Whether differences of such values can be written."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_temporal(kind)) and kind.bit_width in (32, 64)
