@@ -310,6 +310,28 @@ cdef class Scanner:
         self.scan.file.window_bytes = window_bytes
         self.scan.windows[0].file_offset = begin
 
+    def begin_next_file(self):
+        """Go on with another file of the same recording, when the one before is over; that one is forgotten.
+
+        Flows, numbers and counters stay. Behind it come begin_pcap or begin_pcapng, then read_file or windows.
+        """
+        cdef scan_t* scan = self.scan
+        cdef uint32_t index
+        self.let_go()
+        for index in range(WINDOWS):
+            scan.windows[index].base = NULL
+            scan.windows[index].size = scan.windows[index].used = 0
+            scan.windows[index].count = scan.windows[index].done = 0
+            scan.windows[index].segment_count = 0
+        scan.turn = 0
+        scan.joined = NULL
+        scan.tracked = NULL
+        scan.ended = 0
+        scan.waypoint_count = 0
+        scan.reader.damage = scan.reader.event_count = 0
+        memset(&scan.file, 0, sizeof(scan.file))
+        scan.file.descriptor = -1
+
     def follow_file(self, uint64_t end, bint final):
         """The file that is read is still being written: `end` bytes of it are there, and no more come if `final`.
 

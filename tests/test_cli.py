@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scan.files import pcap_file, tcp_frame
+from tests.scan.files import pcap_file, pcap_record, tcp_frame
 
 PROGRAM = [sys.executable, "-m", "pcap_analyzer"]
 FRAMES = [tcp_frame(number % 5, seq=number) for number in range(20)]
@@ -176,3 +176,14 @@ def test_a_report_is_written_in_french(capture, tmp_path):
     page = (tmp_path / "some.pcap.html").read_text()
     assert '<html lang="fr"' in page
     run("analyze", capture, "--language", "xx", expect=2)
+
+
+def test_files_of_one_recording_have_one_report(tmp_path):
+    frames = [tcp_frame(1, seq=number) for number in range(4)]
+    for name, begin in (("b.pcap", 0), ("a.pcap", 2)):
+        records = [pcap_record(frames[number], number) for number in range(begin, begin + 2)]
+        (tmp_path / name).write_bytes(pcap_file([]) + b"".join(records))
+    done = run("analyze", "--join", "a.pcap", "b.pcap", "--json", "-", cwd=tmp_path)
+    report = json.loads(done.stdout)
+    assert report["source"]["name"] == "b.pcap and 1 more"
+    assert (report["capture"]["packets"], report["flows"]["total"]) == (4, 1)

@@ -18,7 +18,7 @@ from pcap_analyzer.errors import PcapAnalyzerError
 from pcap_analyzer.export.tables import TABLE_EXPORTERS
 from pcap_analyzer.schema import TABLES, arrow_schema
 from tests.export.table_files import plain, read_back
-from tests.scan.files import pcap_file, tcp_frame
+from tests.scan.files import pcap_file, pcap_record, tcp_frame
 from tests.test_cli import PROGRAM, run
 
 FRAMES = [tcp_frame(number % 5, seq=number // 7, payload=b"x" * (number % 3)) for number in range(200)]
@@ -81,6 +81,18 @@ def test_several_captures_are_one_dataset(capture, tmp_path):
     rows = pq.read_table(tmp_path / "out.parquet").to_pydict()
     assert rows["source_file"] == ["some.pcap"] * 200 + ["other.pcap"] * 3
     assert rows["frame_number"] == [*range(1, 201), 1, 2, 3]
+
+
+def test_files_of_one_recording_are_joined(tmp_path):
+    for name, begin in (("b.pcap", 0), ("a.pcap", 120)):
+        records = [pcap_record(FRAMES[number], number) for number in range(begin, min(begin + 120, 200))]
+        (tmp_path / name).write_bytes(pcap_file([]) + b"".join(records))
+    files = [tmp_path / "a.pcap", tmp_path / "b.pcap"]
+    run("export", "--join", *files, "-o", tmp_path / "out.parquet", "--columns", "frame_number,flow_id")
+    rows = pq.read_table(tmp_path / "out.parquet").to_pydict()
+    assert rows == {"frame_number": [*range(1, 201)], "flow_id": [number % 5 for number in range(200)]}
+    said = run("sql", "--join", *files, "SELECT max(client_packets) AS n FROM flows", "--format", "csv", "-o", "-")
+    assert said.stdout.split() == [b'"n"', b"40"]
 
 
 def test_a_dataset_is_divided_by_the_values_of_a_column(capture, tmp_path):

@@ -62,6 +62,7 @@ that names an output the report is written as FILE.html into the current folder.
 examples:
   pcap-analyzer analyze big.pcap
   pcap-analyzer analyze *.pcapng -o reports/
+  pcap-analyzer analyze --join ring_*.pcapng --html ring.html
   pcap-analyzer analyze big.pcap --json - | jq .capture
   tcpdump -w - -c 10000 | pcap-analyzer analyze - --html now.html
 
@@ -73,6 +74,7 @@ exit codes: 0 done, damage is a warning · 1 with --strict · 2 no capture or wr
 
 def analyze_options(parser: ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--join", action="store_true", help="the files are one recording, with one report")
     parser.add_argument("-o", "--output", metavar="DIR", help="write FILE.html and FILE.json into this folder")
     parser.add_argument("--json", metavar="FILE|-", help="write the report as JSON; - is standard output")
     parser.add_argument("--html", metavar="FILE", help="write the report as one HTML file")
@@ -90,7 +92,8 @@ def analyze_options(parser: ArgumentParser) -> None:
 
 
 def analyze(given: Namespace) -> int:
-    if len(given.files) > 1 and (given.html or (given.json and given.json != STANDARD)):
+    captures: list[str | tuple[str, ...]] = [tuple(given.files)] if given.join else given.files
+    if len(captures) > 1 and (given.html or (given.json and given.json != STANDARD)):
         raise Failure("several captures need a folder for their reports: use -o DIR, or --json - for one line each")
     if given.html == STANDARD:
         raise Failure("--html needs the name of a file")
@@ -98,7 +101,7 @@ def analyze(given: Namespace) -> int:
     sys.setswitchinterval(SWITCH_S)
     gc.set_threshold(COLLECT_AFTER)
     codes = []
-    for file, outputs in zip(given.files, planned, strict=True):
+    for file, outputs in zip(captures, planned, strict=True):
         try:
             report = _analyzed(file, given.threads, given.batch_size, partial(_prepare, outputs, given.language))
         except PcapAnalyzerError as error:
@@ -307,7 +310,7 @@ def say(sentence: str) -> None:
 
 
 def _analyzed(
-    file: str,
+    file: str | tuple[str, ...],
     threads: int | None = None,
     batch_size: int | None = None,
     meanwhile: Callable[[], object] | None = None,
@@ -321,7 +324,7 @@ def _analyzed(
     else:
         from pcap_analyzer.terminal.progress import ProgressBar
 
-        with ProgressBar(os.path.basename(file)) as bar:
+        with ProgressBar(os.path.basename(file if isinstance(file, str) else file[0])) as bar:
             analysis = analyze(progress=bar)
     from pcap_analyzer.report import build_report
 
@@ -401,7 +404,7 @@ def _write(report: Report, outputs: Sequence[tuple[str, str]], language: str) ->
 
 def _planned(given: Namespace) -> list[list[tuple[str, str]]]:
     """The outputs of every capture. Raises Failure where one would be written over a capture."""
-    planned = [_outputs(name, given) for name in _report_names(given.files)]
+    planned = [_outputs(name, given) for name in _report_names(given.files[:1] if given.join else given.files)]
     for path in (path for outputs in planned for _kind, path in outputs):
         if _is_capture(path, given.files):
             raise Failure(f"{path} is the capture itself: give the report another name")

@@ -34,6 +34,8 @@ SOURCE_NOTE = {"meaning": "name of the capture file that the row is from"}
 AHEAD = 2  # row groups
 MAX_PARTITIONS = 1024  # files that are open at once
 Report = Callable[[Progress], None]
+Input = str | Sequence[str]
+"""A capture, or the files of one that is a recording of several."""
 Cancelled = Callable[[], bool]
 
 
@@ -82,7 +84,7 @@ class Request:
 
 
 def rows(
-    request: Request, capture: str, progress: Report | None = None, cancelled: Cancelled | None = None
+    request: Request, capture: Input, progress: Report | None = None, cancelled: Cancelled | None = None
 ) -> Iterator[pa.Table]:
     """The rows of one capture that are asked for, batch by batch, with the schema of the request."""
     keep, needed = _filter(request)
@@ -94,7 +96,7 @@ def rows(
             if kept.num_rows:
                 arrays = [kept.column(name) for name in request.wanted]
                 if request.named:
-                    arrays.append(_repeated(os.path.basename(capture), kept.num_rows))
+                    arrays.append(_repeated(file_name(capture), kept.num_rows))
                 yield pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -107,7 +109,7 @@ def _filter(request: Request) -> tuple[Callable[[pa.RecordBatch], pa.Array] | No
 
 
 def _batches(
-    request: Request, capture: str, columns: Sequence[str], progress: Report | None, cancelled: Cancelled | None
+    request: Request, capture: Input, columns: Sequence[str], progress: Report | None, cancelled: Cancelled | None
 ) -> Generator[pa.RecordBatch]:
     if request.table in SUMMARIES:
         found = analyze_capture(capture, threads=request.threads, progress=progress, cancelled=cancelled)
@@ -115,6 +117,11 @@ def _batches(
         return
     with open_capture(capture, threads=request.threads, progress=progress, cancelled=cancelled) as opened:
         yield from getattr(opened, request.table)(columns)
+
+
+def file_name(capture: Input) -> str:
+    """What stands in source_file."""
+    return os.path.basename(capture if isinstance(capture, str) else capture[0])
 
 
 def _repeated(name: str, count: int) -> pa.DictionaryArray:
@@ -137,7 +144,7 @@ def grouped(tables: Iterator[pa.Table], size: int) -> Iterator[pa.Table]:
 
 
 def _groups(
-    request: Request, captures: Sequence[str], size: int, progress: Report | None, cancelled: Cancelled
+    request: Request, captures: Sequence[Input], size: int, progress: Report | None, cancelled: Cancelled
 ) -> Iterator[pa.Table]:
     """Row groups of all captures."""
     tables = (table for capture in captures for table in rows(request, capture, progress, cancelled))
@@ -147,7 +154,7 @@ def _groups(
 
 def write_file(
     request: Request,
-    captures: Sequence[str],
+    captures: Sequence[Input],
     path: str,
     exporter: TableExporter,
     compression: str,
@@ -178,7 +185,7 @@ def write_groups(
 
 def write_dataset(
     request: Request,
-    captures: Sequence[str],
+    captures: Sequence[Input],
     folder: str,
     exporter: TableExporter,
     compression: str,

@@ -17,7 +17,8 @@ STANDARD = "-"
 TEXT = """Write a table of captures as Parquet, Arrow, CSV or JSON Lines.
 
 FILE is pcap or pcapng, plain or compressed, or - for standard input. Several captures become one dataset with a column
-source_file. A file has its name only when it is whole.
+source_file, or with --join one recording in order of time, whose flows are then one. A file has its name only when
+it is whole.
 
 examples:
   pcap-analyzer export big.pcap                                 big.pcap.packets.parquet
@@ -26,6 +27,7 @@ examples:
   pcap-analyzer export big.pcap --columns timestamp,src,dst,original_length -o sizes.arrows --format arrow
   pcap-analyzer export big.pcap --filter 'port == 443 and ack_rtt > 200ms'
   pcap-analyzer export big.pcap --partition-by protocol -o packets/
+  pcap-analyzer export --join ring_*.pcapng --table flows       one recording in several files
 
 exit codes: 0 done, damage in a capture is a warning · 2 no capture, wrong use, or not written · 130 interrupted"""
 
@@ -33,6 +35,7 @@ exit codes: 0 done, damage in a capture is a warning · 2 no capture, wrong use,
 def options(parser: ArgumentParser) -> None:
     parser.description = TEXT
     parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--join", action="store_true", help="the files are one recording: its flows go on over all")
     parser.add_argument("--table", choices=TABLES, default="packets", help="which table (packets)")
     parser.add_argument(
         "--format", choices=TABLE_EXPORTERS, help="by default what the output's name ends in, or parquet"
@@ -71,11 +74,12 @@ def _export(given: Namespace) -> int:
 
     from pcap_analyzer import dataset  # noqa: PLC0415 - pyarrow takes 0.3 s
 
+    captures: list[dataset.Input] = [tuple(given.files)] if given.join else list(given.files)
     request = dataset.Request(
         table=given.table,
         columns=_names(given.columns),
         filter=given.filter,
-        named=len(given.files) > 1 or dataset.SOURCE_FILE in partitions,
+        named=len(captures) > 1 or dataset.SOURCE_FILE in partitions,
         threads=given.threads,
         version=__version__,
         sources=tuple(given.files),
@@ -86,9 +90,9 @@ def _export(given: Namespace) -> int:
             raise ExportError(f"{path} is the capture itself: give the table another name")
     with _bar(given.files[0]) as bar:
         if partitions:
-            count = dataset.write_dataset(request, given.files, path, exporter, compression, partitions, bar)
+            count = dataset.write_dataset(request, captures, path, exporter, compression, partitions, bar)
         else:
-            count = dataset.write_file(request, given.files, path, exporter, compression, bar)
+            count = dataset.write_file(request, captures, path, exporter, compression, bar)
     if path != STANDARD and sys.stdout is not None:
         print(f"{path}: {count:,} rows of {given.table}")
     return 0

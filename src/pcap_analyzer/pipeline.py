@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from pcap_analyzer.capture.damage import Damage
 from pcap_analyzer.capture.reader import CaptureReader
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pcap_analyzer.analysis.model import Analysis, FirstResults
 
 CapturePath = str | os.PathLike[str] | BinaryIO
+Recording = Sequence[str | os.PathLike[str]]
+"""The files of one recording, e.g. rotated captures, in any order."""
 
 MAX_THREADS = 8  # by default; more bring little
 MAX_WANTED_THREADS = 16
@@ -52,7 +54,7 @@ class Progress(NamedTuple):
 
 
 def analyze_capture(
-    path: CapturePath,
+    path: CapturePath | Recording,
     *,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -63,8 +65,9 @@ def analyze_capture(
     meanwhile: Callable[[], object] | None = None,
     keep_flows: bool = True,
 ) -> Analysis:
-    """Analyse a capture: a path, "-" for standard input, or a binary stream.
+    """Analyse a capture: a path, "-" for standard input, or a binary stream; or a list of files that are one recording.
 
+    Files of a recording are joined in order of time: flows go on from one to the next, frames are counted on.
     progress: called about twenty times a second, at least once.  cancelled: asked as often; True raises Cancelled.
     threads: None for as many as there are processors, at most 8.  batch_size: packets handled at a time.  flow_limit:
     flows held in memory.  None of them changes the result.  meanwhile: called once, on another thread while the scan
@@ -72,9 +75,8 @@ def analyze_capture(
     for: many flows then need less memory at the end.  Raises CaptureError when there is nothing that can be
     read as a capture.
     """
-    source = open_source(path, limits=limits or Limits(), cancelled=cancelled)
     return analyze_source(
-        source,
+        _opened(path, limits or Limits(), cancelled),
         progress=progress,
         cancelled=cancelled,
         threads=threads,
@@ -132,19 +134,29 @@ def _looks(reader: CaptureReader, tell: Callable[[FirstResults], None] | None) -
     return FirstLooks(reader, tell).look
 
 
+def _opened(path: CapturePath | Recording, limits: Limits, cancelled: Callable[[], bool] | None) -> Source:
+    """One capture, or the files of a recording as one."""
+    if isinstance(path, list | tuple):
+        from pcap_analyzer.capture.recording import open_recording
+
+        return open_recording(path, limits=limits, cancelled=cancelled)
+    return open_source(cast("CapturePath", path), limits=limits, cancelled=cancelled)
+
+
 def open_capture(
-    path: CapturePath,
+    path: CapturePath | Recording,
     *,
     threads: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Capture:
-    """Open a capture for reading its packets. Raises CaptureError when it is none.
+    """Open a capture for reading its packets, or a list of files that are one recording. Raises CaptureError when it is
+    none.
 
     threads: as in analyze_capture.  progress, cancelled: asked at every batch, in the thread that reads.
     """
     threads = _wanted(threads, MAX_WANTED_THREADS, "threads", default_threads())
-    return Capture(open_source(path, cancelled=cancelled), threads, progress=progress, cancelled=cancelled)
+    return Capture(_opened(path, Limits(), cancelled), threads, progress=progress, cancelled=cancelled)
 
 
 class Capture:

@@ -24,7 +24,7 @@ import pyarrow.dataset
 
 from pcap_analyzer.ahead import ahead
 from pcap_analyzer.analysis.model import Analysis
-from pcap_analyzer.dataset import SOURCE_FILE, SOURCE_NOTE
+from pcap_analyzer.dataset import SOURCE_FILE, SOURCE_NOTE, Input, file_name
 from pcap_analyzer.errors import CaptureError, QueryError
 from pcap_analyzer.pipeline import Progress, analyze_capture, open_capture
 from pcap_analyzer.schema import SPAN, TABLES, TIME, Table, arrow_schema
@@ -49,6 +49,7 @@ Cancelled = Callable[[], bool]
 def database(
     captures: Sequence[str | os.PathLike[str]],
     *,
+    join: bool = False,
     threads: int | None = None,
     memory_mib: int = MEMORY_MIB,
     progress: Report | None = None,
@@ -56,8 +57,9 @@ def database(
 ) -> Iterator[Database]:
     """The tables of captures in a DuckDB that is closed with the block.
 
-    captures: of several, every table has a column source_file.  threads: as in analyze_capture.  memory_mib: what
-    DuckDB may take beside what reading needs.  progress, cancelled: asked at every batch, on a thread of DuckDB's.
+    captures: of several, every table has a column source_file.  join: they are one recording.
+    threads: as in analyze_capture.  memory_mib: what DuckDB may take beside what reading needs.
+    progress, cancelled: asked at every batch, on a thread of DuckDB's.
     Raises QueryError where DuckDB is not installed.
     """
     try:
@@ -75,7 +77,8 @@ def database(
             "python_enable_replacements": "false",
         }
         connection = stack.enter_context(duckdb.connect(":memory:", config=settings))
-        read = _Captures([os.fspath(one) for one in captures], threads, progress, cancelled)
+        names = [os.fspath(one) for one in captures]
+        read = _Captures([tuple(names)] if join else list(names), threads, progress, cancelled)
         for table in TABLES.values():
             connection.register(table.name, _Scanned(read, table))
         connection.execute("SET TimeZone = 'UTC'; SET enable_external_access = false; SET lock_configuration = true")
@@ -170,11 +173,11 @@ class _Captures:
     """Captures, each read where a scan comes to it; an analysis is made once."""
 
     def __init__(
-        self, captures: Sequence[str], threads: int | None, progress: Report | None, cancelled: Cancelled | None
+        self, captures: Sequence[Input], threads: int | None, progress: Report | None, cancelled: Cancelled | None
     ) -> None:
         self._captures = captures
         self._settings: dict[str, Any] = {"threads": threads, "progress": progress, "cancelled": cancelled}
-        self._analyses: dict[str, Analysis] = {}
+        self._analyses: dict[Input, Analysis] = {}
         self._lock = threading.Lock()
         self._taken = False
         self.failure: BaseException | None = None
@@ -193,7 +196,7 @@ class _Captures:
                 for batch in self._read(capture, table, columns):
                     arrays = [_plain(column) for column in batch.columns]
                     if self.named:
-                        arrays.append(pa.repeat(os.path.basename(capture), batch.num_rows))
+                        arrays.append(pa.repeat(file_name(capture), batch.num_rows))
                     yield pa.RecordBatch.from_arrays(arrays, schema=schema)
         except GeneratorExit:  # enough was read
             raise
@@ -201,7 +204,7 @@ class _Captures:
             self.failure = error
             raise
 
-    def _read(self, capture: str, table: Table, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    def _read(self, capture: Input, table: Table, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         if table.name not in STREAMED:
             yield from self._analysis(capture).table(table.name, columns)
             return
@@ -209,14 +212,14 @@ class _Captures:
         with open_capture(capture, **self._settings) as opened:
             yield from opened.packets(columns) if table.name == "packets" else opened.tcp_events(columns)
 
-    def _analysis(self, capture: str) -> Analysis:
+    def _analysis(self, capture: Input) -> Analysis:
         with self._lock:  # scans run on threads of DuckDB's
             if capture not in self._analyses:
                 self._take(capture)
                 self._analyses[capture] = analyze_capture(capture, **self._settings)
             return self._analyses[capture]
 
-    def _take(self, capture: str) -> None:
+    def _take(self, capture: Input) -> None:
         """Raises CaptureError where standard input would be read twice."""
         if capture == STANDARD and self._taken:
             raise CaptureError("standard input can be read once, and this query reads it again: give it as a file")

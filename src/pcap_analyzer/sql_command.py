@@ -27,7 +27,7 @@ TEXT = """Answer a SELECT over the tables of captures, with DuckDB (pip install 
 
 FILE is pcap or pcapng, plain or compressed, or - for standard input. The tables are TABLES;
 'DESCRIBE packets' lists the columns of one. Times are UTC, durations whole nanoseconds. Of several captures every table
-has a column source_file.
+has a column source_file; with --join they are one recording.
 
 A capture is read while the query runs, only for the tables and columns that it names; packets and tcp_events are never
 held: a query that names them twice reads the capture twice. The query reaches nothing but these tables: no files, no
@@ -46,6 +46,7 @@ exit codes: 0 done, damage in a capture is a warning · 2 no capture, a wrong qu
 def options(parser: ArgumentParser) -> None:
     parser.description = TEXT.replace("TABLES", ", ".join(TABLES))
     parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--join", action="store_true", help="the files are one recording: its flows go on over all")
     parser.add_argument("query", metavar="QUERY", help="one SELECT, in quotes")
     parser.add_argument(
         "--format",
@@ -80,7 +81,9 @@ def _answer(given: Namespace) -> int:
 
     with (
         _bar(given.files[0]) as bar,
-        queries.database(given.files, threads=given.threads, memory_mib=given.memory, progress=bar) as opened,
+        queries.database(
+            given.files, join=given.join, threads=given.threads, memory_mib=given.memory, progress=bar
+        ) as opened,
     ):
         if form == SCREEN:
             _print(opened.query(given.query, plain=True), given.rows)

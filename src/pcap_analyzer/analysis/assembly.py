@@ -55,7 +55,7 @@ def assemble(
     watcher = None if program is None else program.watcher()
     summed = summary.flow_summary(flows, None if watcher is None else watcher.observe, last=not keep_flows)
     names = dns_table(scanner)
-    interfaces = _interfaces(reader, int(counters["packets"] or 0))
+    interfaces = _interfaces(reader)
     return Analysis(
         source=SourceInfo(source.name, source.size_bytes, source.compression, seconds, threads, scanner.stage_ns),
         capture=_capture(reader, counters, totals),
@@ -83,10 +83,12 @@ def assemble(
 def _capture(reader: CaptureReader, counters: dict[str, Any], totals: dict[str, Any]) -> CaptureInfo:
     format_name: Literal["pcap", "pcapng"] = "pcap" if reader.format is Format.PCAP else "pcapng"
     if reader.header is not None:
-        link_types = [LinkTypeCount(reader.header.link_type, counters["packets"])]
+        counted: dict[int, int] = {}
+        for header, packets in reader.pcap_packets.items():
+            counted[header.link_type] = counted.get(header.link_type, 0) + packets
     else:
-        counted = reader.scanner.link_type_packets().items()
-        link_types = [LinkTypeCount(*one) for one in sorted(counted, key=lambda item: (-item[1], item[0]))]
+        counted = reader.scanner.link_type_packets()
+    link_types = [LinkTypeCount(*one) for one in sorted(counted.items(), key=lambda item: (-item[1], item[0]))]
     return CaptureInfo(
         format=format_name,
         variant=reader.variant,
@@ -101,12 +103,16 @@ def _capture(reader: CaptureReader, counters: dict[str, Any], totals: dict[str, 
     )
 
 
-def _interfaces(reader: CaptureReader, packets: int) -> list[Interface]:
-    """pcapng's interfaces, or the one that a pcap file is."""
-    header = reader.header
-    if header is not None:
-        resolution = "1 ns" if header.tick_ns == 1 else "1 µs"
-        return [Interface(0, None, None, header.link_type, header.snap_length, resolution, packets)]
+def _interfaces(reader: CaptureReader) -> list[Interface]:
+    """pcapng's interfaces, or the one that a pcap file is; of a recording one for each different header."""
+    if reader.header is not None:
+        return [
+            Interface(
+                *(number, None, None, header.link_type, header.snap_length),
+                *("1 ns" if header.tick_ns == 1 else "1 µs", packets),
+            )
+            for number, (header, packets) in enumerate(reader.pcap_packets.items())
+        ]
     described = reader.notes.interfaces
     return [
         Interface(

@@ -1,6 +1,7 @@
 """A capture file from its first byte to its last through the native scanner, and what the file says of itself.
 
-A plain file the scanner reads by itself; of all else it is given windows.
+A plain file the scanner reads by itself; of all else it is given windows. A recording of several files (recording.py)
+is read file by file, each by its own header; flows, numbers and counters go on.
 
 Opening is where errors are raised; reading on ends normally wherever the file cannot be walked further, and `damage`
 says why.
@@ -19,10 +20,12 @@ from pcap_analyzer.capture.magic import LOOK_BYTES, Format, describe, detect
 from pcap_analyzer.capture.pcap import PcapHeader, read_pcap_header
 from pcap_analyzer.capture.pcapng import MAX_BLOCK, Notes
 from pcap_analyzer.capture.source import GrowingFile, PlainSource, Source, Window
+from pcap_analyzer.capture.source.joined import JoinedSource
 from pcap_analyzer.errors import CaptureError
 
 ENTROPY_BYTES = 32
 AWAIT_S = 0.01
+OVERLAP_NS = 1_000_000_000  # packets of several interfaces are not written strictly in order
 ENOUGH_FOR_THREE_RECORDS = 1 << 20  # bytes; Wireshark's limit of a record is a quarter of that
 
 
@@ -49,13 +52,19 @@ class CaptureReader:
         blocks: Callable[[int, bytes], None] | None = None,
     ) -> None:
         self.source = source
+        self._joined = source if isinstance(source, JoinedSource) else None
+        self.part = source if self._joined is None else self._joined.following() or source
+        """The source, or of a recording the file that is read."""
+        self._damages: list[Damage] = []
+        self._pcap_packets: dict[PcapHeader, int] = {}
+        self._rows_before = 0
         self.notes = Notes()
         self.header: PcapHeader | None = None
         self.bytes_walked = 0
         self.skipped_bytes = 0
         self._blocks = blocks
-        self._plain = source if isinstance(source, PlainSource) else None
-        self._window = source.window(0)
+        self._plain = self.part if isinstance(self.part, PlainSource) else None
+        self._window = self.part.window(0)
         self.scanner = Scanner(
             threads=threads,
             batch_rows=batch_rows,
@@ -80,19 +89,20 @@ class CaptureReader:
             self._begin_pcap()
             return kind
         if kind is Format.PCAPNG:
+            self._sections_before = self.scanner.totals["sections"]
             self.scanner.begin_pcapng()
             if self._plain is not None:
                 self._read_plain(self._plain, 0)
             self._walk_first_section()
             return kind
         raise CaptureError(
-            f"{self.source.name} is no capture: it is {describe(first)}; expected pcap or pcapng", offset=0
+            f"{self.part.name} is no capture: it is {describe(first)}; expected pcap or pcapng", offset=0
         )
 
     def _begin_pcap(self) -> None:
         # The layout of the record headers is told from the first records, however slowly a pipe brings them.
         while len(self._window.data) < ENOUGH_FOR_THREE_RECORDS and not self._window.final:
-            self._window = self.source.window(0)
+            self._window = self.part.window(0)
         looked_at = bytes(self._window.data[:ENOUGH_FOR_THREE_RECORDS])
         header = read_pcap_header(looked_at, complete=self._window.final and len(self._window.data) == len(looked_at))
         self.scanner.begin_pcap(
@@ -109,7 +119,7 @@ class CaptureReader:
         if self._plain is not None:
             self._read_plain(self._plain, header.bytes)
         else:
-            self._window = self.source.window(header.bytes)
+            self._window = self.part.window(header.bytes)
 
     def _read_plain(self, source: PlainSource, begin: int) -> None:
         """Let the scanner read the file from byte `begin` on by itself."""
@@ -119,19 +129,67 @@ class CaptureReader:
 
     def _walk_first_section(self) -> None:
         """A pcapng file whose first section cannot be read is no capture of ours."""
+        before = self._sections_before
         if self._plain is None:
             self._used = self._walk()
         else:
-            while not (self.scanner.totals["sections"] or self.scanner.damage or self.scanner.over):
+            while not (self.scanner.totals["sections"] > before or self.scanner.damage or self.scanner.over):
                 self._turn(step=True)  # ends at the section header, before any packet
-        if self.scanner.damage and not self.scanner.totals["sections"]:
+        if self.scanner.damage and self.scanner.totals["sections"] == before:
             damage = damage_of(*self.scanner.damage)
-            raise CaptureError(f"{self.source.name} cannot be read: {damage.reason}", offset=damage.offset)
+            raise CaptureError(f"{self.part.name} cannot be read: {damage.reason}", offset=damage.offset)
 
     _used: int | None = None
+    _sections_before = 0
 
     def turns(self) -> Iterator[None]:
-        """Handle every packet, and come back from time to time. Ends where the file does."""
+        """Handle every packet, and come back from time to time. Ends where the file, or the last one, does."""
+        yield from self._turns()
+        while self._begin_next():
+            yield from self._turns()
+
+    def batches(self) -> Iterator[int]:
+        """Handle the packets batch by batch; the rows of each, which the scanner shows until the next."""
+        yield from self._batches()
+        while self._begin_next():
+            yield from self._batches()
+
+    def _begin_next(self) -> bool:
+        """Go on with the next file of a recording; False behind the last. Raises CaptureError where it does not fit."""
+        if self._joined is None:
+            return False
+        before, header, damage = self.part.name, self.header, self._damage_of_part
+        following = self._joined.following()
+        if following is None:
+            return False
+        self._check_order(before)
+        if damage is not None:
+            self._damages.append(damage)
+        if header is not None:
+            self._pcap_packets[header] = self._pcap_packets.get(header, 0) + self.scanner.rows - self._rows_before
+        self._rows_before = self.scanner.rows
+        self.scanner.begin_next_file()
+        self.part, self.header, self._used = following, None, None
+        self._plain = following if isinstance(following, PlainSource) else None
+        self._window = following.window(0)
+        if self._begin() is not self.format:
+            raise CaptureError(
+                f"{before} and {following.name} are of different formats: convert one, e.g. with editcap"
+            )
+        return True
+
+    def _check_order(self, before: str) -> None:
+        """Raises CaptureError where the file that comes was captured beside the one before, not behind it."""
+        assert self._joined is not None
+        assert self._joined.began is not None
+        first, last = self._joined.began.first_ns, self.scanner.counters()["last_ns"]
+        if first is not None and last is not None and first < last - OVERLAP_NS:
+            raise CaptureError(
+                f"{self._joined.began.name} begins {(last - first) / 1e9:.3f} s before {before} ends: they are no "
+                "parts of one recording, one behind the other; merge them first, e.g. with mergecap"
+            )
+
+    def _turns(self) -> Iterator[None]:
         if self._plain is not None:
             while not self.scanner.over:
                 self._turn(step=False)
@@ -142,8 +200,7 @@ class CaptureReader:
             self.scanner.run()
             yield
 
-    def batches(self) -> Iterator[int]:
-        """Handle the packets batch by batch; the rows of each, which the scanner shows until the next."""
+    def _batches(self) -> Iterator[int]:
         if self._plain is not None:
             while not self.scanner.over:
                 if rows := self._turn(step=True):
@@ -186,7 +243,7 @@ class CaptureReader:
     def _note_end(self) -> None:
         walked, end, _read, _error = self.scanner.place
         self.bytes_walked = walked
-        self.skipped_bytes = end - walked
+        self.skipped_bytes += end - walked
 
     def _windows(self) -> Iterator[None]:
         """Walk window after window; at each the scanner's batches are ready to be handled. Ends where the file does."""
@@ -198,15 +255,15 @@ class CaptureReader:
             final, left = self._window.final, len(self._window.data) - used
             self.bytes_walked += used
             if self.scanner.damage or (final and (left == 0 or used == 0)):
-                self.skipped_bytes = left if final else left + self._rest(used + left)
+                self.skipped_bytes += left if final else left + self._rest(used + left)
                 return
-            self._window = self.source.window(used)
+            self._window = self.part.window(used)
 
     def _rest(self, consumed: int) -> int:
         """How many bytes follow behind a place where reading ended: every one is accounted for."""
         rest = 0
         while True:
-            window = self.source.window(consumed)
+            window = self.part.window(consumed)
             consumed = len(window.data)
             rest += consumed
             if window.final:
@@ -228,18 +285,34 @@ class CaptureReader:
 
     @property
     def damage(self) -> Damage | None:
-        """What ended reading before the end of the file; None where nothing did."""
+        """What ended reading before the end of the file, or of the first file with damage; None where nothing did."""
+        here = self._damage_of_part
+        return self._damages[0] if self._damages else here
+
+    @property
+    def _damage_of_part(self) -> Damage | None:
+        found = None
         if self.scanner.damage:
-            return damage_of(*self.scanner.damage)
-        if self.source.damage:
-            return Damage(self.bytes_walked, self.source.damage)
-        return None
+            found = damage_of(*self.scanner.damage)
+        elif self.part.damage:
+            found = Damage(self.bytes_walked, self.part.damage)
+        if found is not None and self._joined is not None:
+            return Damage(found.offset, f"{self.part.name}: {found.reason}")
+        return found
+
+    @property
+    def pcap_packets(self) -> dict[PcapHeader, int]:
+        """Packets by the header of the pcap file that they are from; empty for pcapng."""
+        found = dict(self._pcap_packets)
+        if self.header is not None:
+            found[self.header] = found.get(self.header, 0) + self.scanner.rows - self._rows_before
+        return found
 
     @property
     def variant(self) -> str:
         """The format in words."""
         if self.header is not None:
-            return self.header.words
+            return "; ".join(dict.fromkeys(header.words for header in self.pcap_packets))
         return f"pcapng, {'big' if self.scanner.big_endian else 'little'}-endian"
 
     def totals(self) -> dict[str, Any]:
