@@ -8,7 +8,7 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from completeness cimport completeness_bits
-from counters cimport count_marks, count_one, count_trip, counters_t
+from counters cimport count_lost, count_marks, count_one, count_trip, counters_t
 from data cimport leave_out
 from decode cimport decode_frame
 from dns cimport dns_t, is_dns
@@ -66,10 +66,14 @@ from packet cimport (
     packet_t,
 )
 from measure cimport measure
-from repairs cimport measured_t
+from peaks cimport LEVELS, TICK_NS, ends_t, leave_out_of_tick, note_tick, pulse_begin, pulse_end, pulse_t
+from repairs cimport FOUND_AGAIN, FOUND_FILL, measured_t
 from sack cimport read_sack, sack_t
 from socks cimport is_socks, opens_stream
 from tcp cimport (
+    CAUSE_RTO,
+    CAUSE_TAIL_LOSS,
+    FILL_REPAIRED,
     MARK_REUSED_PORTS,
     TCP_ACK,
     TCP_COLD_LINE,
@@ -117,6 +121,7 @@ ctypedef struct piece_t:             # of a batch: PIECE_ROWS rows
     int64_t last_time
     uint8_t timed
     uint32_t extra_end               # side records of the piece are [first row, extra_end)
+    ends_t ends[LEVELS]
 
 ctypedef struct tcp_row_t:           # what a packet's columns say of its TCP segment; zeros where it is not judged
     int64_t ack_rtt                  # ns, 0: none
@@ -354,7 +359,10 @@ cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader
     cdef const record_t* record
     cdef packet_t* packet
     # Not in the batch yet: another thread writes beside it there.
-    cdef piece_t told = piece_t(first_time=0, last_time=0, timed=0, extra_end=0)
+    cdef piece_t told
+    cdef pulse_t pulse
+    told.timed = 0
+    pulse_begin(&pulse)
     begin_piece(worker, batch, piece)
     if batch.tcp != NULL:
         memset(&batch.tcp[begin], 0, (end - begin) * sizeof(tcp_row_t))
@@ -377,6 +385,13 @@ cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader
         count_one(&worker.counters, packet)
         if record.flags & HAS_TIME:
             note_time(&worker.counters, &told, record.timestamp)
+            if <uint64_t>record.timestamp - <uint64_t>pulse.tick_begin >= TICK_NS:
+                note_tick(
+                    &pulse, &worker.counters.intervals, record.timestamp,
+                    worker.counters.bytes - packet.original_length, batch.frame_number[row],
+                )
+        else:
+            leave_out_of_tick(&pulse, packet.original_length)
         if record.interface_id != run_interface:
             if run and run_interface != NO_INTERFACE:
                 add_relaxed(&reader.interfaces[run_interface].packets, run)
@@ -386,6 +401,7 @@ cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader
     if run and run_interface != NO_INTERFACE:
         add_relaxed(&reader.interfaces[run_interface].packets, run)
     told.extra_end = worker.decoder.extra_count
+    pulse_end(&pulse, told.ends, worker.counters.bytes)
     batch.pieces[piece] = told
 
 
@@ -526,6 +542,16 @@ cdef inline bint adopt(table_t* table, flow_t* flow) noexcept nogil:
     return True
 
 
+cdef inline void note_loss(counters_t* counters, const packet_t* packet, const measured_t* measured) noexcept nogil:
+    """Count a lost segment when it was lost, as well as that can be told."""
+    if not packet.present & HAS_TIME:
+        return
+    if measured.found & FOUND_FILL and measured.fill == FILL_REPAIRED:
+        count_lost(&counters.intervals, measured.hole_time)
+    elif measured.found & FOUND_AGAIN and measured.original and CAUSE_RTO <= measured.cause <= CAUSE_TAIL_LOSS:
+        count_lost(&counters.intervals, measured.original_time)
+
+
 cdef inline uint32_t judge_packet(
     worker_t* worker, batch_t* batch, flow_t* flow, const packet_t* packet, uint32_t row, bint fresh
 ) noexcept nogil:
@@ -562,6 +588,8 @@ cdef inline uint32_t judge_packet(
     if judged.marks:
         count_marks(&worker.counters, packet, judged.marks, client)
         note_marks(&flow.tcp.side[sender], packet, judged.marks, batch.frame_number[row])
+    if measured.found & (FOUND_AGAIN | FOUND_FILL):
+        note_loss(&worker.counters, packet, &measured)
     if seldom(batch.events != NULL):
         if not tell_events(
             &batch.events[shard_of(packet.hash, batch.shards)], flow, packet, batch.frame_number[row], row, &judged,

@@ -43,6 +43,10 @@ ctypedef struct bucket_t:
     uint64_t tcp_bytes
     uint64_t udp_bytes
     uint64_t tcp[SERIES]             # segments, by series_t
+    uint64_t peak_bytes              # of the busiest tick that begins here, see peaks.pxd
+    uint64_t peak_frame              # its first; 0: none begins here
+    uint64_t span_bytes              # of the busiest span of ticks that begins here
+    uint64_t lost                    # segments that were sent, or missed, here and came again later
 
 ctypedef struct intervals_t:         # buckets of FIRST_WIDTH_NS << shift from `start` on
     int64_t start
@@ -87,6 +91,18 @@ cdef inline void counters_init(counters_t* counters) noexcept nogil:
     counters.trips[0].least = counters.trips[1].least = INT64_MAX
 
 
+cdef inline void keep_busier(bucket_t* into, const bucket_t* other) noexcept nogil:
+    """The busiest of both, of equals the one that came first in the file."""
+    if other.peak_frame and (
+        other.peak_bytes > into.peak_bytes or into.peak_frame == 0
+        or (other.peak_bytes == into.peak_bytes and other.peak_frame < into.peak_frame)
+    ):
+        into.peak_bytes = other.peak_bytes
+        into.peak_frame = other.peak_frame
+    if other.span_bytes > into.span_bytes:
+        into.span_bytes = other.span_bytes
+
+
 cdef inline void widen(intervals_t* intervals) noexcept nogil:
     """Buckets of twice the width: each pair becomes one."""
     cdef uint32_t pair, into, series
@@ -102,6 +118,8 @@ cdef inline void widen(intervals_t* intervals) noexcept nogil:
             buckets[into].udp_bytes += buckets[pair + 1].udp_bytes
             for series in range(SERIES):
                 buckets[into].tcp[series] += buckets[pair + 1].tcp[series]
+            buckets[into].lost += buckets[pair + 1].lost
+            keep_busier(&buckets[into], &buckets[pair + 1])
     into = (intervals.used + 1) // 2
     memset(&buckets[into], 0, (intervals.used - into) * sizeof(bucket_t))
     intervals.used = into
@@ -173,6 +191,18 @@ cdef inline void count_series(intervals_t* intervals, int64_t now, uint32_t mark
     bucket.tcp[<int>SERIES_SEEN_TWICE] += (marks & MARK_SEEN_TWICE) != 0
 
 
+cdef inline void count_lost(intervals_t* intervals, int64_t when) noexcept nogil:
+    """A segment whose repetition was captured: it counts where it was sent, or where its place stayed empty."""
+    cdef uint64_t since = <uint64_t>when - <uint64_t>intervals.start if when > intervals.start else 0
+    since //= FIRST_WIDTH_NS
+    while since >> intervals.shift >= MAX_BUCKETS:
+        widen(intervals)
+    since >>= intervals.shift
+    if since >= intervals.used:
+        intervals.used = <uint32_t>since + 1
+    intervals.buckets[since].lost += 1
+
+
 cdef inline void count_trip(trips_t* trips, int64_t duration) noexcept nogil:
     trips.samples += 1
     trips.total += <uint64_t>duration
@@ -218,6 +248,8 @@ cdef inline void merge_intervals(intervals_t* into, intervals_t* other) noexcept
         into.buckets[index].udp_bytes += other.buckets[index].udp_bytes
         for series in range(SERIES):
             into.buckets[index].tcp[series] += other.buckets[index].tcp[series]
+        into.buckets[index].lost += other.buckets[index].lost
+        keep_busier(&into.buckets[index], &other.buckets[index])
 
 
 cdef inline void merge_counters(counters_t* into, counters_t* other) noexcept nogil:

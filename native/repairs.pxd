@@ -70,6 +70,7 @@ ctypedef struct measured_t:          # what one segment is found to be
     uint64_t original                # frame that it repeats, with FOUND_AGAIN; 0 unknown
     int64_t original_time            # ns
     int64_t delay                    # ns since then
+    int64_t hole_time                # ns, when a hole was noticed that it fills, with FOUND_FILL
     uint64_t needless                # frame of the latest repetition that it proves idle, with FOUND_PROOF_*
 
 ctypedef struct trips_t:             # round trips of the handshake, ns, 0 unknown
@@ -359,6 +360,7 @@ cdef inline void note_fill(
         return
     troubles.fills[measured.fill] += 1
     troubles.filled_bytes[measured.fill] += bytes
+    measured.hole_time = hole.time
     if measured.fill == FILL_REPAIRED:
         note_lost(troubles, span)
     remember(troubles, packet, frame, now, span, RECENT_FILL, measured)

@@ -70,6 +70,7 @@ from stages cimport (
     begin_t,
     go_on,
     is_over,
+    note_open,
     pthread_create,
     pthread_join,
     scan_t,
@@ -560,6 +561,7 @@ cdef class Scanner:
                 # A copy: adding up may widen its buckets under the thread that goes on counting.
                 memcpy(&self.summed[1], &self.scan.workers[worker].counters, sizeof(counters_t))
                 merge_counters(all_of_them, &self.summed[1])
+            note_open(self.scan, &all_of_them.intervals)
         timed = all_of_them.packets != all_of_them.without_time
         return {
             "packets": all_of_them.packets,
@@ -579,7 +581,7 @@ cdef class Scanner:
         }
 
     def intervals(self):
-        """Start ns, width ns, (n, 5) uint64: packets, bytes, payload, TCP and UDP bytes. After counters()."""
+        """Start ns, width ns, the fields of bucket_t as (n, fields) uint64. After counters()."""
         intervals = &self.summed.intervals
         width = <uint64_t>FIRST_WIDTH_NS << intervals.shift
         return intervals.start, width, (<char*>intervals.buckets)[:intervals.used * sizeof(bucket_t)]

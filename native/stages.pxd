@@ -22,10 +22,12 @@ from batch cimport (
     track_shard,
     worker_t,
 )
+from counters cimport intervals_t
 from dns cimport dns_shards_t, reach_boundary
 from flow cimport table_t
 from packet cimport HAS_TIME
 from paths cimport paths_t
+from peaks cimport LEVELS, join_stretches, note_stretch, stretch_t
 from spill cimport EVICT_FRAMES, evict, spill_t
 from walk cimport reader_t, record_t
 from window cimport (
@@ -121,6 +123,7 @@ ctypedef struct scan_t:
     uint8_t started                  # the first packet with a time was seen
     uint8_t timed_before             # a packet with a time was decoded: this was the last
     int64_t time_before
+    stretch_t stretches[LEVELS]      # those that go on
     uint8_t failed
     int order
     uint8_t resting                  # nothing more to do for this order
@@ -211,16 +214,29 @@ cdef inline void end_reading(scan_t* scan) noexcept nogil:
 
 
 cdef inline void join_times(scan_t* scan, batch_t* batch) noexcept nogil:
-    """Time that goes backwards from one piece to the next."""
+    """Time that goes backwards from one piece to the next, and ticks that reach from one into the next."""
     cdef uint32_t piece
+    cdef int level
     cdef const piece_t* one
     for piece in range(pieces_of(batch.rows)):
         one = &batch.pieces[piece]
         if one.timed:
+            for level in range(LEVELS):
+                join_stretches(&scan.workers[0].counters.intervals, &scan.stretches[level], &one.ends[level], level)
             if scan.timed_before and one.first_time < scan.time_before:
                 scan.workers[0].counters.backward_time += 1
             scan.time_before = one.last_time
             scan.timed_before = 1
+
+
+cdef inline void note_open(const scan_t* scan, intervals_t* intervals) noexcept nogil:
+    """The stretches that go on, as long as they are so far, into a sum of all threads."""
+    cdef int level
+    cdef stretch_t stretch
+    for level in range(LEVELS):
+        stretch = scan.stretches[level]
+        if stretch.frame:
+            note_stretch(intervals, &stretch, level)
 
 
 cdef inline void end_tracking(scan_t* scan) noexcept nogil:

@@ -11,25 +11,11 @@ from pcap_analyzer.pipeline import analyze_capture
 from tests.traffic.cases import Case, kept
 
 CASES = kept()
-MISSING = {"micro_bursts"}
-"""Scenarios whose finding does not exist yet."""
-
 UNSHOWN = {"dns_errors", "dns_slow"}
 """Findings whose evidence is the question, while their filter shows the answer."""
 
 
-def parameters() -> list[object]:
-    return [
-        pytest.param(
-            case,
-            id=str(case),
-            marks=pytest.mark.xfail(reason="not told yet", strict=True) if case.name in MISSING else (),
-        )
-        for case in CASES
-    ]
-
-
-@pytest.mark.parametrize("case", parameters())
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_the_cause_comes_first_and_nothing_else_is_named(case: Case):
     found = diagnose(analyze_capture(case.capture)).findings
     assert {one.id for one in found} <= {one["id"] for one in case.first} | set(case.also)

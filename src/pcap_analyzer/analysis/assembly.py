@@ -18,6 +18,7 @@ from pcap_analyzer.analysis.model import (
     Interface,
     Intervals,
     LinkTypeCount,
+    Peaks,
     Quality,
     SourceInfo,
     TcpIntervals,
@@ -33,7 +34,7 @@ from pcap_analyzer.capture.pcapng import InterfaceNotes, resolution_words
 from pcap_analyzer.capture.reader import CaptureReader
 
 MAX_INTERFACES = 1000
-BUCKET_FIELDS = 13  # of bucket_t in native/counters.pxd
+BUCKET_FIELDS = 17  # of bucket_t in native/counters.pxd
 
 
 def assemble(
@@ -166,9 +167,12 @@ def _quality(
 def _intervals(start: int, width: int, buckets: bytes, *, judged: bool) -> Intervals:
     """The time series. judged: the capture has TCP segments."""
     table = array("q", buckets)
-    packets, size, payload, tcp, udp, *marks = (table[column::BUCKET_FIELDS] for column in range(BUCKET_FIELDS))
+    columns = [table[column::BUCKET_FIELDS] for column in range(BUCKET_FIELDS)]
+    packets, size, payload, tcp, udp, *marks = columns[:-4]
     other = array("q", (total - one - two for total, one, two in zip(size, tcp, udp, strict=True)))
     begin = start if len(packets) else 0
     return Intervals(
-        begin, width, packets, size, payload, tcp, udp, other, tcp=TcpIntervals(*marks) if judged else None
+        *(begin, width, packets, size, payload, tcp, udp, other),
+        tcp=TcpIntervals(*marks) if judged else None,
+        peaks=Peaks(*columns[-4:]),
     )

@@ -189,6 +189,20 @@ class TcpIntervals(msgspec.Struct, frozen=True, eq=False):
     seen_twice: array[int]
 
 
+TICK_NS, SPAN_NS = 1_024_000, 131_072_000  # TICK_NS of native/peaks.pxd, and as many of them as make a span
+
+
+class Peaks(msgspec.Struct, frozen=True, eq=False):
+    """The busiest tick and the busiest span of ticks that begin in each bucket; all arrays have the same length n."""
+
+    bytes: array[int]
+    frames: array[int]
+    """The first packet of that tick; 0: none begins in the bucket."""
+    span_bytes: array[int]
+    lost: array[int]
+    """TCP segments that were sent in the bucket, or missed in it, and came again later."""
+
+
 class Intervals(msgspec.Struct, frozen=True, eq=False):
     """Sums per time bucket, at most 2,000 buckets of equal width; all arrays have the same length n."""
 
@@ -204,6 +218,8 @@ class Intervals(msgspec.Struct, frozen=True, eq=False):
     other_bytes: array[int]
     """bytes - tcp_bytes - udp_bytes."""
     tcp: TcpIntervals | None = None
+    """None: not measured."""
+    peaks: Peaks | None = None
     """None: not measured."""
 
 

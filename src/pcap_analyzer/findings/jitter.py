@@ -1,7 +1,8 @@
 """Jitter: packets that leave at equal intervals and arrive at unequal ones (RFC 3550).
 
 It can be measured only where the intervals at the sender are known: in UDP streams of packets of equal size, many a
-second, as calls are. What is told is the standard deviation of the delay, that of the intervals divided by √2.
+second, as calls are; pictures leave as several at once. What is told is the standard deviation of the delay, that of
+the intervals divided by √2.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def _question(side: str) -> Tally:
         100 * JITTER_SIZES
     )
     steady = (terms.of(side, "packets") >= JITTER_PACKETS) & (mean > 0) & (mean <= JITTER_MOST_GAP) & equal
-    uneven = (spread >= JITTER_LEAST) & (spread * 100 >= mean * int(100 * JITTER_SHARE)) & (spread <= mean * 2)
+    uneven = (spread >= JITTER_LEAST) & (spread * 100 >= mean * int(100 * JITTER_SHARE)) & (spread <= mean)
     return Tally(
         where=terms.is_udp & steady & uneven,
         score=spread,

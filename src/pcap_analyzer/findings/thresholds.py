@@ -172,9 +172,26 @@ JITTER_PACKETS, JITTER_MOST_GAP = 100, 100 * MS
 JITTER_SIZES = 0.9
 """Mean size against the longest: only a stream of equal packets is known to leave at equal intervals."""
 JITTER_LEAST, JITTER_SHARE = 2 * MS, 0.2
-"""Deviation, and its share of the interval: what a receiver's buffer of two packets does not hide."""
+"""Deviation, and its share of the interval: what a receiver's buffer of two packets does not hide. Where it is more
+than the interval itself, packets left in groups."""
 JITTER_HARM: Table = ((1, 0.15), (5, 0.25), (30, 0.5), (100, 0.75))
 """Milliseconds. Above 30 ms calls stutter (ITU-T G.114, Y.1541 class 0: 50 ms)."""
+
+MICRO_BYTES = 40_000
+"""In a millisecond: more than 26 full packets. An initial window is ten (RFC 6928), a short queue holds some 40."""
+MICRO_FACTOR = 16
+"""Against the mean over an eighth of a second: a burst that goes on for longer than 8 ms is a transfer."""
+MICRO_LEAST = 5
+"""Bursts, and segments lost in them: fewer are an accident."""
+MICRO_CONTRAST, MICRO_OUTSIDE = 5, 0.2
+"""Lost a byte in bursts against outside, where at least this share of all bytes must be: with nothing to compare it
+with, loss in bursts is loss like any other."""
+UNPACED_PACKETS, UNPACED_SIZE = 30, 600
+"""Datagrams at once, and their mean size: a picture of a call is shorter, an answer to a question smaller."""
+MICRO_HARM: Table = ((5, 0.3), (100, 0.45), (10_000, 0.6))
+"""Segments lost in bursts: the loss itself is told beside, by its share."""
+MICRO_UNSEEN = 0.2
+"""Bursts of which nobody knows whether they arrived."""
 
 # ---------------------------------------------------------------- names
 

@@ -78,6 +78,22 @@ def paced_upload(address: str, piece: int, every_s: float, pieces: int) -> dict[
         return ends | counters.of(connection)
 
 
+def meeting_uploads(address: str, connections: int, length: int, every_s: float, rounds: int) -> int:
+    """Kept connections that all send a piece at the same moment, again and again."""
+    with ThreadPoolExecutor(connections) as workers:
+        kept = [connected(address, PORT) for _ in range(connections)]
+        for connection in kept:
+            connection.sendall(b"0".zfill(16))
+        for number in range(rounds):
+            time.sleep(every_s)
+            list(workers.map(socket.socket.sendall, kept, [payload(length, number)] * connections))
+        for connection in kept:
+            connection.shutdown(socket.SHUT_WR)
+            read_to_end(connection)
+            connection.close()
+    return rounds
+
+
 def stuck_transfer(address: str, length: int, patience_s: float, *, up: bool) -> str:
     """A transfer that its user gives up; how far it came."""
     with connected(address, PORT, within_s=patience_s) as connection:

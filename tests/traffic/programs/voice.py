@@ -44,6 +44,20 @@ def bursts(address: str, length: int, every_s: float, number: int) -> int:
     return number * length
 
 
+def film(address: str, seconds: float, seed: int) -> int:
+    """A picture thirty times a second, each at once: some datagrams, and four times as many once a second."""
+    drawn, sent = random.Random(seed), 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as camera:
+        camera.connect((address, PORT))
+        start = time.monotonic()
+        for picture in range(int(seconds * 30)):
+            time.sleep(max(0.0, start + picture / 30 - time.monotonic()))
+            for _ in range(drawn.randrange(3, 7) * (1 if picture % 30 else 4)):
+                camera.send(random.randbytes(1200))
+                sent += 1
+    return sent
+
+
 def datagrams(address: str, size: int, number: int, every_s: float) -> int:
     """Datagrams of one size at an even pace, fragmented where they do not fit."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:

@@ -5,9 +5,10 @@ import time
 from typing import Any
 
 from tests.traffic.link import Path
-from tests.traffic.programs import bulk, clocks, names, scanning, shell, web
+from tests.traffic.programs import bulk, clocks, names, scanning, shell, voice, web
 from tests.traffic.scenario import (
     CLEAN,
+    CLIENT,
     LARGE_WINDOWS,
     OUTSIDE,
     SERVER,
@@ -206,3 +207,19 @@ def name_lookups(draw: random.Random) -> Plan:
     link = Path(delay_ms=draw.uniform(3, 10))
     shows = {"dns.flags.response == 1": (120, 120), "dns.flags.rcode == 3": (8, 8)}
     return Plan(run, at(client=CLEAN), {"client": shows}, link, link, snap_length=300)
+
+
+@scenario("a video call, both ways: a picture thirty times a second, each of some datagrams at once")
+def video_call(draw: random.Random) -> Plan:
+    seed = draw.randrange(1 << 30)
+
+    def run(net: Network) -> int:
+        net.server.serve(voice.listener, SERVER)
+        net.client.serve(voice.listener, CLIENT)
+        back = net.server.start(lambda: voice.film(CLIENT, 4, seed + 1))
+        there = int(net.client.run(lambda: voice.film(SERVER, 4, seed)))
+        return there + int(back.result())
+
+    link = Path(delay_ms=draw.uniform(10, 40))
+    shows = {"udp.port == 4000": (800, None)}
+    return Plan(run, everywhere(CLEAN), {"client": shows, "server": shows}, link, link, snap_length=64)

@@ -285,3 +285,32 @@ def micro_bursts(draw: random.Random) -> Plan:
         base,
         snap_length=64,
     )
+
+
+@scenario("programs that all send at the same moment overflow a short queue, beside a transfer at an even pace")
+def incast(draw: random.Random) -> Plan:
+    base = Path(delay_ms=draw.uniform(2, 5))
+    connections, length = draw.randrange(8, 12), draw.randrange(14_000, 20_000)
+
+    def run(net: Network) -> Any:
+        net.server.serve(bulk.sink_and_source, SERVER)
+        steady = net.client.start(lambda: bulk.paced_upload(SERVER, 9_000, 0.02, 110))
+        net.client.run(lambda: bulk.meeting_uploads(SERVER, connections, length, 0.35, 6))
+        return steady.result()
+
+    def diagnose(outcome: Outcome) -> Mapping[str, Diagnosis]:
+        did = outcome.link[TO_SERVER]
+        loss = ("loss_share", did["data_lost"] / did["data_received"], "ratio")
+        first = [Expected("micro_bursts", TO_SERVER), Expected("packet_loss", TO_SERVER, loss)]
+        also = ["micro_bursts", "packet_loss", "burst_loss", "sender_limited"]
+        return {"client": Diagnosis(first, also)}
+
+    shows = {REPEATED: (20, None)}
+    return Plan(
+        run,
+        diagnose,
+        {"client": shows},
+        Path(delay_ms=base.delay_ms, rate_mbit=60, queue=30),
+        base,
+        configured={"connections": connections, "length": length},
+    )
