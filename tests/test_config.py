@@ -41,6 +41,8 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
             "LOG_MODE": "debug",
             "AUDIT_LOG": "stderr",
             "AUDIT_LOG_MAX_MB": "10",
+            "RATE_LIMIT_PER_MINUTE": "0",
+            "TRUSTED_PROXIES": "10.0.0.0/8, 2001:db8::1",
             "AUTH_MODE": "token",
             "AUTH_TOKEN": "sixteen-or-more!",
         }
@@ -56,6 +58,8 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
     assert settings.decompression_ratio_warn == 5
     assert (settings.log_level, settings.log_mode) == ("DEBUG", "debug")
     assert (settings.audit_log, settings.audit_log_max_mb) == ("stderr", 10)
+    assert settings.rate_limit_per_minute == 0
+    assert settings.trusted_proxies == ("10.0.0.0/8", "2001:db8::1/128")
     assert (settings.auth_mode, settings.auth_token) == ("token", "sixteen-or-more!")
     assert "sixteen" not in repr(settings)
 
@@ -88,6 +92,9 @@ def test_an_open_door_has_no_token(tmp_path: Path) -> None:
         ("LOG_MODE", "quiet"),
         ("AUDIT_LOG", "elsewhere"),
         ("AUDIT_LOG_MAX_MB", "9"),
+        ("RATE_LIMIT_PER_MINUTE", "-1"),
+        ("TRUSTED_PROXIES", "*"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
         ("DATABASE_URL", "postgresql://somewhere/db"),
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "sqlite:////tmp/x.db?mode=no"),

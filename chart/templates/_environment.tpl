@@ -14,6 +14,16 @@
   value: {{ .logLevel | quote }}
 - name: LOG_MODE
   value: {{ .logMode | quote }}
+- name: AUDIT_LOG
+  value: {{ .auditLog | quote }}
+- name: AUDIT_LOG_MAX_MB
+  value: {{ .auditLogMaxMB | int64 | quote }}
+- name: RATE_LIMIT_PER_MINUTE
+  value: {{ .rateLimitPerMinute | int64 | quote }}
+{{- with .trustedProxies }}
+- name: TRUSTED_PROXIES
+  value: {{ join "," . | quote }}
+{{- end }}
 - name: MAX_QUEUE_SIZE
   value: {{ .maxQueueSize | int64 | quote }}
 - name: WORKERS

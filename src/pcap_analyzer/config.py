@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,6 +33,7 @@ class Settings:
 
     memory and upload sizes are in MiB, times in seconds but for hours where the name says so.  auth_mode: None where
     nothing was said; then a token is asked for where one is set, or where others than this machine can come.
+    rate_limit_per_minute: requests of one address or session; 0 for any number.
     """
 
     data_dir: Path
@@ -48,6 +50,8 @@ class Settings:
     analysis_cpu_seconds: int
     decompression_ratio_warn: int
     decompression_ratio_max: int
+    rate_limit_per_minute: int
+    trusted_proxies: tuple[str, ...]
     auth_mode: str | None
     auth_token: str | None = field(repr=False)
 
@@ -92,6 +96,10 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         analysis_cpu_seconds=whole("ANALYSIS_CPU_SECONDS", 3600, 1, 1 << 24),
         decompression_ratio_warn=whole("DECOMPRESSION_RATIO_WARN", 1000, 1, 1 << 24),
         decompression_ratio_max=whole("DECOMPRESSION_RATIO_MAX", 10000, 1, 1 << 24),
+        rate_limit_per_minute=whole("RATE_LIMIT_PER_MINUTE", 6000, 0, 1 << 24),
+        trusted_proxies=setting(
+            "TRUSTED_PROXIES", "", _networks, "addresses and networks with commas between them, as 10.0.0.0/8"
+        ),
         auth_mode=auth_mode,
         auth_token=auth_token,
     )
@@ -132,6 +140,13 @@ def _log_mode(text: str) -> str | None:
 
 def _audit_log(text: str) -> str | None:
     return text if text in AUDIT_LOGS else None
+
+
+def _networks(text: str) -> tuple[str, ...] | None:
+    try:
+        return tuple(str(ip_network(part.strip())) for part in text.split(",") if part.strip())
+    except ValueError:
+        return None
 
 
 def _auth_mode(text: str) -> str | None:

@@ -175,6 +175,14 @@ def test_a_digest_stands_for_the_tag(helm: str) -> None:
     assert rendered.pod["imagePullSecrets"] == [{"name": "registry"}]
 
 
+def test_proxies_are_named_to_the_service(helm: str) -> None:
+    environment = case(helm, "ingress").environment
+    assert environment["TRUSTED_PROXIES"] == "10.244.0.0/16,fd00::/8"
+    assert environment["RATE_LIMIT_PER_MINUTE"] == "1200"
+    assert (environment["AUDIT_LOG"], environment["AUDIT_LOG_MAX_MB"]) == ("stderr", "50")
+    assert "TRUSTED_PROXIES" not in case(helm, "default").environment
+
+
 def test_a_new_token_starts_the_pod_again(helm: str) -> None:
     first, second = (render(helm, *sets(auth__token=16 * letter)) for letter in "ab")
     annotations = [each.one("Deployment")["spec"]["template"]["metadata"]["annotations"] for each in (first, second)]

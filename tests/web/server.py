@@ -23,7 +23,7 @@ def serving(data_dir: Path, worker: Sequence[str] = COMMAND, **settings: str) ->
     with socket.create_server(("127.0.0.1", 0)) as listener:
         known = load({"DATA_DIR": str(data_dir), "ANALYSIS_MEMORY_MB": "1024", **settings})
         running = Running(known, worker)
-        server = make_server(running, Guard(token_for(known, "127.0.0.1")[0]))
+        server = make_server(running, Guard(token_for(known, "127.0.0.1")[0]), known)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -15,6 +15,7 @@ from pcap_analyzer.web import access
 from pcap_analyzer.web.access import COOKIE, FAILURES_A_MINUTE, SESSION_S, Guard
 from pcap_analyzer.web.app import create_app
 from pcap_analyzer.web.metrics import Metrics
+from pcap_analyzer.web.rates import Rates
 from pcap_analyzer.web.safety import Safety
 from pcap_analyzer.web.serve import token_for
 from pcap_analyzer.wiring import Running
@@ -60,7 +61,7 @@ def routes(tmp_path: Path) -> list[tuple[str, str]]:
     running = Running(load({"DATA_DIR": str(tmp_path)}))
     try:
         app = create_app(
-            running.service, running.arrivals, Guard(None), Metrics(), running.audit, on_shutdown=lambda: None
+            running.service, running.arrivals, Guard(None), Metrics(), running.audit, Rates(0), on_shutdown=lambda: None
         )
         assert isinstance(app, Safety)
         inner = app._app

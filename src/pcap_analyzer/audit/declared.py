@@ -92,8 +92,16 @@ _REPORT = {
     "report.downloaded.json": Declared("The report was downloaded as data", ("analysis",)),
 }
 
-_SERVICE = {
+_LIMITS = {
+    "limit.requests": Declared("RATE_LIMIT_PER_MINUTE was reached; told once a minute of a client or session"),
+    "limit.many_connections": Declared("A client held too many connections"),
+    "limit.slow_head": Declared("A request's head did not come in time"),
+    "limit.large_head": Declared("A request's head was too large"),
     "request.refused": Declared("No such page, method or parameter; status: of the answer", ("status", "problem")),
+    "request.refused.malformed": Declared("Bytes that are no request"),
+}
+
+_SERVICE = {
     "service.settings_loaded": Declared("The settings of this run, without secrets", ("settings",)),
     "service.started": Declared("The service takes requests from now on", ("version",)),
     "service.stopped": Declared("The service ended as it was asked to"),
@@ -109,7 +117,7 @@ _SERVICE = {
     "audit.lost": Declared("Events before this one could not be written; events: how many", ("events",)),
 }
 
-DECLARED: dict[str, Declared] = _ACCESS | _UPLOAD | _ANALYSIS | _REPORT | _SERVICE
+DECLARED: dict[str, Declared] = _ACCESS | _UPLOAD | _ANALYSIS | _REPORT | _LIMITS | _SERVICE
 
 COMMON = {
     "time": "UTC, ISO 8601",

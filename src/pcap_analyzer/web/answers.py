@@ -27,7 +27,7 @@ def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
         response = render("problem.html", request.scope, status_code=problem.status, problem=problem)
     else:
         response = Response(msgspec.json.encode(problem), media_type=MEDIA_TYPE, status_code=problem.status)
-    response.headers.update(headers_of(problem))
+    response.headers.update(headers_of(problem, error))
     if request.method in {"POST", "PATCH"}:
         # The rest of a refused upload need not come: browsers and curl read the answer and stop sending.
         response.headers["Connection"] = "close"

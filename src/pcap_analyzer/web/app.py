@@ -13,6 +13,7 @@ from pcap_analyzer.web import analyses, health, language, metrics, resumable, si
 from pcap_analyzer.web.access import Guard
 from pcap_analyzer.web.answers import EXCEPTION_HANDLERS
 from pcap_analyzer.web.pages import PAGES
+from pcap_analyzer.web.rates import Rates
 from pcap_analyzer.web.safety import Safety
 from pcap_analyzer.web.static_files import static_files
 
@@ -23,6 +24,7 @@ def create_app(
     guard: Guard,
     figures: metrics.Metrics,
     audit: AuditLog,
+    rates: Rates,
     on_shutdown: Callable[[], None],
 ) -> ASGIApp:
     """The web face of `service`; `guard` says who may come in, `on_shutdown` is called once no request is answered."""
@@ -57,4 +59,4 @@ def create_app(
         # Errors are logged where they are answered.
         logging_config=None,
     )
-    return Safety(application, guard, audit)
+    return Safety(application, guard, audit, rates)

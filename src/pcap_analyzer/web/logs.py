@@ -41,8 +41,8 @@ def start(level: str, mode: str, hidden: tuple[str, ...] = (), stream: TextIO | 
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    # Its start and stop are told by the line with the address.
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # Its start and stop are told by the line with the address, strange requests by the audit log.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
 
 class _Redacting:

@@ -30,6 +30,7 @@ from pcap_analyzer.web.problems import (
     Problem,
     SessionEnded,
     Stalled,
+    TooManyRequests,
     TooManyTries,
     UnsupportedMedia,
     UnsupportedVersion,
@@ -76,6 +77,8 @@ _OF_ANALYSES = "/api/analyses/"
 
 def note_refusal(error: Exception, problem: Problem, path: str) -> None:
     """Record that `error` was answered with `problem`."""
+    if isinstance(error, TooManyRequests):
+        return  # noted once for many, where they are counted
     kind = EVENTS.get(type(error))
     if isinstance(error, QueueFull) and path.startswith(_OF_ANALYSES):
         kind = "analysis.refused.queue_full"

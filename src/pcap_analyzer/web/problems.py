@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem details; the one place where the domain's refusals get an HTTP status."""
 
 import http
+from math import ceil
 
 import msgspec
 from litestar.exceptions import HTTPException
@@ -91,8 +92,20 @@ class WrongCsrf(Refused):
     """A browser's session sent this, and none of our pages."""
 
 
-class TooManyTries(Refused):
+class Later(Refused):
+    """Not now, but after so many seconds."""
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+class TooManyTries(Later):
     """Too many wrong tokens."""
+
+
+class TooManyRequests(Later):
+    """More requests than RATE_LIMIT_PER_MINUTE."""
 
 
 class WrongHost(Refused):
@@ -127,6 +140,7 @@ _KINDS: dict[type[Refused], tuple[int, str, str]] = {
     NotACapture: (415, "not-a-capture", "The file is no capture"),
     WrongHost: (421, "wrong-host", "This name is not served here"),
     TooManyTries: (429, "too-many-tries", "Too many wrong tokens"),
+    TooManyRequests: (429, "too-many-requests", "Too many requests"),
     QueueFull: (429, "queue-full", "Too many analyses wait"),
     StorageFull: (507, "storage-full", "The disk is full"),
 }
@@ -136,19 +150,19 @@ def problem_of(error: Exception) -> Problem:
     """What a client is told of an error; of an unexpected one, nothing of the inside."""
     if isinstance(error, Refused):
         status, kind, title = _KINDS[type(error)]
-        return Problem(_type(kind), title, status, str(error))
+        return Problem(type_of(kind), title, status, str(error))
     if isinstance(error, HTTPException) and error.status_code < 500:
-        return Problem(_type("http"), http.HTTPStatus(error.status_code).phrase, error.status_code, _detail(error))
-    return Problem(_type("internal"), "Internal error", 500, "the service met an error of its own; its log says more")
+        return Problem(type_of("http"), http.HTTPStatus(error.status_code).phrase, error.status_code, _detail(error))
+    return Problem(type_of("internal"), "Internal error", 500, "the service met an error of its own; its log says more")
 
 
-def headers_of(problem: Problem) -> dict[str, str]:
-    """Headers that belong to a problem beside its body."""
+def headers_of(problem: Problem, error: Exception) -> dict[str, str]:
+    """Headers that belong to the problem of an error beside its body."""
     match problem.status:
         case http.HTTPStatus.UNAUTHORIZED:
             return {"WWW-Authenticate": 'Bearer realm="PCAP Analyzer"'}
         case http.HTTPStatus.TOO_MANY_REQUESTS:
-            return {"Retry-After": str(RETRY_AFTER_S)}
+            return {"Retry-After": str(ceil(error.wait_s) if isinstance(error, Later) else RETRY_AFTER_S)}
         case http.HTTPStatus.PRECONDITION_FAILED:
             return {"Tus-Version": "1.0.0"}
     return {}
@@ -159,7 +173,8 @@ def wants_page(request: AnyRequest) -> bool:
     return request.accept.best_match([MEDIA_TYPE, "text/html"]) == "text/html"
 
 
-def _type(kind: str) -> str:
+def type_of(kind: str) -> str:
+    """The stable name of a kind of problem."""
     return f"urn:pcap-analyzer:problem:{kind}"
 
 

@@ -7,6 +7,7 @@ point here (DNS rebinding) could read every report.
 """
 
 import re
+from math import ceil
 from urllib.parse import quote
 
 import msgspec
@@ -14,7 +15,7 @@ from litestar.datastructures import Headers, MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from pcap_analyzer.audit import AuditLog, noting
+from pcap_analyzer.audit import AuditLog, note, noting
 from pcap_analyzer.jobs.refusals import Refused
 from pcap_analyzer.web.access import COOKIE, Guard, Visitor, bearer, knows_csrf
 from pcap_analyzer.web.cookies import cookie_of
@@ -26,6 +27,7 @@ from pcap_analyzer.web.problems import (
     CrossSite,
     NotSignedIn,
     SessionEnded,
+    TooManyRequests,
     TooManyTries,
     WrongBearer,
     WrongCsrf,
@@ -33,6 +35,7 @@ from pcap_analyzer.web.problems import (
     headers_of,
     problem_of,
 )
+from pcap_analyzer.web.rates import Rates
 
 _LOOPBACK_NAME = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?", re.IGNORECASE)
 _CHANGES_NOTHING = {"GET", "HEAD", "OPTIONS"}
@@ -46,10 +49,11 @@ _PUBLIC = {_HEALTH, _SIGN_IN, LANGUAGE} | _OF_EVERY_PAGE
 class Safety:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, guard: Guard, audit: AuditLog) -> None:
+    def __init__(self, app: ASGIApp, guard: Guard, audit: AuditLog, rates: Rates) -> None:
         self._app = app
         self._guard = guard
         self._audit = audit
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -64,15 +68,31 @@ class Safety:
                 _complete(MutableScopeHeaders(message), nonce)
             await send(message)
 
+        visitor: Visitor | None = None
         try:
+            self._count(scope, scope["client"][0] if scope["client"] else "")
             visitor = self._let_in(scope, Headers.from_scope(scope))
+            if visitor is not None and visitor.session is not None:
+                self._count(scope, visitor.session)
         except Refused as refusal:
-            with noting(self._audit, origin_of(scope, self._guard, None)):
+            with noting(self._audit, origin_of(scope, self._guard, visitor)):
                 await _refuse(refusal, scope, send_safely)
             return
         give_visitor(scope, visitor or Visitor())
         with noting(self._audit, origin_of(scope, self._guard, visitor)):
             await self._app(scope, receive, send_safely)
+
+    def _count(self, scope: HTTPScope, name: str) -> None:
+        """Raise TooManyRequests where an address or a session asks too often. Probes are never slowed down."""
+        if scope["path"] == _HEALTH or not (wait_s := self._rates.wait_s(name)):
+            return
+        if self._rates.is_news(name):
+            with noting(self._audit, origin_of(scope, self._guard, None)):
+                note("limit.requests")
+        raise TooManyRequests(
+            f"more requests come from you than this service answers in a minute; try again in {ceil(wait_s)} seconds",
+            wait_s,
+        )
 
     def _let_in(self, scope: HTTPScope, headers: Headers) -> Visitor | None:
         """Who comes; None for a stranger to what is public. Raises Refused for whoever may not come, or not so."""
@@ -97,7 +117,7 @@ class Safety:
         guesses = self._guard.required and bearer(headers) is not None
         address = scope["client"][0] if scope["client"] else ""
         if guesses and (wait_s := self._guard.wait_s(address)):
-            raise TooManyTries(f"too many wrong tokens came from your address; try again in {wait_s} seconds")
+            raise TooManyTries(f"too many wrong tokens came from your address; try again in {wait_s} seconds", wait_s)
         visitor = self._guard.visitor(headers)
         if guesses and visitor is None:
             self._guard.failed(address)
@@ -132,7 +152,7 @@ async def _refuse(refusal: Refused, scope: HTTPScope, send: Send) -> None:
     problem = problem_of(refusal)
     note_refusal(refusal, problem, scope["path"])
     body = msgspec.json.encode(problem)
-    told = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **headers_of(problem)}
+    told = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **headers_of(problem, refusal)}
     status = problem.status
     if isinstance(refusal, NotSignedIn) and scope["method"] == "GET" and _shows_pages(scope):
         query = scope["query_string"].decode("latin-1")

@@ -15,7 +15,10 @@ from pcap_analyzer.errors import SettingsError
 from pcap_analyzer.web import logs
 from pcap_analyzer.web.access import Guard
 from pcap_analyzer.web.app import create_app
+from pcap_analyzer.web.connections import Connections
 from pcap_analyzer.web.metrics import Metrics
+from pcap_analyzer.web.proxies import Proxies
+from pcap_analyzer.web.rates import Rates
 from pcap_analyzer.wiring import Running
 
 # Open pages keep a stream of progress; on a stop they, and uploads under way, get this long to end.
@@ -42,7 +45,7 @@ def run(host: str = "127.0.0.1", port: int = 8000, *, open_browser: bool = False
                 # The listener holds the browser's call until the server answers; the browser may be slow to start.
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
             guard = Guard(token, any_host=not _is_loopback(host))
-            make_server(running, guard).run(sockets=[listener])
+            make_server(running, guard, settings).run(sockets=[listener])
         except KeyboardInterrupt:
             pass
         finally:
@@ -86,17 +89,27 @@ def _address(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-def make_server(running: Running, guard: Guard) -> uvicorn.Server:
+def make_server(running: Running, guard: Guard, settings: Settings) -> uvicorn.Server:
     """The HTTP server around a running service behind its door; it closes the service when it ends."""
+    proxies = Proxies(settings.trusted_proxies)
+    rates = Rates(settings.rate_limit_per_minute)
+    connections = Connections(running.audit, proxies)
     figures = Metrics()
     running.listen(figures)
     figures.watch(running.service)
     return uvicorn.Server(
         uvicorn.Config(
             # Closed by the application too: on SIGTERM uvicorn does not come back here.
-            create_app(running.service, running.arrivals, guard, figures, running.audit, on_shutdown=running.close),
+            create_app(
+                running.service, running.arrivals, guard, figures, running.audit, rates, on_shutdown=running.close
+            ),
             lifespan="on",
             ws="none",
+            # A class to uvicorn; it only calls it.
+            http=connections.protocol,  # type: ignore[arg-type]
+            # Who says for whom he asks is believed only where he is named.
+            proxy_headers=bool(proxies.names),
+            forwarded_allow_ips=list(proxies.names),
             # Addresses and names of captures do not belong into a log.
             access_log=False,
             log_config=None,
