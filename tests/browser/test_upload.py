@@ -2,12 +2,12 @@
 
 import base64
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import OpenPage
 from tests.jobs.captures import capture
 
 pytestmark = pytest.mark.browser
@@ -26,39 +26,6 @@ DROP = """([target, files]) => {
   place.dispatchEvent(new DragEvent("dragover", event));
   place.dispatchEvent(new DragEvent("drop", event));
 }"""
-
-OpenPage = Callable[..., Page]
-
-
-@pytest.fixture
-def visit(browser: Browser, address: str) -> Iterator[OpenPage]:
-    """Open the upload page; at the end, nothing was blocked by a policy and nobody else was asked for anything."""
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
-    foreign: list[str] = []
-
-    def watch(page: Page) -> None:
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-
-    def open_page(**options: object) -> Page:
-        context = browser.new_context(**options)  # type: ignore[arg-type]
-        context.on(
-            "request",
-            lambda asked: None if asked.url.startswith((address, "data:", "blob:")) else foreign.append(asked.url),
-        )
-        context.on("page", watch)
-        contexts.append(context)
-        page = context.new_page()
-        page.goto(address)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    # Chromium notes every answer of 400 and more on the console; these are asked for by the tests.
-    assert [text for text in complaints if "the server responded with a status of 4" not in text] == []
-    assert foreign == []
 
 
 @pytest.fixture
@@ -101,12 +68,14 @@ def test_a_drop_beside_the_field_is_taken_too(visit: OpenPage) -> None:
 def test_several_captures_are_each_followed(visit: OpenPage) -> None:
     page = visit()
     drop(page, ("one.pcap", capture(1)), ("notes.txt", b"hello"), ("three.pcap", capture(3)))
-    jobs = page.locator(".job")
+    jobs = page.locator("#jobs .job")
     expect(jobs).to_have_count(3)
     expect(jobs.nth(0)).to_contain_text("1 packet. The report is ready.", timeout=SLOW)
-    expect(jobs.nth(1)).to_contain_text("notes.txt is text; expected pcap or pcapng", timeout=SLOW)
+    expect(jobs.nth(1).get_by_role("alert")).to_contain_text("notes.txt is text; expected pcap or pcapng", timeout=SLOW)
     expect(jobs.nth(2)).to_contain_text("3 packets. The report is ready.", timeout=SLOW)
-    jobs.nth(2).get_by_role("link").click()
+    jobs.nth(1).get_by_role("button", name="Remove from the list").click()
+    expect(jobs).to_have_count(2)
+    jobs.nth(1).get_by_role("link").click()
     expect_report(page, "three.pcap")
 
 
@@ -116,7 +85,7 @@ def test_a_capture_too_large_is_not_even_sent(visit: OpenPage, tmp_path: Path) -
     with large.open("wb") as sparse:
         sparse.truncate(65 << 20)
     page.get_by_label("Choose captures").set_input_files(large)
-    expect(page.locator(".job-problem")).to_have_text("large.pcap has 68.2 MB; this service takes up to 67.1 MB.")
+    expect(page.get_by_role("alert")).to_have_text("large.pcap has 68.2 MB; this service takes up to 67.1 MB.")
 
 
 def test_without_scripts_the_form_leads_to_the_report(visit: OpenPage, file: Path) -> None:
@@ -143,7 +112,8 @@ def test_the_keyboard_reaches_the_field(visit: OpenPage, file: Path) -> None:
     # Listened for from the start: a chooser that opens before Playwright intercepts it is never seen.
     page.on("filechooser", lambda chooser: chooser.set_files(file))
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="PCAP Analyzer")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     expect(page.get_by_label("Choose captures")).to_be_focused()
     page.keyboard.press("Enter")
@@ -162,7 +132,7 @@ def test_the_page_of_an_analysis_goes_on_to_the_report_and_back_again(visit: Ope
 
 def test_a_french_browser_reads_the_report_in_french(visit: OpenPage, file: Path) -> None:
     page = visit(locale="fr-FR")
-    page.get_by_label("Choose captures").set_input_files(file)
+    page.get_by_label("Choisir des captures").set_input_files(file)
     expect_report(page, file.name)
     expect(page.frame_locator("iframe.report").locator("html")).to_have_attribute("lang", "fr")
     expect(page.frame_locator("iframe.report").get_by_role("link", name="Qualité")).to_be_visible()
@@ -175,12 +145,12 @@ def test_every_width_and_colour_scheme_fits(
 ) -> None:
     page = visit(color_scheme=scheme, viewport={"width": width, "height": height})
     drop(page, ("a-name-without-any-space-" * 6 + ".pcap", capture(1)), ("notes.txt", b"hello"))
-    expect(page.locator(".job-link a:visible")).to_have_count(1, timeout=SLOW)
+    expect(page.locator(".job a:visible")).to_have_count(1, timeout=SLOW)
     assert not scrolls_sideways(page)
     page.screenshot(path=tmp_path / "upload.png", full_page=True)
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(int(part) for part in re.findall(r"\d+", background)[:3]) > 384) == (scheme == "light")
-    page.locator(".job-link a:visible").click()
+    page.locator(".job a:visible").click()
     expect(page).to_have_url(REPORT, timeout=SLOW)
     assert not scrolls_sideways(page)
     page.screenshot(path=tmp_path / "report.png")

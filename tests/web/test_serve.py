@@ -25,15 +25,17 @@ SERVE = """
 import sys
 from pcap_analyzer.web import serve
 from pcap_analyzer.wiring import Running
-serve.Running = lambda settings: Running(settings, sys.argv[1:])
-serve.run(port=0)
+serve.Running = lambda settings: Running(settings, sys.argv[2:])
+serve.run(port=int(sys.argv[1]))
 """
 
 
 @contextmanager
-def process(data_dir: Path, worker: Sequence[str] = COMMAND) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+def process(
+    data_dir: Path, worker: Sequence[str] = COMMAND, port: int = 0
+) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
     environment = {**os.environ, "DATA_DIR": str(data_dir), "PYTHONWARNINGS": "error"}
-    command = [sys.executable, "-c", SERVE, *worker]
+    command = [sys.executable, "-c", SERVE, str(port), *worker]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as service:
         assert service.stdout is not None
         line = service.stdout.readline()

@@ -1,68 +1,72 @@
-// Follows one analysis and shows it in its piece of the page.
+// Follows analyses by server-sent events, and goes on after a lost connection or a restart of the service.
 
-const ENDING = { failed: "Failed", cancelled: "Cancelled", expired: "Expired" };
-const number = new Intl.NumberFormat("en");
+// Browsers keep six connections to a server, for all pages together; the rest is for uploads.
+const MOST_AT_ONCE = 2;
+const TRY_AGAIN_MS = 2_000;
+const ENDED = new Set(["succeeded", "failed", "cancelled", "expired"]);
+const waiting = [];
+let followed = 0;
 
-/** Call `onStatus` with every status of the analysis, until it has ended. */
-export function follow(progressUrl, onStatus) {
-  const events = new EventSource(progressUrl);
-  events.addEventListener("status", (event) => {
-    const status = JSON.parse(event.data);
-    if (status.report || status.status in ENDING) events.close();
-    onStatus(status);
-  });
+/** Whether nothing more will happen to an analysis by itself. */
+export const hasEnded = (status) => ENDED.has(status.status);
+
+/**
+ * Call `onStatus` with every status of an analysis until it has ended, or with null when it was deleted. Those that were
+ * asked for first come first. Gives a function that ends it.
+ */
+export function follow(id, onStatus) {
+  const one = { id, onStatus, stopped: false, stop: () => {} };
+  waiting.push(one);
+  next();
+  return () => {
+    one.stopped = true;
+    one.stop();
+    next();
+  };
 }
 
-/** The piece of the page that shows one capture. */
-export class Job {
-  constructor(element) {
-    this.element = element;
-    this.bar = element.querySelector("progress");
-    this.link = element.querySelector(".job-link a");
-  }
-
-  name(name) {
-    this.element.querySelector(".job-name").textContent = name;
-    this.bar.setAttribute("aria-label", `Progress of ${name}`);
-  }
-
-  /** `percent` null: nobody knows how far. */
-  show(words, percent = null) {
-    this.element.querySelector(".job-words").textContent = words;
-    if (percent === null) this.bar.removeAttribute("value");
-    else this.bar.value = percent;
-  }
-
-  fail(problem, words = "Failed") {
-    this.show(words, 0);
-    this.element.querySelector(".job-problem").textContent = problem;
-  }
-
-  showStatus(status) {
-    const { phase, packets, percent, bytes_per_second: speed } = status.progress;
-    const counted = `${number.format(packets)} ${packets === 1 ? "packet" : "packets"}`;
-    if (status.report) {
-      this.show(`${counted}. The report is ready.`, 100);
-      this.link.href = status.report.page;
-      this.link.hidden = false;
-    } else if (status.status in ENDING) this.fail(status.reason, ENDING[status.status]);
-    else if (status.status === "queued") this.show("Waiting for a free worker");
-    else if (phase === "reporting") this.show(`${counted}. Writing the report`, 100);
-    else this.show(`${counted}${speed ? `, ${sizeInWords(speed)}/s` : ""}`, percent);
+function next() {
+  while (followed < MOST_AT_ONCE && waiting.length) {
+    const one = waiting.shift();
+    if (!one.stopped) begin(one);
   }
 }
 
-/** 1400000 is "1.4 MB". */
-export function sizeInWords(bytes) {
-  const units = ["bytes", "kB", "MB", "GB", "TB"];
-  let unit = 0;
-  let value = bytes;
-  for (; value >= 999.95 && unit < units.length - 1; unit += 1) value /= 1000;
-  return `${unit ? value.toFixed(1) : value} ${units[unit]}`;
+function begin(one) {
+  followed += 1;
+  let events = null;
+  let again = 0;
+  one.stop = () => {
+    one.stop = () => {};
+    followed -= 1;
+    clearTimeout(again);
+    events?.close();
+  };
+  const tell = (status) => {
+    if (status === null || hasEnded(status)) {
+      one.stop();
+      next();
+    }
+    one.onStatus(status);
+  };
+  const listen = () => {
+    events = new EventSource(`/api/progress/${one.id}`);
+    events.addEventListener("status", (event) => tell(JSON.parse(event.data)));
+    events.addEventListener("error", async () => {
+      // What is merely broken is opened again by the browser; an answer that is no stream is not.
+      if (events.readyState !== EventSource.CLOSED) return;
+      if (await isGone(one.id)) {
+        if (!one.stopped) tell(null);
+      } else again = setTimeout(listen, TRY_AGAIN_MS);
+    });
+  };
+  listen();
 }
 
-/** Tell those who listen rather than look. Only what changes seldom: each sentence is read out whole. */
-export function say(sentence) {
-  const said = document.getElementById("said");
-  if (said.textContent !== sentence) said.textContent = sentence;
+async function isGone(id) {
+  try {
+    return (await fetch(`/api/status/${id}`)).status === 404;
+  } catch {
+    return false;
+  }
 }

@@ -1,16 +1,21 @@
-// The upload page: captures dropped or chosen are sent one after the other, each analysis is followed.
-import { Job, follow, say, sizeInWords } from "./follow.js";
+// The upload page: captures that are dropped or chosen become rows; uploads that a reload cut off wait for their file.
+import { isAlive, recall, release, remove, unfinished } from "./remembered.js";
+import { Row } from "./row.js";
+import { Queue, Transfer } from "./transfer.js";
+import { offsetOf, terminate } from "./tus.js";
+import { percent, say, size, t } from "./words.js";
 
 const form = document.getElementById("upload");
 const input = document.getElementById("file");
 const drop = form.querySelector(".drop");
-const waiting = [];
-let given = 0;
-let sending = false;
+const queue = new Queue();
+const transfers = [];
+const interrupted = new Map(); // rows that wait for their file, by the key under which their upload is kept
+const title = document.title;
 
 form.classList.add("scripted");
 form.querySelector(".invitation").hidden = false;
-form.querySelector("label").textContent = "Choose captures";
+form.querySelector("label").textContent = t("Choose captures");
 form.querySelector("button").hidden = true;
 input.multiple = true;
 
@@ -37,77 +42,90 @@ addEventListener("drop", (event) => {
 
 function take(files) {
   for (const file of files) {
-    given += 1;
-    waiting.push({ file, job: addJob(file.name) });
+    const same = transfers.find((one) => one.file && sameFile(one.file, file) && one.state !== "removed");
+    if (same?.isUnderWay || same?.state === "queued" || same?.state === "running") say(t("{0} is in the list already", file.name));
+    else if (same?.state === "paused") same.start();
+    else begin(file);
   }
-  sendNext();
 }
 
-function addJob(name) {
+const sameFile = (one, other) => one.name === other.name && one.size === other.size && one.lastModified === other.lastModified;
+
+function begin(file) {
+  interrupted.get(recall(file)?.url)?.remove();
+  const row = addRow();
+  const most = Number(form.dataset.maxBytes);
+  if (file.size > most) {
+    row.name = file.name;
+    row.state = "failed";
+    row.share = 0;
+    row.problem = t("{0} has {1}; this service takes up to {2}.", file.name, size(file.size), size(most));
+    row.offer("remove");
+    row.on("remove", () => row.element.remove());
+    return;
+  }
+  const transfer = new Transfer(row, queue, { onChange: showAll, onStatus: openReport });
+  transfers.push(transfer);
+  transfer.give(file);
+}
+
+function addRow() {
   const piece = document.getElementById("job").content.cloneNode(true);
-  const job = new Job(piece.querySelector(".job"));
-  job.name(name);
+  const row = new Row(piece.querySelector(".job"));
   document.getElementById("jobs").append(piece);
-  return job;
+  return row;
 }
 
-async function sendNext() {
-  if (sending || waiting.length === 0) return;
-  sending = true;
-  const { file, job } = waiting.shift();
-  say(`Uploading ${file.name}`);
+/** A single capture opens by itself; of several, the reader chooses. */
+function openReport(transfer, status) {
+  if (!status.report) return;
+  transfer.row.part('[data-do="open"]').href = status.report.page;
+  say(t("The report on {0} is ready", status.filename));
+  if (transfers.filter((one) => one.state !== "removed").length === 1) location.assign(status.report.page);
+}
+
+/** How far all of them are, for whoever looks at another page meanwhile. */
+function showAll() {
+  const underWay = transfers.filter((one) => one.isUnderWay && one.file.size);
+  const all = underWay.reduce((sum, one) => sum + one.file.size, 0);
+  const sent = underWay.reduce((sum, one) => sum + one.sent, 0);
+  document.title = all ? `${percent((100 * sent) / all)} · ${title}` : title;
+}
+
+// Whoever leaves is asked, and what has come stays.
+addEventListener("beforeunload", (event) => {
+  if (transfers.some((one) => one.isUnderWay)) event.preventDefault();
+});
+addEventListener("pagehide", () => {
+  for (const one of transfers) if (one.isUnderWay) release(one.file);
+});
+
+// Uploads that an earlier page of this browser did not end.
+for (const [key, kept] of unfinished()) if (!isAlive(kept)) showInterrupted(key, kept);
+
+async function showInterrupted(key, kept) {
+  let offset;
   try {
-    const accepted = await send(file, job);
-    follow(accepted.progress_url, (status) => showStatus(job, status));
-  } catch (problem) {
-    job.fail(problem.message);
-    say(`${file.name} was not taken`);
+    offset = await offsetOf(kept.url);
+  } catch (error) {
+    if (error.status) remove(key); // ended, expired or deleted: there is nothing to go on with
+    return;
   }
-  sending = false;
-  sendNext();
-}
-
-function showStatus(job, status) {
-  job.showStatus(status);
-  say(`The analysis of ${status.filename} is ${status.status}`);
-  // A single capture opens by itself; of several, the reader chooses.
-  if (status.report && given === 1) location.assign(status.report.page);
-}
-
-async function send(file, job) {
-  if (file.size > Number(form.dataset.maxBytes)) {
-    throw new Error(`${file.name} has ${sizeInWords(file.size)}; this service takes up to ${sizeInWords(form.dataset.maxBytes)}.`);
+  if (offset >= kept.size) {
+    remove(key);
+    return;
   }
-  for (;;) {
-    const { status, answer, retryAfterS } = await post(file, job);
-    if (status === 202) return answer;
-    if (status !== 429) throw new Error(answer?.detail ?? `The service answered with status ${status}.`);
-    job.show("The queue is full; waiting to send");
-    await new Promise((resolve) => setTimeout(resolve, retryAfterS * 1000));
-  }
-}
-
-function post(file, job) {
-  const body = new FormData();
-  body.append("file", file);
-  const request = new XMLHttpRequest();
-  request.open("POST", form.action);
-  request.setRequestHeader("Accept", "application/json");
-  const csrf = document.querySelector('meta[name="csrf"]');
-  if (csrf) request.setRequestHeader("X-CSRF-Token", csrf.content);
-  request.responseType = "json";
-  request.upload.addEventListener("progress", ({ loaded, total }) => {
-    job.show(`Uploading: ${sizeInWords(loaded)} of ${sizeInWords(total)}`, (100 * loaded) / total);
+  const row = addRow();
+  row.name = kept.name;
+  row.state = "paused";
+  row.sent(offset, kept.size, "");
+  row.note = t("This upload was interrupted. To go on where it stands, choose or drop the same file again.");
+  row.offer("choose", "cancel");
+  row.on("choose", () => input.click());
+  row.on("cancel", async () => {
+    remove(key);
+    row.element.remove();
+    await terminate(kept.url).catch(() => {});
   });
-  return new Promise((resolve, reject) => {
-    request.addEventListener("load", () =>
-      resolve({
-        status: request.status,
-        answer: request.response,
-        retryAfterS: Number(request.getResponseHeader("Retry-After")) || 10,
-      }),
-    );
-    request.addEventListener("error", () => reject(new Error("The connection to the service was lost; give the file again.")));
-    request.send(body);
-  });
+  interrupted.set(kept.url, row.element);
 }
