@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 from playwright.sync_api import Browser, Page, expect
 
 from pcap_analyzer.report.model import Report
+from tests.browser.axe import serious
 from tests.browser.reports import MARKUP, hostile, report_on, written
 
 pytestmark = pytest.mark.browser
@@ -157,15 +157,7 @@ def test_what_a_capture_says_stays_text(opened, loss):
 def test_axe_finds_nothing_serious(opened, loss, scheme, width):
     page = opened(loss, unfold=True, color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True)
     drawn(page)
-    page.add_script_tag(content=(files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    serious = [
-        (one["id"], one["impact"], [node["html"][:120] for node in one["nodes"][:3]])
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert len(found["passes"]) > 20  # it ran, and over a page
-    assert serious == []
+    assert serious(page) == []
 
 
 def test_keys_reach_report_and_findings_and_focus_is_seen(opened, loss):
