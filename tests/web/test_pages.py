@@ -104,7 +104,7 @@ def test_the_page_of_a_running_analysis_counts_and_reloads(client: httpx.Client,
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page
     assert "packets" in page
     waiting = give(client, capture(1))
-    assert "Waiting for its turn" in client.get(f"/analyses/{waiting}").text
+    assert "Waiting for a free worker" in client.get(f"/analyses/{waiting}").text
     [cancel] = re.findall(f'action="(/analyses/{task_id}/cancel[^"]+)"', client.get("/history").text)
     assert client.post(cancel.replace("&amp;", "&")).headers["location"] == "/history"
     assert wait_for(client, task_id, "cancelled")["reason"] == "cancelled on request"
