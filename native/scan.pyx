@@ -19,7 +19,7 @@ from cpython.buffer cimport PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.pycapsule cimport PyCapsule_New
 from libc.errno cimport ENOSPC
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 from posix.mman cimport MADV_DONTNEED, MAP_FAILED, MAP_PRIVATE, PROT_READ, madvise, mmap, munmap
@@ -88,7 +88,7 @@ from summary cimport (
     want_addresses,
     wanted_t,
 )
-from sums cimport sums_top
+from sums cimport SUM_COLUMNS, sums_keys, sums_top, sums_values
 from tcp cimport MARKS
 from walk cimport MAX_EVENTS, PCAP, PCAPNG, event_t, reader_t
 from window cimport begin_given, has_records, window_free, window_t
@@ -427,8 +427,11 @@ cdef class Scanner:
             "evicted_flows": self.scan.spill.evicted,
         }
 
-    def interfaces(self, uint32_t limit):
-        """The first `limit`: (section, link type, snap length, ticks or power of two, binary, offset in s, packets)."""
+    def interfaces(self, uint32_t limit, uint32_t first=0):
+        """At most `limit` from number `first` on: section, link type, snap length, ticks, binary, offset in s, packets.
+
+        ticks: a second, or a power of two where binary.
+        """
         reader = &self.scan.reader
         return [
             (
@@ -437,7 +440,7 @@ cdef class Scanner:
                 bool(reader.interfaces[index].binary), reader.interfaces[index].offset_s,
                 reader.interfaces[index].packets,
             )
-            for index in range(min(limit, reader.interface_count))
+            for index in range(first, min(<uint64_t>first + limit, reader.interface_count))
         ]
 
     def waypoints(self):
@@ -754,6 +757,31 @@ cdef class FlowReader:
                 summary.edges[index] = edges[index]
             self.summarize(summary, observe)
             return told(summary)
+        finally:
+            summary_free(summary)
+
+    def endpoints(self, bytes seed not None):
+        """Every address with its sums, as bytes: keys of 24 octets, (n, 5) int64, and (5,) of those beyond a million.
+
+        keys: address, IP version, zeros.  values: flows, packets sent and received, bytes sent and received.
+        seed: 16 bytes.  Raises MemoryError, and ValueError behind the last reading.
+        """
+        cdef summary_t* summary
+        cdef uint64_t keys[2]
+        if len(seed) != 16 or self.spent != NULL:
+            raise ValueError(f"a seed of {len(seed)} bytes, expected 16; or the flows have been read for the last time")
+        keys[0] = int.from_bytes(seed[:8], "little")
+        keys[1] = int.from_bytes(seed[8:], "little")
+        summary = summary_new(self.scanner.scan.next_flow, keys)
+        if summary == NULL:
+            raise MemoryError
+        try:
+            summary.edge_count = 2
+            self.summarize(summary, None)
+            return (
+                sums_keys(&summary.addresses), sums_values(&summary.addresses),
+                (<const char*>summary.addresses.beyond)[:SUM_COLUMNS * sizeof(int64_t)],
+            )
         finally:
             summary_free(summary)
 

@@ -212,6 +212,16 @@ cdef inline uint32_t choose_top(
     return larger + equal
 
 
+cdef inline bytes sums_keys(const sums_t* sums):
+    """The keys of all rows, one behind the other, in the order in which they were met."""
+    return (<const char*>sums.keys)[:<size_t>sums.count * sums.width]
+
+
+cdef inline bytes sums_values(const sums_t* sums):
+    """The values of all rows, (count, SUM_COLUMNS) int64, in the same order."""
+    return (<const char*>sums.values)[:<size_t>sums.count * SUM_COLUMNS * sizeof(int64_t)]
+
+
 cdef inline list sums_top(const sums_t* sums, int first, int second, uint32_t limit):
     """[(key, values)] of the rows with the largest sum of two columns, largest first, of equals by key."""
     cdef uint32_t* chosen = <uint32_t*>malloc((limit + 1) * sizeof(uint32_t))

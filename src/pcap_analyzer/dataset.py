@@ -19,14 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pcap_analyzer.ahead import ahead
-from pcap_analyzer.analysis.tables import SUMMARIES
 from pcap_analyzer.errors import ExportError
 from pcap_analyzer.export.tables import TableExporter, TableWriter
 from pcap_analyzer.export.tables.landing import landing_file, landing_folder
 from pcap_analyzer.filters import parse
 from pcap_analyzer.filters.compiled import compiled
 from pcap_analyzer.filters.syntax import columns_of
-from pcap_analyzer.pipeline import Progress, analyze_capture, open_capture
+from pcap_analyzer.pipeline import CAPTURE_TABLES, Progress, analyze_capture, open_capture
 from pcap_analyzer.schema import TABLES, VERSION, VERSION_KEY, WORD, arrow_schema, arrow_type
 
 SOURCE_FILE = "source_file"
@@ -111,7 +110,7 @@ def _filter(request: Request) -> tuple[Callable[[pa.RecordBatch], pa.Array] | No
 def _batches(
     request: Request, capture: Input, columns: Sequence[str], progress: Report | None, cancelled: Cancelled | None
 ) -> Generator[pa.RecordBatch]:
-    if request.table in SUMMARIES:
+    if request.table not in CAPTURE_TABLES:
         found = analyze_capture(capture, threads=request.threads, progress=progress, cancelled=cancelled)
         yield from found.table(request.table, columns)
         return

@@ -41,6 +41,8 @@ MAX_ROWS = 65536
 ROWS_PER_EVENT_STEP = 8192
 ROWS_PER_THREAD = 1024  # measured: a batch of 128-byte rows then stays in the cache, and threads seldom wait
 FLOW_LIMIT = 1_000_000
+CAPTURE_TABLES = frozenset({"packets", "tcp_events", "flows", "dns"})
+"""Tables that a Capture gives, by methods of these names; all others an Analysis knows."""
 LATE_IMPORTS = ("pcap_analyzer.analysis.assembly", "pcap_analyzer.findings")
 
 

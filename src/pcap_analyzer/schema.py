@@ -589,7 +589,13 @@ ENDPOINTS = Table(
     "endpoints",
     "one address",
     (
-        field("address", "string", "innermost address", source="text: RFC 5952"),
+        field(
+            "address",
+            "string",
+            "innermost address; rows are in order of bytes, most first",
+            null="all addresses beyond the first million that were met, together",
+            source="text: RFC 5952",
+        ),
         field("flows", "uint64", "flows that have this address on either side"),
         field("packets_sent", "uint64", "packets with this source"),
         field("packets_received", "uint64", "packets with this destination"),
@@ -628,20 +634,22 @@ INTERVALS = Table(
     ),
 )
 
+NO_NOTE = "not in the file, or an interface behind the first 10,000"
+
 INTERFACES = Table(
     "interfaces",
     "one interface of the capture",
     (
         field("interface_id", "uint32", "counted over all sections, from 0"),
         field("section", "uint32", "pcapng section, from 0"),
-        field("name", "string", "name of the device", null="not in the file"),
-        field("description", "string", "description of the device", null="not in the file"),
+        field("name", "string", "name of the device", null=NO_NOTE),
+        field("description", "string", "description of the device", null=NO_NOTE),
         field("link_type", "uint16", "LINKTYPE_ number"),
         field("snap_length", "uint32", "longest capture of one packet", unit="bytes", null="no limit"),
         field("resolution", "string", "of the timestamps, e.g. 1 µs"),
         field("packets", "uint64", "packets of this interface in the file"),
-        field("received", "uint64", "packets that the interface saw", null="no statistics in the file"),
-        field("dropped", "uint64", "packets that the capture lost", null="no statistics in the file"),
+        field("received", "uint64", "packets that the interface saw", null=NO_NOTE),
+        field("dropped", "uint64", "packets that the capture lost", null=NO_NOTE),
     ),
 )
 

@@ -5,12 +5,16 @@ flows.
 from __future__ import annotations
 
 from array import array
-from typing import Any, Literal
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
+from pcap_analyzer._native.scan import FlowReader
 from pcap_analyzer.analysis import summary
 from pcap_analyzer.analysis.dns import dns_table
 from pcap_analyzer.analysis.flow_packets import lookup_in
 from pcap_analyzer.analysis.flows import FlowTable
+from pcap_analyzer.analysis.interfaces import interface_batches, interface_rows
 from pcap_analyzer.analysis.model import (
     Analysis,
     CaptureInfo,
@@ -30,10 +34,12 @@ from pcap_analyzer.analysis.tcp import tcp_totals
 from pcap_analyzer.analysis.watches import Program
 from pcap_analyzer.capture.frames import frames_of
 from pcap_analyzer.capture.magic import Format
-from pcap_analyzer.capture.pcapng import InterfaceNotes, resolution_words
 from pcap_analyzer.capture.reader import CaptureReader
 
-MAX_INTERFACES = 1000
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_INTERFACES = 1000  # of the report; the table has all
 BUCKET_FIELDS = 17  # of bucket_t in native/counters.pxd
 
 
@@ -56,7 +62,8 @@ def assemble(
     watcher = None if program is None else program.watcher()
     summed = summary.flow_summary(flows, None if watcher is None else watcher.observe, last=not keep_flows)
     names = dns_table(scanner)
-    interfaces = _interfaces(reader)
+    described = interface_rows(reader)
+    interfaces = described(0, MAX_INTERFACES)
     return Analysis(
         source=SourceInfo(source.name, source.size_bytes, source.compression, seconds, threads, scanner.stage_ns),
         capture=_capture(reader, counters, totals),
@@ -74,11 +81,19 @@ def assemble(
         marks_exact=totals["evicted_flows"] == 0,
         evicted_flows=totals["evicted_flows"],
         flow_batches=FlowTable(flows, steps).batches if keep_flows else no_flows,
+        endpoint_batches=partial(_endpoints, flows) if keep_flows else no_flows,
+        interface_batches=partial(interface_batches, described),
         answers=None if program is None or watcher is None else program.answers(watcher),
         dns_totals=names.totals(),
         dns_batches=names.batches,
         lookup=no_packets if frames is None else lookup_in(frames),
     )
+
+
+def _endpoints(flows: FlowReader, columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchReader:
+    from pcap_analyzer.analysis.endpoint_columns import endpoint_batches  # noqa: PLC0415 - pyarrow takes 0.3 s
+
+    return endpoint_batches(flows, columns, batch_size)
 
 
 def _capture(reader: CaptureReader, counters: dict[str, Any], totals: dict[str, Any]) -> CaptureInfo:
@@ -102,37 +117,6 @@ def _capture(reader: CaptureReader, counters: dict[str, Any], totals: dict[str, 
         sections=totals["sections"] or 1,
         comments=reader.notes.comments,
     )
-
-
-def _interfaces(reader: CaptureReader) -> list[Interface]:
-    """pcapng's interfaces, or the one that a pcap file is; of a recording one for each different header."""
-    if reader.header is not None:
-        return [
-            Interface(
-                *(number, None, None, header.link_type, header.snap_length),
-                *("1 ns" if header.tick_ns == 1 else "1 µs", packets),
-            )
-            for number, (header, packets) in enumerate(reader.pcap_packets.items())
-        ]
-    described = reader.notes.interfaces
-    return [
-        Interface(
-            id=number,
-            name=notes.name,
-            description=notes.description,
-            link_type=link_type,
-            snap_length=snap_length,
-            resolution=resolution_words(ticks, binary),
-            packets=counted,
-            received=notes.received,
-            dropped=notes.dropped,
-            section=section,
-        )
-        for number, (section, link_type, snap_length, ticks, binary, _offset, counted) in enumerate(
-            reader.scanner.interfaces(MAX_INTERFACES)
-        )
-        for notes in (described[number] if number < len(described) else InterfaceNotes(),)
-    ]
 
 
 def _quality(

@@ -729,6 +729,10 @@ class Analysis(msgspec.Struct, frozen=True, eq=False):
     """Called with columns and a batch size; see flows()."""
     answers: Answers | None = None
     """To what the diagnosis asks of every flow; None: it was not asked."""
+    endpoint_batches: Batches = no_flows
+    """Called with columns and a batch size: the table `endpoints`, all of it."""
+    interface_batches: Batches = no_flows
+    """Called with columns and a batch size: the table `interfaces`, all of it."""
     dns_totals: DnsTotals | None = None
     """None: the capture has no DNS."""
     dns_batches: Batches = _no_dns
@@ -760,6 +764,10 @@ class Analysis(msgspec.Struct, frozen=True, eq=False):
             return self.flows(columns, batch_size=batch_size)
         if name == "dns":
             return self.dns(columns, batch_size=batch_size)
+        if name == "endpoints":
+            return self.endpoint_batches(columns, batch_size)
+        if name == "interfaces":
+            return self.interface_batches(columns, batch_size)
         from pcap_analyzer.analysis.tables import summary_table  # noqa: PLC0415 - pyarrow takes 0.3 s
 
         return summary_table(self, name, columns)

@@ -8,7 +8,6 @@ from pcap_analyzer.analysis.model import ProtocolRow, UnsupportedPart
 from pcap_analyzer.iana import ethertype_name, link_type_name, protocol_name
 
 Step = tuple[int, str, str | int | None]
-MAX_ROWS = 1000
 MAX_PARTS = 100
 
 # How a number of each kind is written, and where its name is found.
@@ -46,7 +45,10 @@ def path_text(steps: Iterable[Step]) -> tuple[str, ...]:
 
 
 def protocol_rows(paths: Iterable[tuple[Sequence[Step], int, int]]) -> list[ProtocolRow]:
-    """Packets and bytes of every prefix of the paths (steps, packets, bytes) on which packets end."""
+    """Packets and bytes of every prefix of the paths (steps, packets, bytes) on which packets end.
+
+    The kernel tells at most 4,096 steps apart; what numbers come beyond them is one step, "others".
+    """
     sums: dict[tuple[str, ...], list[int]] = {}
     for steps, packets, size in paths:
         names = path_text(steps)
@@ -54,7 +56,7 @@ def protocol_rows(paths: Iterable[tuple[Sequence[Step], int, int]]) -> list[Prot
             row = sums.setdefault(names[:depth], [0, 0])
             row[0] += packets
             row[1] += size
-    return [ProtocolRow(path, *sums[path]) for path in sorted(sums)[:MAX_ROWS]]
+    return [ProtocolRow(path, *sums[path]) for path in sorted(sums)]
 
 
 def unsupported_parts(paths: Iterable[tuple[Sequence[Step], int, int]]) -> list[UnsupportedPart]:

@@ -1,18 +1,19 @@
-"""The small tables of an Analysis as Arrow: endpoints, protocols, intervals, interfaces, capture.
+"""The small tables of an Analysis as Arrow: protocols, intervals, interfaces, capture.
 
 What a row means stands in schema.py. Imports pyarrow: only who asks for tables comes here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from pcap_analyzer.analysis.model import Analysis, Intervals
-from pcap_analyzer.schema import TABLES, arrow_schema
+from pcap_analyzer.analysis.interfaces import Rows
+from pcap_analyzer.analysis.model import Analysis, Interface, Intervals
+from pcap_analyzer.schema import INTERFACES, TABLES, arrow_schema
 
 Columns = Mapping[str, Any]
 
@@ -28,11 +29,6 @@ def summary_table(analysis: Analysis, name: str, columns: Sequence[str] | None =
 def _attributes(rows: Sequence[Any], *names: str) -> dict[str, list[Any]]:
     """Columns that are simply the attributes of these names."""
     return {name: [getattr(row, name) for row in rows] for name in names}
-
-
-def _endpoints(analysis: Analysis) -> Columns:
-    names = ("address", "flows", "packets_sent", "packets_received", "bytes_sent", "bytes_received")
-    return _attributes(analysis.endpoints.rows, *names)
 
 
 def _protocols(analysis: Analysis) -> Columns:
@@ -55,8 +51,22 @@ def _intervals(analysis: Analysis) -> Columns:
     }
 
 
-def _interfaces(analysis: Analysis) -> Columns:
-    rows = analysis.interfaces
+def interface_table(rows: Rows, columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchReader:
+    """The table `interfaces`, a batch of its rows at a time."""
+    schema = arrow_schema(INTERFACES, None if columns is None else tuple(columns))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        first = 0
+        while found := rows(first, batch_size):
+            made = _interfaces(found)
+            arrays = [pa.array(made[field.name], field.type) for field in schema]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+            first += len(found)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _interfaces(rows: Sequence[Interface]) -> Columns:
     same = ("section", "name", "description", "link_type", "resolution", "packets", "received", "dropped")
     return {
         "interface_id": [row.id for row in rows],
@@ -80,9 +90,7 @@ def _capture(analysis: Analysis) -> Columns:
 
 
 SUMMARIES: dict[str, Callable[[Analysis], Columns]] = {
-    "endpoints": _endpoints,
     "protocols": _protocols,
     "intervals": _intervals,
-    "interfaces": _interfaces,
     "capture": _capture,
 }

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator
 
 SECTION, INTERFACE, STATISTICS = 0x0A0D0D0A, 1, 5
-MAX_INTERFACES = 1000
+MAX_INTERFACES = 10_000
 MAX_COMMENTS = 100
 MAX_TEXT = 1000  # characters kept of a text
 MAX_COUNT = 1 << 53  # packets; numbers that JSON readers keep exactly
@@ -34,7 +34,7 @@ class InterfaceNotes:
 
 
 class Notes:
-    """Collected over the whole file. interfaces: the first 1,000, counted over all sections."""
+    """Collected over the whole file. interfaces: the first 10,000, counted over all sections."""
 
     def __init__(self) -> None:
         self.interfaces: list[InterfaceNotes] = []
