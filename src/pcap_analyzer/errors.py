@@ -7,6 +7,7 @@
     ├── ExportError       a table cannot be written as asked
     ├── FilterError       a filter cannot be understood, or does not fit its table
     ├── QueryError        a query cannot be understood or answered
+    ├── TableError        a table does not have what is asked of it
     └── SettingsError     a setting has a value that is not allowed
 
 Beside them stand those of one part alone: refusals of the service (jobs.refusals, web.problems) and a tshark that
@@ -57,6 +58,10 @@ class FilterError(PcapAnalyzerError):
 
 class QueryError(PcapAnalyzerError):
     """A query on the tables of a capture: what DuckDB says of it; it may have several lines."""
+
+
+class TableError(PcapAnalyzerError):
+    """A table does not have what is asked of it, or more is asked for than is answered."""
 
 
 class SettingsError(PcapAnalyzerError):

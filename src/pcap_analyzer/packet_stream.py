@@ -72,6 +72,30 @@ def packet_batches(reader: CaptureReader, columns: tuple[str, ...] | None, batch
         yield packet_batch(group.batch(), columns)
 
 
+def flow_batches(reader: CaptureReader, columns: tuple[str, ...] | None, flow_id: int) -> Iterator[pa.RecordBatch]:
+    """The packets of one flow, in file order: a batch for each step of the scan in which it has any."""
+    for batch in _steps(reader, columns is None or not PATH_COLUMNS.isdisjoint(columns), extras=True):
+        rows = np.flatnonzero(batch.flow_id == flow_id)
+        if len(rows):
+            yield packet_batch(_rows_of(batch, rows), columns)
+
+
+def _rows_of(batch: DecodedBatch, rows: NDArray[np.intp]) -> DecodedBatch:
+    """Some rows of a step of the scan, whose records are whole."""
+    assert isinstance(batch.packets, np.ndarray)
+    assert isinstance(batch.segments, np.ndarray)
+    return DecodedBatch(
+        frame_number=batch.frame_number[rows],
+        packets=batch.packets[rows],
+        segments=batch.segments[rows],
+        extras=batch.extras,
+        paths=batch.paths,
+        flow_id=batch.flow_id[rows],
+        stream=batch.stream[rows],
+        from_client=batch.from_client[rows],
+    )
+
+
 def _fields_of(columns: Sequence[str]) -> list[str]:
     """The fields of packet_t that columns are made of."""
     wanted = {"present", *columns, *(field for column in columns for field in MADE_OF.get(column, ()))}
@@ -170,26 +194,31 @@ def _columns_of_steps(
     reader: CaptureReader, columns: tuple[str, ...]
 ) -> Iterator[tuple[NDArray[np.void], pa.RecordBatch]]:
     """Every packet of the capture, in file order, as the scanner comes to it; nothing is copied but the columns."""
+    paths, extras = not PATH_COLUMNS.isdisjoint(columns), not EXTRA_COLUMNS.isdisjoint(columns)
+    for batch in _steps(reader, paths, extras=extras):
+        assert isinstance(batch.packets, np.ndarray)
+        yield batch.packets, packet_batch(batch, columns)
+
+
+def _steps(reader: CaptureReader, with_paths: bool, *, extras: bool) -> Iterator[DecodedBatch]:
+    """What the scanner handled last, step by step; a step's records hold until the next."""
     paths: list[tuple[str, ...]] = []
     scanner = reader.scanner
     frame_number, flow_id = np.empty(MAX_STEP_ROWS, np.uint64), np.empty(MAX_STEP_ROWS, np.uint32)
     stream, from_client = np.empty(MAX_STEP_ROWS, np.uint32), np.empty(MAX_STEP_ROWS, np.uint8)
     for rows in reader.batches():
-        if not PATH_COLUMNS.isdisjoint(columns):
+        if with_paths:
             steps = scanner.path_steps()
             paths.extend(path_text(one) for one in steps[len(paths) :])
-        extras = np.frombuffer(scanner.batch_extras() if not EXTRA_COLUMNS.isdisjoint(columns) else b"", EXTRA)
+        found = np.frombuffer(scanner.batch_extras() if extras else b"", EXTRA)  # makes the rows point into it
         scanner.batch_numbers(frame_number, flow_id, stream, from_client)
-        packets = np.frombuffer(scanner.batch_packets(), PACKET)
-        segments = np.frombuffer(scanner.batch_tcp(), SEGMENT)
-        batch = DecodedBatch(
+        yield DecodedBatch(
             frame_number=frame_number[:rows],
-            packets=packets,
-            segments=segments,
-            extras=extras,
+            packets=np.frombuffer(scanner.batch_packets(), PACKET),
+            segments=np.frombuffer(scanner.batch_tcp(), SEGMENT),
+            extras=found,
             paths=paths,
             flow_id=flow_id[:rows],
             stream=stream[:rows],
             from_client=from_client[:rows],
         )
-        yield packets, packet_batch(batch, columns)

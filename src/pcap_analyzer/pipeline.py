@@ -2,6 +2,7 @@
 
     analyze_capture   bytes → records → packets → flows and counters → Analysis
     open_capture      the same scan, handing out every packet as Arrow columns
+    read_tables       the same once more, for those who keep the tables
 
 numpy and what needs it are imported while the native scan is already running: a small capture is analysed in the time
 that importing takes.
@@ -145,20 +146,41 @@ def _opened(path: CapturePath | Recording, limits: Limits, cancelled: Callable[[
     return open_source(cast("CapturePath", path), limits=limits, cancelled=cancelled)
 
 
+def read_tables(
+    path: CapturePath, on_events: Callable[[pa.RecordBatch], object], *, threads: int | None = None
+) -> Analysis:
+    """Read a capture once for every table but `packets`; the answer has them all but `tcp_events`.
+
+    on_events: called with the rows of `tcp_events`, batch by batch, as they are met.  Otherwise as analyze_capture;
+    nothing is diagnosed.
+    """
+    threads = _wanted(threads, MAX_WANTED_THREADS, "threads", default_threads())
+    from pcap_analyzer.analysis.assembly import assemble
+    from pcap_analyzer.event_stream import event_batches
+
+    began = time.perf_counter()
+    with scanning(open_source(path), threads, ROWS_PER_EVENT_STEP, FLOW_LIMIT, tcp_events=True) as reader:
+        for batch in event_batches(reader, None, MAX_ROWS):
+            on_events(batch)
+        return assemble(reader, seconds=time.perf_counter() - began, threads=threads)
+
+
 def open_capture(
     path: CapturePath | Recording,
     *,
     threads: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    flow_limit: int = FLOW_LIMIT,
 ) -> Capture:
     """Open a capture for reading its packets, or a list of files that are one recording. Raises CaptureError when it is
     none.
 
-    threads: as in analyze_capture.  progress, cancelled: asked at every batch, in the thread that reads.
+    threads, flow_limit: as in analyze_capture.  progress, cancelled: asked at every batch, in the thread that reads.
     """
     threads = _wanted(threads, MAX_WANTED_THREADS, "threads", default_threads())
-    return Capture(_opened(path, Limits(), cancelled), threads, progress=progress, cancelled=cancelled)
+    source = _opened(path, Limits(), cancelled)
+    return Capture(source, threads, progress=progress, cancelled=cancelled, flow_limit=flow_limit)
 
 
 class Capture:
@@ -175,9 +197,11 @@ class Capture:
         *,
         progress: Callable[[Progress], None] | None = None,
         cancelled: Callable[[], bool] | None = None,
+        flow_limit: int = FLOW_LIMIT,
     ) -> None:
         self._source = source
         self._threads = threads
+        self._flow_limit = flow_limit
         self._progress = progress
         self._cancelled = cancelled
         self._began = time.perf_counter()
@@ -186,12 +210,15 @@ class Capture:
         self._dns: DnsTable | None = None
         self._closed = False
 
-    def packets(self, columns: Sequence[str] | None = None, *, batch_size: int = 65536) -> pa.RecordBatchReader:
+    def packets(
+        self, columns: Sequence[str] | None = None, *, batch_size: int = 65536, flow_id: int | None = None
+    ) -> pa.RecordBatchReader:
         """The table `packets` (schema.py) as a stream of record batches of at most `batch_size` rows.
 
-        columns: those wanted, in the order of the table; None for all.  The stream ends normally where a damaged file
-        cannot be read further: see `damage`.  It can be taken once.  Raises KeyError for a column that does not exist,
-        ValueError for a batch size outside 1 to 65,536.
+        columns: those wanted, in the order of the table; None for all.  flow_id: only the packets of this flow; of
+        the others no column is made.  The stream ends normally where a damaged file cannot be read further: see
+        `damage`.  It can be taken once.  Raises KeyError for a column that does not exist, ValueError for a batch size
+        outside 1 to 65,536.
         """
         import pyarrow as pa
 
@@ -200,14 +227,20 @@ class Capture:
         self._check(batch_size)
         wanted = None if columns is None else tuple(columns)
         schema = packet_schema(wanted)
-        return pa.RecordBatchReader.from_batches(schema, self._batches(wanted, batch_size))
+        return pa.RecordBatchReader.from_batches(schema, self._batches(wanted, batch_size, flow_id))
 
-    def _batches(self, columns: tuple[str, ...] | None, batch_size: int) -> Iterator[pa.RecordBatch]:
-        from pcap_analyzer.packet_stream import packet_batches
+    def _batches(
+        self, columns: tuple[str, ...] | None, batch_size: int, flow_id: int | None
+    ) -> Iterator[pa.RecordBatch]:
+        from pcap_analyzer.packet_stream import flow_batches, packet_batches
 
-        with scanning(self._source, self._threads, batch_size, FLOW_LIMIT, tcp_rows=True) as reader:
+        with scanning(self._source, self._threads, batch_size, self._flow_limit, tcp_rows=True) as reader:
             self._reader = reader
-            for batch in packet_batches(reader, columns, batch_size):
+            if flow_id is None:
+                batches = packet_batches(reader, columns, batch_size)
+            else:
+                batches = flow_batches(reader, columns, flow_id)
+            for batch in batches:
                 self._tell(reader)
                 yield batch
             self._keep_tables(reader)
@@ -236,7 +269,7 @@ class Capture:
         if self._flows is not None:
             return
         rows = min(MAX_ROWS, ROWS_PER_THREAD * self._threads)
-        with scanning(self._source, self._threads, rows, FLOW_LIMIT) as reader:
+        with scanning(self._source, self._threads, rows, self._flow_limit) as reader:
             self._reader = reader
             for _ in reader.turns():
                 self._tell(reader)
@@ -277,7 +310,7 @@ class Capture:
         from pcap_analyzer.event_stream import event_batches
 
         rows = ROWS_PER_EVENT_STEP
-        with scanning(self._source, self._threads, rows, FLOW_LIMIT, tcp_events=True) as reader:
+        with scanning(self._source, self._threads, rows, self._flow_limit, tcp_events=True) as reader:
             self._reader = reader
             for batch in event_batches(reader, columns, batch_size):
                 self._tell(reader)

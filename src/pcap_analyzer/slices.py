@@ -56,13 +56,15 @@ def slice_capture(
     output: str,
     *,
     threads: int | None = None,
+    flow_limit: int = FLOW_LIMIT,
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     application: str = "pcap-analyzer",
 ) -> Sliced:
     """Write the packets of a capture for which `filter` holds to `output`, a pcapng file; "-" is standard output.
 
-    One flow: "flow_id == 7".  The file has its name only when it is whole.  progress, cancelled: called at every batch.
+    One flow: "flow_id == 7".  The file has its name only when it is whole.  flow_limit: as in analyze_capture.
+    progress, cancelled: called at every batch.
     Raises FilterError for a wrong filter, CaptureError for what is no capture, ExportError where the slice cannot be
     written, Cancelled.
     """
@@ -73,7 +75,7 @@ def slice_capture(
     needs_tcp = not SEGMENT_COLUMNS.isdisjoint(columns_of(condition))
     threads = threads or default_threads()
     with (
-        scanning(source, threads, BATCH_ROWS, FLOW_LIMIT, tcp_rows=needs_tcp, blocks=heads.note) as reader,
+        scanning(source, threads, BATCH_ROWS, flow_limit, tcp_rows=needs_tcp, blocks=heads.note) as reader,
         landing_bytes(output) as write,
     ):
         copier = _Copier(reader, heads, write, application)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from pcap_analyzer import __version__
+from pcap_analyzer.adapters.extractor import EXTRACTOR, ProcessExtractor
 from pcap_analyzer.adapters.files import FileBlobs
 from pcap_analyzer.adapters.observed import ObservedStore
 from pcap_analyzer.adapters.process import WORKER, ProcessRunner
@@ -24,13 +25,23 @@ from pcap_analyzer.jobs.dispatcher import Dispatcher
 from pcap_analyzer.jobs.events import Event, Listener
 from pcap_analyzer.jobs.housekeeping import Housekeeping
 from pcap_analyzer.jobs.service import AnalysisService, Limits
+from pcap_analyzer.jobs.tables import Tables
+from pcap_analyzer.pipeline import FLOW_LIMIT
 from pcap_analyzer.redaction import redaction
+
+# What reads captures again for those who look at flows is counted to the web server's memory, not to an analysis'.
+# Its flows are bounded; the limit counts what libraries reserve, of which a fifth is used.
+LOOKING_MIB = 1024
+LOOKING_FLOWS = 100_000
+LOOKING_CPU_SECONDS = 120
 
 
 class Running:
     """The service and what it runs on, from the start to `close`."""
 
-    def __init__(self, settings: Settings, worker: Sequence[str] = WORKER) -> None:
+    def __init__(
+        self, settings: Settings, worker: Sequence[str] = WORKER, extractor: Sequence[str] = EXTRACTOR
+    ) -> None:
         self._listeners: list[Listener] = []
         with ExitStack() as opened:
             opened.callback(os.close, lock(settings.data_dir))
@@ -49,8 +60,15 @@ class Running:
                 threads=max(1, available_cores() // settings.workers),
                 command=worker,
             )
+            self.tables = Tables(store, blobs, *_extractors(settings, extractor))
             dispatcher = Dispatcher(
-                store, blobs, runner, settings.workers, warn_ratio=settings.decompression_ratio_warn, tell=self._tell
+                store,
+                blobs,
+                runner,
+                settings.workers,
+                warn_ratio=settings.decompression_ratio_warn,
+                afterwards=self.tables.tabulate,
+                tell=self._tell,
             )
             limits = Limits(settings.max_upload_size_mb * MIB, settings.max_queue_size, settings.workers)
             self.service = AnalysisService(store, blobs, limits, on_queued=dispatcher.wake, on_ended=dispatcher.drop)
@@ -63,6 +81,7 @@ class Running:
             opened.callback(dispatcher.stop)
             opened.callback(self.audit.record, "service.stopped")
             self.audit.record("service.started", version=__version__)
+            opened.callback(self.tables.stop)
             self._opened = opened.pop_all()
 
     def listen(self, listener: Listener) -> None:
@@ -88,6 +107,28 @@ def _shown(settings: Settings) -> dict[str, str]:
     """Settings as text, by the names of their variables; whether there is a token, not which."""
     known = {name.upper(): str(value) for name, value in asdict(settings).items()}
     return known | {"AUTH_TOKEN": "set" if settings.auth_token else "none"}
+
+
+def _extractors(settings: Settings, command: Sequence[str]) -> tuple[ProcessExtractor, ProcessExtractor]:
+    """What writes the tables of an analysis, in its place and with its limits; and what reads for those who look."""
+    threads = max(1, available_cores() // settings.workers)
+    tabulating = ProcessExtractor(
+        worker_environment(),
+        memory_bytes=settings.analysis_memory_mb * MIB,
+        cpu_seconds=settings.analysis_cpu_seconds,
+        threads=threads,
+        flow_limit=FLOW_LIMIT,
+        command=command,
+    )
+    looking = ProcessExtractor(
+        worker_environment(),
+        memory_bytes=LOOKING_MIB * MIB,
+        cpu_seconds=min(LOOKING_CPU_SECONDS, settings.analysis_cpu_seconds),
+        threads=threads,
+        flow_limit=LOOKING_FLOWS,
+        command=command,
+    )
+    return tabulating, looking
 
 
 def sqlite_file(settings: Settings) -> Path:

@@ -101,3 +101,17 @@ def test_deleting_takes_what_was_resumed_too(blobs: Blobs) -> None:
     blobs.delete(NAME)
     assert not begun.path.exists()
     assert blobs.names(NAME.partition("/")[0]) == []
+
+
+def test_blobs_in_folders_of_folders_are_named_and_go_with_their_folder(blobs: Blobs, tmp_path: Path) -> None:
+    names = ["tables/one/dns.parquet", "tables/one/flows.parquet"]
+    for name in names:
+        put(blobs, name, b"rows")
+    begun = blobs.create("tables/two/flows.parquet")
+    assert blobs.names("tables") == blobs.names("tables/one") == names
+    blobs.sweep()
+    assert not begun.path.exists()
+    for name in names:
+        blobs.delete(name)
+    assert blobs.names("tables") == []
+    assert not (tmp_path / "data" / "tables" / "one").exists()

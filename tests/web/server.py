@@ -10,19 +10,28 @@ from typing import Any
 
 import httpx
 
+from pcap_analyzer.adapters.extractor import EXTRACTOR
+from pcap_analyzer.adapters.process import WORKER
 from pcap_analyzer.config import load
 from pcap_analyzer.web.access import Guard
 from pcap_analyzer.web.serve import make_server, token_for
 from pcap_analyzer.wiring import Running
 from tests.jobs.double_worker import COMMAND
 
+NOTHING = ("true",)
+
 
 @contextmanager
-def serving(data_dir: Path, worker: Sequence[str] = COMMAND, **settings: str) -> Iterator[str]:
-    """The address of a service whose settings are `settings`; stopped at the end."""
+def serving(
+    data_dir: Path, worker: Sequence[str] = COMMAND, extractor: Sequence[str] | None = None, **settings: str
+) -> Iterator[str]:
+    """The address of a service whose settings are `settings`; stopped at the end.
+
+    extractor: what takes tables out of captures; where the worker is the double, which reads none, nothing does.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         known = load({"DATA_DIR": str(data_dir), "ANALYSIS_MEMORY_MB": "1024", **settings})
-        running = Running(known, worker)
+        running = Running(known, worker, extractor or (EXTRACTOR if worker is WORKER else NOTHING))
         server = make_server(running, Guard(token_for(known, "127.0.0.1")[0]), known)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

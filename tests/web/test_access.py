@@ -61,7 +61,14 @@ def routes(tmp_path: Path) -> list[tuple[str, str]]:
     running = Running(load({"DATA_DIR": str(tmp_path)}))
     try:
         app = create_app(
-            running.service, running.arrivals, Guard(None), Metrics(), running.audit, Rates(0), on_shutdown=lambda: None
+            running.service,
+            running.arrivals,
+            running.tables,
+            Guard(None),
+            Metrics(),
+            running.audit,
+            Rates(0),
+            on_shutdown=lambda: None,
         )
         assert isinstance(app, Safety)
         inner = app._app

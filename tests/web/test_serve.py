@@ -25,7 +25,7 @@ SERVE = """
 import sys
 from pcap_analyzer.web import serve
 from pcap_analyzer.wiring import Running
-serve.Running = lambda settings: Running(settings, sys.argv[2:])
+serve.Running = lambda settings: Running(settings, sys.argv[2:], ("true",))
 serve.run(port=int(sys.argv[1]))
 """
 

@@ -45,20 +45,20 @@ class FileBlobs:
     def create(self, name: str) -> NewFile:
         """See Blobs.create."""
         target = self._root / name
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         return NewFile(target)
 
     def resume(self, name: str) -> NewFile:
         """See Blobs.resume."""
         target = self._root / name
-        target.parent.mkdir(exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         return NewFile(target, resumed=True)
 
     def names(self, folder: str) -> list[str]:
         """See Blobs.names."""
-        found = (path.name for path in (self._root / folder).glob("*"))
-        blobs = {name.removeprefix(".").removesuffix(_ARRIVING) for name in found if not name.endswith(_UNFINISHED)}
-        return [f"{folder}/{blob}" for blob in sorted(blobs)]
+        found = (path for path in (self._root / folder).rglob("*") if path.is_file() and not _is_unfinished(path))
+        blobs = {path.with_name(path.name.removeprefix(".").removesuffix(_ARRIVING)) for path in found}
+        return sorted(blob.relative_to(self._root).as_posix() for blob in blobs)
 
     def path(self, name: str) -> Path:
         """See Blobs.path."""
@@ -72,6 +72,10 @@ class FileBlobs:
         target = self._root / name
         target.unlink(missing_ok=True)
         target.with_name(f".{target.name}{_ARRIVING}").unlink(missing_ok=True)
+        if target.parent.parent != self._root:
+            # The folder of an analysis goes with its last file.
+            with contextlib.suppress(OSError):
+                target.parent.rmdir()
 
     def free_bytes(self) -> int:
         """See Blobs.free_bytes."""
@@ -79,9 +83,15 @@ class FileBlobs:
 
     def sweep(self) -> None:
         """See Blobs.sweep."""
-        for unfinished in self._root.glob(f"*/.*{_UNFINISHED}"):
-            with contextlib.suppress(FileNotFoundError):
-                unfinished.unlink()
+        # Not in hidden folders: a backup may be at work in its own.
+        for unfinished in self._root.glob("[!.]*/**/.*"):
+            if _is_unfinished(unfinished):
+                unfinished.unlink(missing_ok=True)
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether a file was begun and has not got its name; one that somebody writes aside of it, too."""
+    return path.name.startswith(".") and _UNFINISHED in path.name
 
 
 def _make_durable(path: Path) -> None:

@@ -46,7 +46,8 @@ MAX_ATTEMPTS = 3
 class Dispatcher:
     """`workers` threads, each of which waits for one worker process at a time.
 
-    warn_ratio: a capture that grows more than so many times when decompressed is noted in the log.
+    warn_ratio: a capture that grows more than so many times when decompressed is noted in the log.  afterwards: called
+    with an analysis that succeeded, in its place among the workers: what it does delays no report, only the next run.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Dispatcher:
         *,
         warn_ratio: float = inf,
         tell: Listener = lambda _: None,
+        afterwards: Callable[[Analysis], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._blobs = blobs
@@ -66,6 +68,7 @@ class Dispatcher:
         self._clock = clock
         self._warn_ratio = warn_ratio
         self._tell_others = tell
+        self._afterwards = afterwards
         self._name = secrets.token_hex(8)
         self._held: set[str] = set()
         self._queued = threading.Condition()
@@ -116,6 +119,13 @@ class Dispatcher:
                 self._keep(analysis, outcome)
             with self._queued:
                 self._held.discard(analysis.id)
+            if isinstance(outcome, Succeeded):
+                self._do_afterwards(analysis)
+
+    def _do_afterwards(self, analysis: Analysis) -> None:
+        now = self._store.get(analysis.id)
+        if now is not None and now.state is State.SUCCEEDED:
+            self._afterwards(now)
 
     def _next(self) -> Analysis | None:
         with self._queued:

@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from pcap_analyzer.export import EXPORTERS
 from pcap_analyzer.jobs.arrivals import Arrivals
 from pcap_analyzer.jobs.dispatcher import Dispatcher
 from pcap_analyzer.jobs.events import Event, Listener
+from pcap_analyzer.jobs.files import delete_files
 from pcap_analyzer.jobs.model import Analysis, State
 from pcap_analyzer.jobs.ports import Blobs, Store
 from pcap_analyzer.jobs.service import utc_now
@@ -77,24 +77,20 @@ class Housekeeping:
             reason = "nobody went on with the upload" if receiving else "it was kept for as long as results are kept"
             # First the state: what is served has its files. A kill between the two leaves files to remove_orphans.
             if self._store.end(analysis.id, State.EXPIRED, reason, now):
-                self._delete_files(analysis)
+                delete_files(self._blobs, analysis)
                 log.info("analysis %s expired", analysis.id)
 
     def remove_orphans(self) -> None:
         """Delete files that belong to nothing."""
         removed = 0
-        for folder in ("uploads", "reports"):
+        for folder in ("uploads", "reports", "tables"):
             for name in self._blobs.names(folder):
-                if not _is_wanted(self._store.get(name.removeprefix(f"{folder}/").partition(".")[0])):
+                if not _is_wanted(self._store.get(name.split("/")[1].partition(".")[0])):
                     log.info("removing %s, which belongs to no analysis", ascii(name))
                     self._blobs.delete(name)
                     removed += 1
         if removed:
             self._tell(Event("service.files_removed", files=removed))
-
-    def _delete_files(self, analysis: Analysis) -> None:
-        for name in (analysis.upload, *map(analysis.artifact, EXPORTERS)):
-            self._blobs.delete(name)
 
     def _serve(self) -> None:
         while not self._ended.wait(PERIOD_S):

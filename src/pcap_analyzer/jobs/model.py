@@ -173,6 +173,15 @@ class Analysis(Struct, frozen=True):
         """Blob name of the result in the format `kind`."""
         return f"reports/{self.id}.{kind}"
 
+    def table(self, file: str) -> str:
+        """Blob name of a file beside the tables."""
+        return f"{self.tables}/{file}"
+
+    @property
+    def tables(self) -> str:
+        """What the names of all blobs with tables begin with, before a slash."""
+        return f"tables/{self.id}"
+
 
 class Received(Struct, frozen=True):
     """What is kept of an upload: so many bytes, and what their hash is continued from (see ContentHash)."""

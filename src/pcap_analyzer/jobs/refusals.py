@@ -53,3 +53,23 @@ class NotPossible(Refused):
 
 class Expired(Refused):
     """What is asked for was kept for as long as results are kept."""
+
+
+class UnknownTable(Refused):
+    """No table has this name."""
+
+
+class UnknownFlow(Refused):
+    """The capture has no flow of this number."""
+
+
+class NotReady(Refused):
+    """It is being made; whoever asks again soon gets it."""
+
+
+class NotTakeable(Refused):
+    """It could not be taken out of the capture, or is not stored any more."""
+
+
+class TooManyReadings(Refused):
+    """As many wait for captures to be read as may."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pcap_analyzer.export import EXPORTERS
 from pcap_analyzer.jobs.disk import REPORT_BYTES
+from pcap_analyzer.jobs.files import delete_files
 from pcap_analyzer.jobs.model import Analysis, Page, Queue, State, Transition
 from pcap_analyzer.jobs.ports import Blobs, Store
 from pcap_analyzer.jobs.refusals import Expired, NoReport, NotPossible, QueueFull, UnknownAnalysis
@@ -123,8 +123,7 @@ class AnalysisService:
         # First the row: what is left by a kill in between belongs to nothing, and the next start removes it.
         self._store.remove(analysis_id)
         self._on_ended(analysis_id)
-        for name in (analysis.upload, *map(analysis.artifact, EXPORTERS)):
-            self._blobs.delete(name)
+        delete_files(self._blobs, analysis)
 
     def history(self, limit: int, offset: int, state: State | None = None) -> Page:
         """Analyses, newest first."""

@@ -5,7 +5,6 @@ It limits itself before it opens the capture. When the service is gone, the next
 """
 
 import os
-import resource
 import secrets
 import sys
 import time
@@ -22,16 +21,12 @@ from pcap_analyzer.capture.source import Limits
 from pcap_analyzer.errors import BeyondLimit, CaptureError
 from pcap_analyzer.export import EXPORTERS, html
 from pcap_analyzer.jobs.disk import is_full
+from pcap_analyzer.jobs.limits import limit_this_process
 from pcap_analyzer.jobs.model import DISK_FULL, Cause, Failed, Order, Phase, Progress, Succeeded, Task
 from pcap_analyzer.report import build_report
 
 _REPORT_EVERY_S = 0.25
-# After the soft limit's signal, this long until the kernel kills without asking.
-_GRACE_CPU_SECONDS = 5
 RECORD_HEADER = 16  # bytes
-# The service's answers come first.
-_NICENESS = 5
-
 
 Tell = Callable[[Progress | Succeeded | Failed], None]
 Analyse = Callable[[Order, Callable[[Progress], None]], Succeeded]
@@ -74,7 +69,7 @@ def main(analyse: Analyse = analyse_capture) -> None:
     """Carry out the order on standard input."""
     tell = _own_standard_output()
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order, dec_hook=_path)
-    _limit(order)
+    limit_this_process(order.memory_bytes, order.cpu_seconds)
     try:
         tell(analyse(order, _seldom(tell)))
     except CaptureError as error:
@@ -116,14 +111,6 @@ def _own_standard_output() -> Tell:
         messages.write(msgspec.json.encode(message) + b"\n")
 
     return tell
-
-
-def _limit(order: Order) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # Not RLIMIT_AS: code and libraries are mapped, too, and cost nothing.
-    resource.setrlimit(resource.RLIMIT_DATA, (order.memory_bytes, order.memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (order.cpu_seconds, order.cpu_seconds + _GRACE_CPU_SECONDS))
-    os.nice(_NICENESS)
 
 
 def _seldom(tell: Tell) -> Callable[[Progress], None]:

@@ -9,7 +9,8 @@ from litestar.types import ASGIApp
 from pcap_analyzer.audit import AuditLog
 from pcap_analyzer.jobs.arrivals import Arrivals
 from pcap_analyzer.jobs.service import AnalysisService
-from pcap_analyzer.web import analyses, health, language, metrics, resumable, sign_in, uploads
+from pcap_analyzer.jobs.tables import Tables
+from pcap_analyzer.web import analyses, flows, health, language, metrics, resumable, sign_in, tables, uploads
 from pcap_analyzer.web.access import Guard
 from pcap_analyzer.web.answers import EXCEPTION_HANDLERS
 from pcap_analyzer.web.pages import PAGES
@@ -21,6 +22,7 @@ from pcap_analyzer.web.static_files import static_files
 def create_app(
     service: AnalysisService,
     arrivals: Arrivals,
+    kept_tables: Tables,
     guard: Guard,
     figures: metrics.Metrics,
     audit: AuditLog,
@@ -43,6 +45,12 @@ def create_app(
             analyses.cancel,
             analyses.retry,
             analyses.remove,
+            tables.listing,
+            tables.table,
+            flows.flow,
+            flows.packets,
+            flows.series,
+            flows.capture,
             health.health,
             metrics.metrics,
             static_files(),
@@ -50,6 +58,7 @@ def create_app(
         dependencies={
             "service": Provide(lambda: service, sync_to_thread=False),
             "arrivals": Provide(lambda: arrivals, sync_to_thread=False),
+            "tables": Provide(lambda: kept_tables, sync_to_thread=False),
             "figures": Provide(lambda: figures, sync_to_thread=False),
             "guard": Provide(lambda: guard, sync_to_thread=False),
         },

@@ -9,8 +9,10 @@ from litestar.params import FromPath, SkipValidation
 
 from pcap_analyzer.jobs.arrivals import Arrivals
 from pcap_analyzer.jobs.service import AnalysisService
+from pcap_analyzer.jobs.tables import Tables
 
 ArrivalsOfService = NamedDependency[SkipValidation[Arrivals]]
 Service = NamedDependency[SkipValidation[AnalysisService]]
+TablesOfService = NamedDependency[SkipValidation[Tables]]
 TaskId = FromPath[UUID]
 AnyRequest = Request[Any, Any, Any]

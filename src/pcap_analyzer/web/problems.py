@@ -6,15 +6,21 @@ from math import ceil
 import msgspec
 from litestar.exceptions import HTTPException
 
+from pcap_analyzer.errors import FilterError, TableError
 from pcap_analyzer.jobs.refusals import (
     Expired,
     NoReport,
     NotACapture,
     NotPossible,
+    NotReady,
+    NotTakeable,
     QueueFull,
     Refused,
     StorageFull,
+    TooManyReadings,
     UnknownAnalysis,
+    UnknownFlow,
+    UnknownTable,
     UnknownUpload,
     UploadGone,
     UploadTooLarge,
@@ -25,6 +31,7 @@ from pcap_analyzer.web.injected import AnyRequest
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 10
+SOON_S = 2
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -129,8 +136,12 @@ _KINDS: dict[type[Refused], tuple[int, str, str]] = {
     CrossSite: (403, "cross-site", "Sent by another site"),
     UnknownAnalysis: (404, "unknown-analysis", "No such analysis"),
     UnknownUpload: (404, "unknown-upload", "No such upload"),
+    UnknownTable: (404, "unknown-table", "No such table"),
+    UnknownFlow: (404, "unknown-flow", "No such flow"),
     Stalled: (408, "stalled", "The upload has stopped"),
     NoReport: (409, "no-report", "There is no report"),
+    NotReady: (409, "not-ready", "This is being made"),
+    NotTakeable: (409, "not-takeable", "This cannot be had of the capture"),
     NotPossible: (409, "not-possible", "This cannot be done now"),
     WrongOffset: (409, "wrong-offset", "The upload stands elsewhere"),
     Expired: (410, "expired", "The report has expired"),
@@ -141,6 +152,7 @@ _KINDS: dict[type[Refused], tuple[int, str, str]] = {
     WrongHost: (421, "wrong-host", "This name is not served here"),
     TooManyTries: (429, "too-many-tries", "Too many wrong tokens"),
     TooManyRequests: (429, "too-many-requests", "Too many requests"),
+    TooManyReadings: (429, "too-many-readings", "Too much is being read"),
     QueueFull: (429, "queue-full", "Too many analyses wait"),
     StorageFull: (507, "storage-full", "The disk is full"),
 }
@@ -151,6 +163,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, Refused):
         status, kind, title = _KINDS[type(error)]
         return Problem(type_of(kind), title, status, str(error))
+    if isinstance(error, FilterError | TableError):
+        return Problem(type_of("bad-query"), "This cannot be asked of the table", 400, str(error))
     if isinstance(error, HTTPException) and error.status_code < 500:
         return Problem(type_of("http"), http.HTTPStatus(error.status_code).phrase, error.status_code, _detail(error))
     return Problem(type_of("internal"), "Internal error", 500, "the service met an error of its own; its log says more")
@@ -158,6 +172,8 @@ def problem_of(error: Exception) -> Problem:
 
 def headers_of(problem: Problem, error: Exception) -> dict[str, str]:
     """Headers that belong to the problem of an error beside its body."""
+    if isinstance(error, NotReady):
+        return {"Retry-After": str(SOON_S)}
     match problem.status:
         case http.HTTPStatus.UNAUTHORIZED:
             return {"WWW-Authenticate": 'Bearer realm="PCAP Analyzer"'}

@@ -101,7 +101,14 @@ def make_server(running: Running, guard: Guard, settings: Settings) -> uvicorn.S
         uvicorn.Config(
             # Closed by the application too: on SIGTERM uvicorn does not come back here.
             create_app(
-                running.service, running.arrivals, guard, figures, running.audit, rates, on_shutdown=running.close
+                running.service,
+                running.arrivals,
+                running.tables,
+                guard,
+                figures,
+                running.audit,
+                rates,
+                on_shutdown=running.close,
             ),
             lifespan="on",
             ws="none",
