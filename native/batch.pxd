@@ -685,6 +685,41 @@ cdef inline void fetch_tcp(const tcp_t* tcp) noexcept nogil:
             prefetch_write(<const uint8_t*>tcp + offset)
 
 
+cdef inline void fetch_packet(const table_t* table, const batch_t* batch, uint64_t item) noexcept nogil:
+    """Fetch an item's packet and the slot of its flow."""
+    cdef const uint8_t* line = <const uint8_t*>&batch.packets[(item & ITEM_MASK) >> ITEM_BITS]
+    prefetch_read(line)
+    prefetch_read(line + 64)
+    prefetch_read(&table.slots[(item >> 32) & table.mask])
+
+
+cdef inline const flow_t* fetch_flow(const table_t* table, uint64_t item) noexcept nogil:
+    """Fetch what an item touches of its flow, whose slot was fetched; NULL where there is none yet."""
+    cdef const flow_t* flow = flow_ahead(table, <uint32_t>(item >> 32))
+    if flow != NULL:
+        prefetch_write(flow)
+        prefetch_write(<const uint8_t*>flow + 64)
+        prefetch_write(&flow.direction[(item & ITEM_FORWARD) == 0])
+    return flow
+
+
+cdef inline void begin_ahead(
+    const table_t* table, const batch_t* batch, const uint64_t* items, uint32_t count, const flow_t** ahead
+) noexcept nogil:
+    """Fetch for the first items what look_ahead fetches for the rest.
+
+    A shard has about a hundred items in a batch: without this, one in ten would wait for memory three times.
+    """
+    cdef uint32_t at
+    for at in range(count if count < AHEAD_PACKET else AHEAD_PACKET):
+        fetch_packet(table, batch, items[at])
+    for at in range(count if count < AHEAD_FLOW else AHEAD_FLOW):
+        ahead[at] = fetch_flow(table, items[at])
+    for at in range(count if count < AHEAD_TCP else AHEAD_TCP):
+        if ahead[at] != NULL and ahead[at].tcp != NULL:
+            fetch_tcp(ahead[at].tcp)
+
+
 cdef inline void look_ahead(
     const table_t* table, const batch_t* batch, const uint64_t* items, uint32_t at, uint32_t count,
     const flow_t** ahead
@@ -693,23 +728,11 @@ cdef inline void look_ahead(
 
     ahead: (AHEAD_RING,), the flows of the items from `at` on as far as they were looked for.
     """
-    cdef const uint8_t* line
     cdef const flow_t* flow
-    cdef uint64_t item
     if at + AHEAD_PACKET < count:
-        item = items[at + AHEAD_PACKET]
-        line = <const uint8_t*>&batch.packets[(item & ITEM_MASK) >> ITEM_BITS]
-        prefetch_read(line)
-        prefetch_read(line + 64)
-        prefetch_read(&table.slots[(item >> 32) & table.mask])
+        fetch_packet(table, batch, items[at + AHEAD_PACKET])
     if at + AHEAD_FLOW < count:
-        item = items[at + AHEAD_FLOW]
-        flow = flow_ahead(table, <uint32_t>(item >> 32))
-        ahead[(at + AHEAD_FLOW) % AHEAD_RING] = flow
-        if flow != NULL:
-            prefetch_write(flow)
-            prefetch_write(<const uint8_t*>flow + 64)
-            prefetch_write(&flow.direction[0 if item & ITEM_FORWARD else 1])
+        ahead[(at + AHEAD_FLOW) % AHEAD_RING] = fetch_flow(table, items[at + AHEAD_FLOW])
     flow = ahead[(at + AHEAD_TCP) % AHEAD_RING]
     if flow != NULL and flow.tcp != NULL:
         fetch_tcp(flow.tcp)
@@ -748,6 +771,7 @@ cdef inline void track_shard(table_t* table, worker_t* worker, batch_t* batch, u
         batch.events[shard].count = 0
     begin_dns(&batch.dns[shard])
     memset(ahead, 0, sizeof(ahead))
+    begin_ahead(table, batch, worker.items, count, ahead)
     for at in range(count):
         look_ahead(table, batch, worker.items, at, count, ahead)
         item = <uint32_t>worker.items[at] & ITEM_MASK
