@@ -21,6 +21,7 @@ from flow cimport (
     FLOW_MOVED,
     FLOW_RETURNED,
     FLOW_REUSES,
+    FLOW_SUPERSEDED,
     KIND_ADDRESSES,
     KIND_TCP,
     KIND_UDP,
@@ -35,6 +36,7 @@ from flow cimport (
     fresh_t,
     hash_key,
     is_forward,
+    is_of_flow,
     is_packet_forward,
     new_tcp,
     open_flow,
@@ -420,13 +422,11 @@ cdef inline void track_stream_only(
     cdef flow_t* flow
     packet_key(&key, packet, kind, forward)
     hash = hash_key(&key, table.seed)
-    if kind == KIND_TCP:
+    flow = find_flow(table, &key, hash, &fresh)
+    if flow != NULL and kind == KIND_TCP:
         flow = touch_tcp(
-            table, &key, hash, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet),
-            &fresh,
+            table, flow, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
         )
-    else:
-        flow = find_flow(table, &key, hash, &fresh)
     if flow == NULL:
         return
     if fresh:
@@ -442,13 +442,12 @@ cdef inline void track_conversation(
     cdef flow_key_t key
     cdef bint forward = conversation_key(&key, conversation), fresh = False
     cdef flow_t* flow
-    if conversation.protocol == 6:
+    flow = find_flow(table, &key, conversation.hash, &fresh)
+    if flow != NULL and conversation.protocol == 6:
         flow = touch_tcp(
-            table, &key, conversation.hash, forward, conversation.tcp_seq, conversation.tcp_ack,
-            conversation.tcp_flags, not conversation.quoted, &fresh,
+            table, flow, forward, conversation.tcp_seq, conversation.tcp_ack, conversation.tcp_flags,
+            not conversation.quoted, &fresh,
         )
-    else:
-        flow = find_flow(table, &key, conversation.hash, &fresh)
     if flow == NULL:
         return
     if fresh:
@@ -556,7 +555,7 @@ cdef inline uint32_t judge_packet(
     worker_t* worker, batch_t* batch, flow_t* flow, const packet_t* packet, uint32_t row, bint fresh
 ) noexcept nogil:
     """Judge a packet's TCP segment and count what it is."""
-    cdef int sender = 0 if batch.forward[row] else 1
+    cdef int sender = 1 - batch.forward[row]
     cdef bint client = batch.forward[row] == (not flow.state & FLOW_CLIENT_B)
     cdef const uint8_t* frame = batch.window.base + (packet.offset - batch.window.file_offset)
     cdef sack_t sack
@@ -606,7 +605,10 @@ cdef inline uint32_t judge_packet(
     return judged.marks
 
 
-cdef inline void track_packet(table_t* table, worker_t* worker, batch_t* batch, uint32_t item) noexcept nogil:
+cdef inline void track_packet(
+    table_t* table, worker_t* worker, batch_t* batch, uint32_t item, const flow_t* guess
+) noexcept nogil:
+    """A packet of its own flow. guess: what its hash pointed to a moment ago, or NULL."""
     cdef uint32_t row = item >> ITEM_BITS
     cdef packet_t* packet = &batch.packets[row]
     cdef flow_key_t key
@@ -614,14 +616,15 @@ cdef inline void track_packet(table_t* table, worker_t* worker, batch_t* batch, 
     cdef bint forward = batch.forward[row], fresh = False, opened, lone = False
     cdef uint32_t marks = 0
     cdef flow_t* flow
-    packet_key(&key, packet, kind, forward)
-    if kind == KIND_TCP:
-        flow = touch_tcp(
-            table, &key, packet.hash, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags,
-            sets_base(packet), &fresh,
-        )
+    if guess != NULL and not guess.state & FLOW_SUPERSEDED and is_of_flow(guess, packet, kind, forward):
+        flow = <flow_t*>guess
     else:
+        packet_key(&key, packet, kind, forward)
         flow = find_flow(table, &key, packet.hash, &fresh)
+    if flow != NULL and kind == KIND_TCP:
+        flow = touch_tcp(
+            table, flow, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
+        )
     if flow == NULL:
         return
     if kind == KIND_ADDRESSES:
@@ -777,7 +780,7 @@ cdef inline void track_shard(table_t* table, worker_t* worker, batch_t* batch, u
         item = <uint32_t>worker.items[at] & ITEM_MASK
         code = item & ((1 << ITEM_BITS) - 1)
         if code == ITEM_OWN:
-            track_packet(table, worker, batch, item)
+            track_packet(table, worker, batch, item, ahead[at % AHEAD_RING])
         elif code == ITEM_STREAM:
             track_stream_only(table, batch, &decoder, item)
         else:

@@ -64,6 +64,15 @@ cdef extern from * nogil:
         unsigned __int128 s = (unsigned __int128)s1 << 64 | s0, d = (unsigned __int128)d1 << 64 | d0;
         return (s < d) | ((s == d) & (src_port <= dst_port));
     }
+    /* Whether a packet's key is that of a flow, canonical already; without making it. */
+    static inline int pcap_has_key(
+        const uint8_t *key, const uint8_t *addresses, int forward, uint64_t tail) {
+        uint64_t k[5], a[2], b[2];
+        memcpy(k, key, 40);
+        memcpy(a, addresses + (forward ? 0 : 16), 16);
+        memcpy(b, addresses + (forward ? 16 : 0), 16);
+        return ((k[0] ^ a[0]) | (k[1] ^ a[1]) | (k[2] ^ b[0]) | (k[3] ^ b[1]) | (k[4] ^ tail)) == 0;
+    }
     static inline uint64_t pcap_choose(int first, uint64_t a, uint64_t b) {
         uint64_t mask = -(uint64_t)(first != 0);
         return (a & mask) | (b & ~mask);
@@ -81,6 +90,7 @@ cdef extern from * nogil:
     uint64_t pack_tail "pcap_pack_tail"(
         uint64_t a_port, uint64_t b_port, uint64_t kind, uint64_t protocol, uint64_t ip_version
     ) noexcept
+    bint has_key "pcap_has_key"(const void* key, const uint8_t* addresses, bint forward, uint64_t tail) noexcept
     bint is_forward "pcap_is_forward"(
         const uint8_t* src, const uint8_t* dst, unsigned src_port, unsigned dst_port
     ) noexcept
@@ -288,6 +298,23 @@ cdef inline void packet_key(flow_key_t* key, const packet_t* packet, uint8_t kin
     fill_key(key, packet.src, packet.dst, key_ports(packet, kind), forward, kind, protocol, packet.ip_version)
 
 
+cdef inline bint is_of_flow(const flow_t* flow, const packet_t* packet, uint8_t kind, bint forward) noexcept nogil:
+    """Whether a packet of a kind that has a flow is counted in this one: same_key without making the packet's key.
+
+    packet.dst lies behind packet.src.
+    """
+    cdef uint8_t protocol = 17 if kind == KIND_UDP else packet.protocol
+    cdef uint32_t ports = key_ports(packet, kind)
+    cdef uint64_t src_port = ports >> 16, dst_port = ports & 0xFFFF
+    return has_key(
+        flow, packet.src, forward,
+        pack_tail(
+            choose(forward, src_port, dst_port), choose(forward, dst_port, src_port), kind, protocol,
+            packet.ip_version
+        ),
+    )
+
+
 cdef inline uint8_t stream_kind(const packet_t* packet) noexcept nogil:
     """Which of Wireshark's stream counters the packet's transport header belongs to; 0 where to none."""
     if packet.present & HAS_TCP:
@@ -343,6 +370,10 @@ cdef inline void table_free(table_t* table) noexcept nogil:
     free(table.tombstones)
     free(table.fresh)
     memset(table, 0, sizeof(table_t))
+
+
+cdef inline int64_t choose_time(bint first, int64_t a, int64_t b) noexcept nogil:
+    return <int64_t>choose(first, <uint64_t>a, <uint64_t>b)
 
 
 cdef inline flow_t* flow_at(const table_t* table, uint32_t index) noexcept nogil:
@@ -533,22 +564,19 @@ cdef inline flow_t* supersede(table_t* table, flow_t* old) noexcept nogil:
 # ---------------------------------------------------------------- streams
 
 cdef inline flow_t* touch_tcp(
-    table_t* table, const flow_key_t* key, uint32_t hash, bint forward,
-    uint32_t seq, uint32_t ack, uint16_t flags, bint analysed, bint* fresh
+    table_t* table, flow_t* flow, bint forward, uint32_t seq, uint32_t ack, uint16_t flags, bint analysed, bint* fresh
 ) noexcept nogil:
-    """The stream of a TCP header as Wireshark 4.0 numbers it.
+    """The stream of a TCP header as Wireshark 4.0 numbers it; NULL only when memory is short.
 
     Each direction has a base: its SYN's number, one less than its first packet's, or what the other side
     acknowledges less one. A pure SYN that differs from its direction's base opens a new stream; a SYN/ACK that differs
     moves the base.
+    flow: what find_flow gives for the key.  fresh: set where it is left for a new one.
     analysed: False for headers that set no base: quoted by an ICMP error, in a fragment, or longer than their packet.
     """
-    cdef flow_t* flow = find_flow(table, key, hash, fresh)
-    cdef int own = 0 if forward else 1
-    cdef uint16_t own_base = FLOW_BASE_A if forward else FLOW_BASE_B
-    cdef uint16_t other_base = FLOW_BASE_B if forward else FLOW_BASE_A
-    if flow == NULL:
-        return NULL
+    # Without branches: which way a packet goes is random.
+    cdef int own = 1 - forward
+    cdef uint16_t own_base = FLOW_BASE_B >> <int>forward, other_base = FLOW_BASE_A << <int>forward
     if flags & TCP_SYN and flow.state & own_base and flow.base_seq[own] != seq:
         if flags & TCP_ACK:
             flow.base_seq[own] = seq
@@ -684,8 +712,10 @@ cdef inline void count_tcp(flow_t* flow, direction_t* direction, const packet_t*
             note_letter(flow, direction, LETTER_SYN, c"S", client)
     elif not flags & TCP_RST:                    # a reset's window means nothing
         count_window(direction, packet.tcp_window)
-    letter = LETTER_ACK if flags & (TCP_ACK | TCP_SYN | TCP_FIN | TCP_RST) == TCP_ACK else 0
-    letter = LETTER_DATA if packet.payload_length else letter
+    letter = <uint16_t>choose(
+        packet.payload_length != 0, LETTER_DATA,
+        LETTER_ACK * (flags & (TCP_ACK | TCP_SYN | TCP_FIN | TCP_RST) == TCP_ACK)
+    )
     if letter & ~<uint32_t>direction.letters and flow.history_length < HISTORY:
         note_letter(flow, direction, letter, c"D" if letter == LETTER_DATA else c"A", client)
     if flags & (TCP_FIN | TCP_RST):
@@ -728,11 +758,11 @@ cdef inline void count_packet(flow_t* flow, const packet_t* packet, uint64_t fra
             flow.last_seen = now
         elif now < flow.first_seen:
             flow.first_seen = now
-        if packet.payload_length:
-            if flow.key.kind == KIND_UDP and direction.payload_bytes:
-                note_gap(<gaps_t*>&direction.window_min, now - direction.last_payload)
-            direction.first_payload = direction.first_payload if direction.payload_bytes else now
-            direction.last_payload = now
+        if flow.key.kind == KIND_UDP and packet.payload_length and direction.payload_bytes:
+            note_gap(<gaps_t*>&direction.window_min, now - direction.last_payload)
+        # Without branches: whether a packet has payload is random.
+        direction.first_payload = choose_time(direction.payload_bytes != 0, direction.first_payload, now)
+        direction.last_payload = choose_time(packet.payload_length != 0, now, direction.last_payload)
     least = length if direction.packets == 0 else direction.shortest
     direction.shortest = length if length < least else least
     direction.longest = length if length > direction.longest else direction.longest

@@ -33,6 +33,13 @@ from tcp cimport (
     troubles_t,
 )
 
+cdef extern from * nogil:
+    """
+    /* limit_t of what limit_of found out, four bits each: nothing, short, idle, both; the same with a full window; none. */
+    #define PCAP_LIMITS UINT64_C(0x5555555544003321)
+    """
+    const uint64_t LIMITS "PCAP_LIMITS"
+
 cdef enum:
     LEAST_FULL = 536                 # payload of a full segment, at least (RFC 9293's default)
     STAMP_BYTES = 12                 # of the timestamps option in every segment
@@ -42,28 +49,24 @@ cdef inline int64_t full_payload(const tcp_t* tcp, int sender) noexcept nogil:
     """Payload of a full segment, from what was seen and what the other side allows."""
     cdef const side_t* own = &tcp.side[sender]
     cdef int64_t full = own.largest if own.largest > LEAST_FULL else LEAST_FULL
-    cdef int64_t most = tcp.heading.mss[1 - sender]
-    if most == 0:
-        return full
-    most -= STAMP_BYTES if own.states & STATE_STAMPED else 0
+    cdef int64_t most = tcp.heading.mss[1 - sender], stamp = STAMP_BYTES * ((own.states & STATE_STAMPED) != 0)
+    most = most - stamp if most else full
     return full if full < most else most
 
 
 cdef inline uint8_t limit_of(const tcp_t* tcp, int sender) noexcept nogil:
-    """What holds a sender up from now to the next segment."""
+    """What holds a sender up from now to the next segment. Without branches: it changes with every packet."""
     cdef const side_t* own = &tcp.side[sender]
     cdef const side_t* other = &tcp.side[1 - sender]
     cdef int32_t outstanding = <int32_t>(own.top - own.acknowledged)
-    cdef bint known = other.states & STATE_SYN or other.window_bytes == 0
-    if own.states & (STATE_PAYLOAD | STATE_ACKNOWLEDGED) != STATE_PAYLOAD | STATE_ACKNOWLEDGED:
-        return LIMIT_NONE
-    if not other.states & STATE_WINDOW or (own.states & STATE_FIN and outstanding <= 0):
-        return LIMIT_NONE
-    if known and outstanding + full_payload(tcp, sender) > other.window_bytes:
-        return LIMIT_WAITING_RECEIVER if outstanding <= 0 else LIMIT_RECEIVER
-    if outstanding <= 0:
-        return LIMIT_WAITING
-    return LIMIT_APPLICATION if own.states & STATE_SHORT else LIMIT_CONGESTION
+    cdef uint32_t idle = outstanding <= 0
+    cdef uint32_t known = ((other.states & STATE_SYN) != 0) | (other.window_bytes == 0)
+    cdef uint32_t full = known & (outstanding + full_payload(tcp, sender) > other.window_bytes)
+    cdef uint32_t none = (
+        ((own.states & (STATE_PAYLOAD | STATE_ACKNOWLEDGED)) != (STATE_PAYLOAD | STATE_ACKNOWLEDGED))
+        | ((other.states & STATE_WINDOW) == 0) | (((own.states & STATE_FIN) != 0) & idle)
+    )
+    return <uint8_t>(LIMITS >> (none << 5 | full << 4 | idle << 3 | ((own.states & STATE_SHORT) != 0) << 2) & 0xF)
 
 
 cdef inline void spend(side_t* side, int64_t elapsed) noexcept nogil:
