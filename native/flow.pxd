@@ -90,7 +90,7 @@ cdef extern from * nogil:
     uint64_t pack_tail "pcap_pack_tail"(
         uint64_t a_port, uint64_t b_port, uint64_t kind, uint64_t protocol, uint64_t ip_version
     ) noexcept
-    bint has_key "pcap_has_key"(const void* key, const uint8_t* addresses, bint forward, uint64_t tail) noexcept
+    bint has_key "pcap_has_key"(const uint8_t* key, const uint8_t* addresses, bint forward, uint64_t tail) noexcept
     bint is_forward "pcap_is_forward"(
         const uint8_t* src, const uint8_t* dst, unsigned src_port, unsigned dst_port
     ) noexcept
@@ -307,7 +307,7 @@ cdef inline bint is_of_flow(const flow_t* flow, const packet_t* packet, uint8_t 
     cdef uint32_t ports = key_ports(packet, kind)
     cdef uint64_t src_port = ports >> 16, dst_port = ports & 0xFFFF
     return has_key(
-        flow, packet.src, forward,
+        <const uint8_t*>&flow.key, packet.src, forward,
         pack_tail(
             choose(forward, src_port, dst_port), choose(forward, dst_port, src_port), kind, protocol,
             packet.ip_version

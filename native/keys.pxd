@@ -4,10 +4,10 @@ The hash is keyed, so that a capture cannot be made to collide.
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from flow cimport mix
-from wire cimport load64
+from wire cimport load64, prefetch_read
 
 cdef enum:
     NO_KEY = 0xFFFFFFFF
@@ -81,13 +81,40 @@ cdef inline bint grow_keys(keys_t* keys) noexcept nogil:
     return True
 
 
-cdef inline uint32_t number_of(keys_t* keys, const uint8_t* key, bint* fresh) noexcept nogil:
-    """The number of a key, given where it has none; NO_KEY beyond the limit. fresh: whether it was given now."""
-    cdef uint32_t hash = hash_bytes(keys, key), at = hash & keys.mask, number
+cdef inline uint32_t expect_key(const keys_t* keys, const uint8_t* key) noexcept nogil:
+    """The hash of a key that will be asked for soon; its slot is fetched."""
+    cdef uint32_t hash = hash_bytes(keys, key)
+    prefetch_read(&keys.slots[hash & keys.mask])
+    return hash
+
+
+cdef inline uint32_t likely_number(const keys_t* keys, uint32_t hash) noexcept nogil:
+    """The number of a key whose slot was fetched, very likely, while the key itself is fetched; NO_KEY: none yet."""
+    cdef uint64_t slot = keys.slots[hash & keys.mask]
+    if <uint32_t>(slot >> 32) != hash or not slot:
+        return NO_KEY
+    prefetch_read(key_at(keys, <uint32_t>slot - 1))
+    return <uint32_t>slot - 1
+
+
+cdef inline bint equal_keys(const uint8_t* one, const uint8_t* other, uint32_t width) noexcept nogil:
+    cdef uint64_t difference = 0
+    cdef uint32_t at
+    for at in range(0, width, 8):
+        difference |= load64(one + at) ^ load64(other + at)
+    return difference == 0
+
+
+cdef inline uint32_t number_of(keys_t* keys, const uint8_t* key, uint32_t hash, bint* fresh) noexcept nogil:
+    """The number of a key, given where it has none; NO_KEY beyond the limit. fresh: whether it was given now.
+
+    hash: as expect_key gives it.
+    """
+    cdef uint32_t at = hash & keys.mask, number
     fresh[0] = False
     while keys.slots[at]:
         number = <uint32_t>keys.slots[at] - 1
-        if <uint32_t>(keys.slots[at] >> 32) == hash and memcmp(key_at(keys, number), key, keys.width) == 0:
+        if <uint32_t>(keys.slots[at] >> 32) == hash and equal_keys(key_at(keys, number), key, keys.width):
             return number
         at = (at + 1) & keys.mask
     if keys.count == keys.limit:

@@ -35,7 +35,7 @@ from tcp cimport (
 
 cdef extern from * nogil:
     """
-    /* limit_t of what limit_of found out, four bits each: nothing, short, idle, both; the same with a full window; none. */
+    /* limit_t of what limit_of found, four bits each: nothing, short, idle, both; the same with a full window; none. */
     #define PCAP_LIMITS UINT64_C(0x5555555544003321)
     """
     const uint64_t LIMITS "PCAP_LIMITS"

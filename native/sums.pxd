@@ -8,6 +8,7 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from flow cimport mix
+from keys cimport equal_keys
 from pages cimport want_huge
 from wire cimport load64, prefetch_read
 
@@ -99,7 +100,9 @@ cdef inline int64_t* sums_row(sums_t* sums, const uint8_t* key, uint32_t hash) n
     cdef uint32_t at = hash & sums.mask, number
     while sums.slots[at]:
         number = <uint32_t>sums.slots[at] - 1
-        if <uint32_t>(sums.slots[at] >> 32) == hash and memcmp(sums.keys + number * sums.width, key, sums.width) == 0:
+        if <uint32_t>(sums.slots[at] >> 32) == hash and equal_keys(
+            sums.keys + number * sums.width, key, <uint32_t>sums.width
+        ):
             return sums.values + <size_t>number * SUM_COLUMNS
         at = (at + 1) & sums.mask
     if sums.count == sums.limit:

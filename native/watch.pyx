@@ -13,7 +13,53 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from keys cimport NO_KEY, key_at, keys_free, keys_init, keys_t, number_of
+from keys cimport NO_KEY, expect_key, key_at, keys_free, keys_init, keys_t, likely_number, number_of
+from wire cimport prefetch_write
+
+cdef extern from * nogil:
+    """
+    #include <string.h>
+    /* Copies of the sizes that columns have, each a load and a store. */
+    static inline void pcap_copy_part(uint8_t *to, const uint8_t *from, uint32_t size) {
+        switch (size) {
+        case 16: memcpy(to, from, 16); break;
+        case 8: memcpy(to, from, 8); break;
+        case 4: memcpy(to, from, 4); break;
+        case 2: memcpy(to, from, 2); break;
+        case 1: *to = *from; break;
+        default: memcpy(to, from, size);
+        }
+    }
+    /* Vectors of four numbers where the processor has them: which of both is chosen when the module is loaded. */
+    #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+    #define PCAP_WIDE __attribute__((target_clones("avx2", "default")))
+    #else
+    #define PCAP_WIDE
+    #endif
+    #define PCAP_EACH(expression) for (uint32_t row = 0; row < count; row++) out[row] = (expression)
+    /* op_t of watch.pyx from OP_ADD on, but for OP_DIVIDE. Arithmetic wraps. */
+    PCAP_WIDE static void pcap_combine(
+        uint32_t op, const int64_t *restrict a, const int64_t *restrict b, const int64_t *restrict c, uint32_t count,
+        int64_t *restrict out) {
+        switch (op) {
+        case 2: PCAP_EACH((int64_t)((uint64_t)a[row] + (uint64_t)b[row])); break;
+        case 3: PCAP_EACH((int64_t)((uint64_t)a[row] - (uint64_t)b[row])); break;
+        case 4: PCAP_EACH((int64_t)((uint64_t)a[row] * (uint64_t)b[row])); break;
+        case 6: PCAP_EACH(a[row] < b[row] ? a[row] : b[row]); break;
+        case 7: PCAP_EACH(a[row] > b[row] ? a[row] : b[row]); break;
+        case 8: PCAP_EACH(a[row] < b[row]); break;
+        case 9: PCAP_EACH(a[row] == b[row]); break;
+        case 10: PCAP_EACH((a[row] != 0) & (b[row] != 0)); break;
+        case 11: PCAP_EACH((a[row] != 0) | (b[row] != 0)); break;
+        case 12: PCAP_EACH(a[row] == 0); break;
+        case 13: PCAP_EACH(a[row] ? b[row] : c[row]); break;
+        }
+    }
+    """
+    void copy_part "pcap_copy_part"(uint8_t* to, const uint8_t* of, uint32_t size) noexcept
+    void combine "pcap_combine"(
+        uint32_t op, const int64_t* a, const int64_t* b, const int64_t* c, uint32_t count, int64_t* out
+    ) noexcept
 
 cdef enum:
     ROWS = 128                       # a chunk
@@ -21,6 +67,7 @@ cdef enum:
     MAX_SUMS = 16
     MAX_PARTS = 8
     MAX_KEY = 64                     # bytes
+    MAX_WORDS = 8                    # of eight bytes
     MAX_KEPT = 100
 
 cdef enum op_t:
@@ -110,6 +157,11 @@ ctypedef struct groups_t:            # the same per key
     uint32_t capacity
     int64_t beyond                   # rows of keys that found no place
 
+ctypedef struct wanted_t:            # a row of a chunk that a group counts
+    uint64_t key[MAX_WORDS]
+    uint32_t hash
+    uint32_t row
+
 
 # ---------------------------------------------------------------- steps
 
@@ -139,53 +191,17 @@ cdef inline void load(
         at += itemsize
 
 
-cdef inline void combine(
-    uint32_t op, const int64_t* a, const int64_t* b, const int64_t* c, uint32_t count, int64_t* out
-) noexcept nogil:
-    cdef uint32_t row
-    if op == OP_ADD:
-        for row in range(count):
-            out[row] = <int64_t>(<uint64_t>a[row] + <uint64_t>b[row])
-    elif op == OP_SUBTRACT:
-        for row in range(count):
-            out[row] = <int64_t>(<uint64_t>a[row] - <uint64_t>b[row])
-    elif op == OP_MULTIPLY:
-        for row in range(count):
-            out[row] = <int64_t>(<uint64_t>a[row] * <uint64_t>b[row])
-    elif op == OP_DIVIDE:
-        for row in range(count):
-            out[row] = floor_of(a[row], b[row])
-    elif op == OP_LEAST:
-        for row in range(count):
-            out[row] = a[row] if a[row] < b[row] else b[row]
-    elif op == OP_MOST:
-        for row in range(count):
-            out[row] = a[row] if a[row] > b[row] else b[row]
-    elif op == OP_LESS:
-        for row in range(count):
-            out[row] = a[row] < b[row]
-    elif op == OP_EQUAL:
-        for row in range(count):
-            out[row] = a[row] == b[row]
-    elif op == OP_AND:
-        for row in range(count):
-            out[row] = (a[row] != 0) & (b[row] != 0)
-    elif op == OP_OR:
-        for row in range(count):
-            out[row] = (a[row] != 0) | (b[row] != 0)
-    elif op == OP_NOT:
-        for row in range(count):
-            out[row] = a[row] == 0
-    elif op == OP_CHOOSE:
-        for row in range(count):
-            out[row] = b[row] if a[row] else c[row]
-
-
 cdef inline int64_t floor_of(int64_t a, int64_t b) noexcept nogil:
     """a / b, downwards."""
     if b <= 0:
         return 0
     return a // b - (a % b < 0)                  # C's division is towards zero
+
+
+cdef inline void divide(const int64_t* a, const int64_t* b, uint32_t count, int64_t* out) noexcept nogil:
+    cdef uint32_t row
+    for row in range(count):
+        out[row] = floor_of(a[row], b[row])
 
 
 # ---------------------------------------------------------------- folds
@@ -258,7 +274,7 @@ cdef inline void keep_row(
 cdef inline void fill_key(uint8_t* key, const key_t* told, const uint8_t* row, uint32_t begin) noexcept nogil:
     cdef uint32_t part, at = begin
     for part in range(told.count):
-        memcpy(key + at, row + told.parts[part].offset, told.parts[part].size)
+        copy_part(key + at, row + told.parts[part].offset, told.parts[part].size)
         at += told.parts[part].size
 
 
@@ -297,17 +313,25 @@ cdef inline void note_gap(group_t* group, int64_t value) noexcept nogil:
     group.last = value
 
 
-cdef inline bint add_to_group(
-    groups_t* groups, const int64_t* values, uint32_t at, const uint8_t* row
-) noexcept nogil:
-    """values: of all steps, ROWS each.  at: the row's place in them.  False: no memory."""
-    cdef uint8_t key[MAX_KEY]
+cdef inline bint add_item(groups_t* groups, group_t* group, uint32_t number, const uint8_t* row) noexcept nogil:
+    """Count what a group has once of each. False: no memory."""
+    cdef uint64_t[MAX_WORDS] key
     cdef bint fresh = False
-    cdef uint32_t number, fold
+    memset(key, 0, groups.items.width)
+    memcpy(key, &number, 4)
+    fill_key(<uint8_t*>key, &groups.item, row, 4)
+    number_of(&groups.items, <uint8_t*>key, expect_key(&groups.items, <uint8_t*>key), &fresh)
+    group.distinct += fresh
+    return not groups.items.failed
+
+
+cdef inline bint add_to_group(
+    groups_t* groups, const wanted_t* wanted, const int64_t* values, const uint8_t* row
+) noexcept nogil:
+    """values: of all steps, ROWS each.  row: the one that is wanted.  False: no memory."""
+    cdef bint fresh = False
+    cdef uint32_t fold, number = number_of(&groups.keys, <const uint8_t*>wanted.key, wanted.hash, &fresh)
     cdef group_t* group
-    memset(key, 0, MAX_KEY)
-    fill_key(key, &groups.key, row, 0)
-    number = number_of(&groups.keys, key, &fresh)
     if number == NO_KEY:
         groups.beyond += 1
         return not groups.keys.failed
@@ -318,18 +342,32 @@ cdef inline bint add_to_group(
     for fold in range(groups.fold_count):
         fold_in(
             &groups.values[<size_t>number * groups.fold_count + fold], groups.folds[fold].fold,
-            values[<size_t>groups.folds[fold].step * ROWS + at],
+            values[<size_t>groups.folds[fold].step * ROWS + wanted.row],
         )
     if groups.sequence >= 0:
-        note_gap(group, values[<size_t>groups.sequence * ROWS + at])
-    if groups.item.width:
-        memset(key, 0, MAX_KEY)
-        memcpy(key, &number, 4)
-        fill_key(key, &groups.item, row, 4)
-        number_of(&groups.items, key, &fresh)
-        group.distinct += fresh
-        return not groups.items.failed
-    return True
+        note_gap(group, values[<size_t>groups.sequence * ROWS + wanted.row])
+    return add_item(groups, group, number, row) if groups.item.width else True
+
+
+cdef inline uint32_t want_groups(
+    const groups_t* groups, const int64_t* where, const uint8_t* rows, size_t itemsize, uint32_t count,
+    wanted_t* wanted
+) noexcept nogil:
+    """The rows of a chunk that a question is about, with their keys, which are looked for in memory; how many."""
+    cdef uint32_t row, number, found = 0, at
+    for row in range(count):
+        if where[row]:
+            wanted[found].row = row
+            memset(wanted[found].key, 0, groups.keys.width)
+            fill_key(<uint8_t*>wanted[found].key, &groups.key, rows + row * itemsize, 0)
+            wanted[found].hash = expect_key(&groups.keys, <uint8_t*>wanted[found].key)
+            found += 1
+    for at in range(found):
+        number = likely_number(&groups.keys, wanted[at].hash)
+        if number < groups.capacity:
+            prefetch_write(&groups.groups[number])
+            prefetch_write(&groups.values[<size_t>number * groups.fold_count])
+    return found
 
 
 cdef inline int64_t field_of(const groups_t* groups, uint32_t number, uint32_t field) noexcept nogil:
@@ -537,6 +575,11 @@ cdef class Watcher:
                 continue
             if step.op == OP_LOAD:
                 load(step, rows, self.itemsize, count, &self.values[<size_t>number * ROWS])
+            elif step.op == OP_DIVIDE:
+                divide(
+                    &self.values[<size_t>step.a * ROWS], &self.values[<size_t>step.b * ROWS], count,
+                    &self.values[<size_t>number * ROWS],
+                )
             elif step.op != OP_CONSTANT:
                 combine(
                     step.op, &self.values[<size_t>step.a * ROWS], &self.values[<size_t>step.b * ROWS],
@@ -567,10 +610,12 @@ cdef class Watcher:
             )
 
     cdef bint group_chunk(self, groups_t* groups, const uint8_t* rows, uint32_t count) noexcept nogil:
-        cdef uint32_t row
-        cdef const int64_t* where = &self.values[<size_t>groups.where * ROWS]
-        for row in range(count):
-            if where[row] and not add_to_group(groups, self.values, row, rows + row * self.itemsize):
+        cdef wanted_t[ROWS] wanted
+        cdef uint32_t at, found = want_groups(
+            groups, &self.values[<size_t>groups.where * ROWS], rows, self.itemsize, count, wanted
+        )
+        for at in range(found):
+            if not add_to_group(groups, &wanted[at], self.values, rows + wanted[at].row * self.itemsize):
                 return False
         return True
 
