@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from limits cimport window_of
 from packet cimport OPTION_SACK, OPTION_TIMESTAMPS, packet_t
-from repairs cimport MANY, MAX_WINDOW, measured_t, note_sack, prove_by_echo, sent_at
+from repairs cimport MANY, MAX_WINDOW, measured_t, note_overtaken, note_sack, prove_by_echo, sent_at
 from sack cimport sack_t
 from serial cimport after, before
 from spread cimport add_duration
@@ -114,14 +114,17 @@ cdef inline void take_ack(
     cdef side_t* own = &tcp.side[sender]
     cdef side_t* other = &tcp.side[1 - sender]
     cdef uint32_t ack = packet.tcp_ack
-    cdef bint selective = packet.tcp_options & OPTION_SACK and sack.count
+    cdef bint selective = packet.tcp_options & OPTION_SACK and sack.count, holed
     other.feedback = now
     other.states |= STATE_FED_BACK
     if not other.coverage.known or ack - other.coverage.end + <uint32_t>MAX_WINDOW > 2 * <uint32_t>MAX_WINDOW:
         return
+    holed = other.bits & EPISODE_SACK and after(other.troubles.sack_high, other.acknowledged)
     if selective:
         note_sack(other, sack, ack, measured)
     if not other.states & STATE_ACKNOWLEDGED or after(ack, other.acknowledged):
+        if holed:
+            note_overtaken(other)
         advance(tcp, 1 - sender, packet, now, measured)
     elif ack == other.acknowledged and after(other.top, ack):
         if packet.payload_length or packet.tcp_flags & TCP_CONTROL or other.duplicate_count == MANY:

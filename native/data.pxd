@@ -6,6 +6,7 @@ is taken nobody can tell. tests/reference/tcp_measures.py is the same in plain P
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from coverage cimport cover, covered_t, forget_beginning, hole_t, restart_coverage, too_wide
+from lateness cimport LATE_PAYLOAD, note_reading
 from limits cimport full_payload, settle
 from packet cimport OPTION_TIMESTAMPS, packet_t
 from repairs cimport FOUND_HOLE, MAX_WINDOW, measured_t, note_fill, note_repetition, span_t, trips_t
@@ -86,6 +87,8 @@ cdef inline void note_top(
         stamps.probe = packet.tcp_tsval
         stamps.probe_begin = packet.tcp_seq
         stamps.probe_time = now
+        if packet.payload_length >= <uint32_t>LATE_PAYLOAD:
+            note_reading(&own.rtt, now, packet.tcp_tsval)
 
 
 cdef inline void note_identification(side_t* own, uint16_t ip_id) noexcept nogil:

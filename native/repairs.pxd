@@ -32,6 +32,7 @@ from tcp cimport (
     SIDE_PROVABLE,
     STATE_ACKNOWLEDGED,
     STATE_FED_BACK,
+    STATE_REPAIRED,
     STATE_SACK_PERMITTED,
     TCP_FIN,
     TCP_SYN,
@@ -367,6 +368,20 @@ cdef inline void note_fill(
 
 
 # ---------------------------------------------------------------- verdicts of the other side
+
+cdef inline void note_overtaken(side_t* other) noexcept nogil:
+    """What the receiver lacked, while it had later data, has come: sent once, it was overtaken (RFC 4737).
+
+    Only where the capture has it, once, as far as is remembered. other: the side that sent it.
+    """
+    cdef troubles_t* troubles = other.troubles
+    if other.coverage.count or recent_with(troubles, other.acknowledged, True) != NULL:
+        return
+    if troubles.recent_count == MAX_RECENTS and other.states & STATE_REPAIRED:
+        if holds(other.repair_begin, other.repair_end, other.acknowledged):
+            return                               # a repetition of it may be forgotten
+    troubles.overtaken += 1
+
 
 cdef inline void prove_by_dsack(
     troubles_t* troubles, uint32_t begin, uint32_t end, measured_t* measured

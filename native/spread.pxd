@@ -28,6 +28,7 @@ ctypedef struct bar_t:
 ctypedef struct bars_t:              # of one flow's direction
     uint32_t count
     uint32_t capacity
+    void* lateness                   # of the same direction, see lateness.pxd; NULL without
     bar_t bars[0]                    # in order of bucket
 
 ctypedef struct spread_t:            # 48 bytes
@@ -65,10 +66,25 @@ cdef inline int64_t bucket_middle(uint32_t bucket) noexcept nogil:
     return bucket_begin(bucket) + (<int64_t>1 << (bucket // STEPS - 1)) // 2
 
 
+cdef inline bint make_bars(spread_t* spread) noexcept nogil:
+    """Twice the room for bars; False where memory is short."""
+    cdef bars_t* bars = spread.bars
+    cdef uint32_t capacity = bars.capacity * 2 if bars != NULL else 7
+    bars = <bars_t*>realloc(bars, sizeof(bars_t) + capacity * sizeof(bar_t))
+    if bars == NULL:
+        return False
+    if spread.bars == NULL:
+        bars.count = 0
+        bars.lateness = NULL
+    bars.capacity = capacity
+    spread.bars = bars
+    return True
+
+
 cdef inline bint raise_bar(spread_t* spread, uint16_t bucket, uint32_t count) noexcept nogil:
     """Count durations of one bucket; False where memory is short."""
     cdef bars_t* bars = spread.bars
-    cdef uint32_t low = 0, left = bars.count if bars != NULL else 0, half, capacity
+    cdef uint32_t low = 0, left = bars.count if bars != NULL else 0, half
     while left > 1:                              # without branches: where a duration lies is anybody's guess
         half = left // 2
         low += half * (bars.bars[low + half - 1].bucket < bucket)
@@ -79,15 +95,10 @@ cdef inline bint raise_bar(spread_t* spread, uint16_t bucket, uint32_t count) no
         bars.bars[low].count += count
         return True
     if bars == NULL or bars.count == bars.capacity:
-        capacity = bars.capacity * 2 if bars != NULL else 7
-        bars = <bars_t*>realloc(bars, sizeof(bars_t) + capacity * sizeof(bar_t))
-        if bars == NULL:
+        if not make_bars(spread):
             spread.failed = 1
             return False
-        if spread.bars == NULL:
-            bars.count = 0
-        bars.capacity = capacity
-        spread.bars = bars
+        bars = spread.bars
     memmove(&bars.bars[low + 1], &bars.bars[low], (bars.count - low) * sizeof(bar_t))
     bars.bars[low] = bar_t(count=count, bucket=bucket, zero=0)
     bars.count += 1

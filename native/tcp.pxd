@@ -8,6 +8,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from coverage cimport coverage_free, coverage_t
+from lateness cimport lateness_free
 from packet cimport NO_SCALE, packet_t
 from spread cimport spread_free, spread_t
 from unacked cimport unacked_free, unacked_t
@@ -171,6 +172,7 @@ ctypedef struct troubles_t:          # of one direction
     uint32_t loss_end                # behind the last lost segment
     uint32_t copies                  # that no sender made
     uint32_t copies_as_repairs       # those of them that `causes` takes for repairs of loss
+    uint32_t overtaken               # segments that the receiver lacked for a while, though they were sent once
     uint8_t loss_known               # loss_end is valid
 
 ctypedef struct side_t:              # one direction as a sender, 256 bytes
@@ -312,6 +314,7 @@ cdef inline void tcp_free(tcp_t* tcp) noexcept nogil:
         side = &tcp.side[at]
         unacked_free(&side.unacked)
         coverage_free(&side.coverage)
+        lateness_free(&side.rtt)
         spread_free(&side.rtt)
         if side.troubles != NULL:
             free(side.troubles.recents)

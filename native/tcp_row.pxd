@@ -2,10 +2,11 @@
 
 Made once, when a flow is written out or at the end; the parts of a flow that was written out are added up.
 """
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from coverage cimport missed_bytes
+from lateness cimport MS_NS, late_by, lateness_of, lateness_t
 from measure cimport missed_acknowledged_bytes
 from serial cimport after
 from spread cimport percentile
@@ -40,6 +41,11 @@ ctypedef struct tcp_side_row_t:      # of what one side sent
     int64_t rtt_most
     int64_t rtt_p50
     int64_t rtt_p95
+    int64_t late_p50                 # ns that segments came later than the earliest, by their sender's clock; -1 none
+    int64_t late_p95
+    int64_t late_jump                # the most by which one was later than the one before
+    int64_t late_climb               # the last against the first
+    uint32_t late_samples
     uint32_t rtt_samples
     uint32_t stamped_samples
     uint32_t delays                  # repetitions whose original is known
@@ -57,6 +63,7 @@ ctypedef struct tcp_side_row_t:      # of what one side sent
     uint32_t outstanding             # bytes that were never acknowledged; 0 where nothing was
     uint8_t ttl                      # of its SYN, 0 unknown
     uint8_t reset_ttl                # of its first reset, 0 none
+    uint32_t overtaken               # that the receiver lacked for a while, though they were sent once
     uint32_t loss_runs               # stretches of the sequence that were lost at a time
     uint32_t loss_run_most           # segments of the longest
     uint32_t copies                  # that no sender made
@@ -85,6 +92,7 @@ cdef inline void tell_troubles(tcp_side_row_t* row, const side_t* side, int64_t 
     row.delay_total = troubles.delay_total
     row.delay_most = troubles.delay_most
     row.loss_runs = troubles.loss_runs
+    row.overtaken = troubles.overtaken
     row.copies = troubles.copies
     row.copies_as_repairs = troubles.copies_as_repairs
     row.loss_run_most = troubles.loss_run_most
@@ -95,7 +103,18 @@ cdef inline void tell_troubles(tcp_side_row_t* row, const side_t* side, int64_t 
 
 cdef inline void tell_nothing(tcp_side_row_t* row) noexcept nogil:
     """Of a direction that has sent no data; the row is zeroed before."""
-    row.rtt_least = row.rtt_most = row.rtt_p50 = row.rtt_p95 = -1
+    row.rtt_least = row.rtt_most = row.rtt_p50 = row.rtt_p95 = row.late_p50 = row.late_p95 = -1
+
+
+cdef inline void tell_lateness(tcp_side_row_t* row, lateness_t* late) noexcept nogil:
+    row.late_p50 = row.late_p95 = -1
+    if late == NULL or late.listed.samples == 0:
+        return
+    row.late_samples = late.listed.samples
+    row.late_p50 = late_by(late, 50)
+    row.late_p95 = late_by(late, 95)
+    row.late_jump = <int64_t>late.jump * MS_NS
+    row.late_climb = <int64_t><int32_t>(late.last - late.first) * MS_NS
 
 
 cdef inline void tell_side(tcp_side_row_t* row, tcp_t* tcp, int sender, uint64_t payload_bytes) noexcept nogil:
@@ -120,6 +139,7 @@ cdef inline void tell_side(tcp_side_row_t* row, tcp_t* tcp, int sender, uint64_t
     row.rtt_most = side.rtt.most if side.rtt.samples else -1
     row.rtt_p50 = percentile(&side.rtt, 50)
     row.rtt_p95 = percentile(&side.rtt, 95)
+    tell_lateness(row, lateness_of(&side.rtt))
     row.flight_most = side.flight_most
     row.largest = side.largest
     row.outstanding = 0
@@ -131,11 +151,17 @@ cdef inline void tell_side(tcp_side_row_t* row, tcp_t* tcp, int sender, uint64_t
 
 
 cdef inline void add_side(tcp_side_row_t* into, const tcp_side_row_t* later) noexcept nogil:
-    """Join two parts of one direction. Percentiles are those of the part with more samples."""
+    """Join two parts of one direction. Percentiles, and lateness, are those of the part with more samples."""
     cdef int at
     if later.rtt_samples > into.rtt_samples:
         into.rtt_p50 = later.rtt_p50
         into.rtt_p95 = later.rtt_p95
+    if later.late_samples > into.late_samples:
+        into.late_samples = later.late_samples
+        into.late_p50 = later.late_p50
+        into.late_p95 = later.late_p95
+        into.late_jump = later.late_jump
+        into.late_climb = later.late_climb
     if later.rtt_samples:
         if into.rtt_samples == 0 or later.rtt_least < into.rtt_least:
             into.rtt_least = later.rtt_least
@@ -175,6 +201,7 @@ cdef inline void add_side(tcp_side_row_t* into, const tcp_side_row_t* later) noe
     into.ttl = into.ttl if into.ttl else later.ttl
     into.reset_ttl = into.reset_ttl if into.reset_ttl else later.reset_ttl
     into.loss_runs += later.loss_runs
+    into.overtaken += later.overtaken
     into.copies += later.copies
     into.copies_as_repairs += later.copies_as_repairs
     into.loss_run_most = later.loss_run_most if later.loss_run_most > into.loss_run_most else into.loss_run_most

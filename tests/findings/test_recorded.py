@@ -67,13 +67,18 @@ def test_losses_in_bursts_are_told_from_single_ones(recorded, end):
     assert "burst_loss" not in names(recorded("loss_cubic", end))
 
 
-def test_the_queue_is_as_long_as_it_was(recorded, truth):
+@pytest.mark.parametrize("end", ENDS)
+def test_the_queue_is_as_long_as_it_was(recorded, truth, end):
     link = truth("bottleneck_queue")["link"]["client>server"]
     full_ms = link["queue"] * 1514 * 8 / (link["rate_mbit"] * 1e6) * 1e3
-    found = of(recorded("bottleneck_queue", "client"), "bufferbloat")
+    found = of(recorded("bottleneck_queue", end), "bufferbloat")
     assert found.direction == UP
     assert found.measure.unit == "ms"
     assert found.measure.value == pytest.approx(full_ms, rel=FIFTH)
+
+
+def test_the_queue_is_on_the_right_side_of_the_capture_point(recorded):
+    assert "between the client and the capture point" in of(recorded("bottleneck_queue", "server"), "bufferbloat").cause
 
 
 @pytest.mark.parametrize(("end", "direction"), [("client", DOWN), ("server", UP)])
@@ -81,7 +86,9 @@ def test_reordering_and_copies_are_no_loss(recorded, end, direction):
     diagnosis = recorded("reorder_double", end)
     assert "packet_loss" not in names(diagnosis)
     assert diagnosis.findings[0].id == "reordering"
-    assert of(diagnosis, "reordering").direction == direction
+    here, there = of(diagnosis, "reordering", direction), of(diagnosis, "reordering", DOWN if direction == UP else UP)
+    assert "and the capture point." in here.cause
+    assert "between the capture point and the" in there.cause
     assert of(diagnosis, "duplicated_packets").direction == direction
     assert of(diagnosis, "spurious_retransmission").direction == DOWN
 

@@ -80,6 +80,14 @@ QUEUE_FACTOR, QUEUE_LEAST = 1.5, 10 * MS
 """Delay under load against the idle path: a queue of half a round trip is what one flow needs (Appenzeller 2004)."""
 QUEUE_CLOSED = 0.1
 """Of a flow's time its receiver's window was closed: round trips then hold the receiver's late ACKs, not a queue."""
+QUEUE_TRANSFER, QUEUE_LEAST_ALONE = 64, 50 * MS
+"""Segments of a transfer, and delay where no handshake tells the path's round trip: for delay by a sender's clock."""
+QUEUE_JUMP = 0.75
+"""Of the delay, from one reading to the next: a queue fills packet by packet, a clock that is set jumps at once, and
+stays there. What comes back to half of the delay is no clock."""
+QUEUE_CLIMB, QUEUE_DRIFT = 0.45, 2000
+"""Of a flow's time, the last reading against the first: a clock that ticks every other millisecond or slower climbs by
+half of the time and more. And how many times the delay a flow may last: no clock drifts by 500 parts in a million."""
 QUEUE_HARM: Table = ((0.01, 0.25), (0.1, 0.5), (1, 0.85))
 """Seconds of queue. RFC 7567: from 100 ms on calls and games suffer."""
 RESPONSE_FACTOR, RESPONSE_LEAST = 4, 500 * MS
