@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
 from pcap_analyzer import export
+from pcap_analyzer.capture import damage
 from pcap_analyzer.export import catalog, language, messages, teller
 from pcap_analyzer.export.language import LANGUAGES
 from pcap_analyzer.pipeline import analyze_capture
 from pcap_analyzer.report import build_report, words
 from pcap_analyzer.web.language import wanted
+from pcap_analyzer.web.messages import LOCALE
 from tests.report import synthetic
 
 PACKAGE = Path(export.__file__).parent.parent
@@ -27,32 +30,52 @@ SILENT = {"thresholds.py", "terms.py", "model.py", "text.py"}
 PLACES = re.compile(r"\{\w*\}")
 
 
-def said() -> dict[str, str]:
-    """Every message of templates, scripts, findings and report, with the file that says it."""
+def said_in_pages() -> dict[str, str]:
+    """Every message of the service's templates and scripts, with the file that says it."""
+    found: dict[str, str] = {}
+    for path in sorted((PACKAGE / "web" / "pages").glob("*.html")):
+        found |= dict.fromkeys(messages.said_in_template(path.read_text(encoding="utf-8")), path.name)
+    for script in sorted((PACKAGE / "web" / "static").glob("*.js")):
+        found |= dict.fromkeys(messages.said_in_script(script.read_text(encoding="utf-8")), script.name)
+    return found
+
+
+def said_in_reports() -> dict[str, str]:
+    """Every message of templates, script, findings and report, with the file that says it."""
     found: dict[str, str] = {}
     for path in sorted((PACKAGE / "export" / "templates").rglob("*.html")):
         found |= dict.fromkeys(messages.said_in_template(path.read_text(encoding="utf-8")), path.name)
-    for path in sorted((PACKAGE / "web" / "pages").glob("*.html")):
-        found |= dict.fromkeys(messages.said_in_template(path.read_text(encoding="utf-8")), path.name)
-    for script in (PACKAGE / "export" / "static" / "report.js", *sorted((PACKAGE / "web" / "static").glob("*.js"))):
-        found |= dict.fromkeys(messages.said_in_script(script.read_text(encoding="utf-8")), script.name)
+    script = PACKAGE / "export" / "static" / "report.js"
+    found |= dict.fromkeys(messages.said_in_script(script.read_text(encoding="utf-8")), script.name)
     for folder in ("findings", "report"):
         for path in sorted((PACKAGE / folder).rglob("*.py")):
             if path.name not in SILENT:
                 told = messages.said_in_python(path.read_text(encoding="utf-8"))
                 found |= {message: path.name for _, message in told}
-    return found
+    damages = (re.sub(r"\{\w+(:\w+)?\}", "{}", one) for one in damage.SENTENCES.values())
+    found |= {one.format("{0}", "{1}") if one.count("{}") > 1 else one.format("{0}"): "damage.py" for one in damages}
+    orders = product(("micro", "nano"), ("big", "little"))
+    return found | {f"pcap, {unit}seconds, {order}-endian": "pcap.py" for unit, order in orders}
 
 
 @pytest.mark.parametrize("spoken", OTHERS)
 def test_a_catalog_lacks_no_message(spoken):
     known = catalog.catalog(spoken).messages
-    assert {message: file for message, file in said().items() if message not in known} == {}
+    assert {message: file for message, file in said_in_reports().items() if message not in known} == {}
+    known = known | catalog.catalog(spoken, LOCALE).messages
+    assert {message: file for message, file in said_in_pages().items() if message not in known} == {}
+
+
+@pytest.mark.parametrize("spoken", OTHERS)
+def test_what_only_pages_say_is_not_looked_for_in_reports(spoken):
+    """Sentences are found by their form, and "{0} of {1}" is the form of many."""
+    assert set(catalog.catalog(spoken).messages) & (set(said_in_pages()) - set(said_in_reports())) == set()
 
 
 @pytest.mark.parametrize("spoken", OTHERS)
 def test_translations_have_the_places_of_their_messages(spoken):
-    for message, translation in catalog.catalog(spoken).messages.items():
+    both = catalog.catalog(spoken).messages | catalog.catalog(spoken, LOCALE).messages
+    for message, translation in both.items():
         unknown = set(PLACES.findall(translation)) - set(PLACES.findall(message))
         assert not unknown, message
 

@@ -25,18 +25,22 @@ class Catalog(NamedTuple):
 EMPTY = Catalog({}, {})
 
 
-def path_of(language: str) -> str:
+def path_of(language: str, folder: str = FOLDER) -> str:
     """The file of a language."""
-    return os.path.join(FOLDER, f"{language}.po")
+    return os.path.join(folder, f"{language}.po")
 
 
 @cache
-def catalog(language: str) -> Catalog:
-    """The catalog of one language; empty for English, in which everything is written."""
+def catalog(language: str, folder: str = FOLDER) -> Catalog:
+    """The catalog of one language, the report's or that of another folder; empty for English, in which all is written.
+
+    Each is its own, because a sentence is found by its form: "{0} of {1}" on a button must not be found in a finding.
+    """
     if language == "en":
         return EMPTY
-    source = path_of(language)
-    made = kept(f"catalog-{language}", [source, __file__], lambda: _packed(read(source)))
+    source = path_of(language, folder)
+    owner = os.path.basename(os.path.dirname(folder))
+    made = kept(f"catalog-{owner}-{language}", [source, __file__], lambda: _packed(read(source)))
     return Catalog(*marshal.loads(made))  # noqa: S302 - as Python loads its own
 
 

@@ -19,10 +19,11 @@ from markupsafe import Markup
 
 from pcap_analyzer import __version__
 from pcap_analyzer.export import LANGUAGES
-from pcap_analyzer.export.language import functions, messages_of
+from pcap_analyzer.export.language import functions
 from pcap_analyzer.export.messages import said_in_script, translated
 from pcap_analyzer.web.cookies import cookie_of
 from pcap_analyzer.web.language import LANGUAGE, spoken
+from pcap_analyzer.web.messages import teller, translation_of
 from pcap_analyzer.web.onward import here
 from pcap_analyzer.web.policy import nonce_of, visitor_of
 
@@ -58,7 +59,7 @@ def render(template: str, scope: Scope, status_code: int = 200, **values: Any) -
 
 @cache
 def _environment(language: str) -> Environment:
-    known = functions(language)
+    known = functions(language) | {"told": teller(language)}
     environment = Environment(
         loader=FunctionLoader(_loader(language)),
         autoescape=True,
@@ -80,7 +81,7 @@ def _environment(language: str) -> Environment:
 
 
 def _loader(language: str) -> Callable[[str], str]:
-    translate = messages_of(language)
+    translate = translation_of(language)
 
     def load(name: str) -> str:
         source = (FOLDER / name).read_text(encoding="utf-8")
@@ -96,7 +97,7 @@ def minute(when: datetime, language: str) -> str:
 
 def _words(language: str) -> Markup:
     """What the scripts say, by what they say in English; as JSON that may stand in a script element."""
-    translate = messages_of(language)
+    translate = translation_of(language)
     said = (one for path in sorted(SCRIPTS.glob("*.js")) for one in said_in_script(path.read_text(encoding="utf-8")))
     text = msgspec.json.encode({one: translate(one) for one in said} if language != "en" else {}).decode()
     for character in "<>&\u2028\u2029":
