@@ -11,7 +11,7 @@ from litestar.types import ExceptionHandlersMap
 from pcap_analyzer.jobs.refusals import Refused
 from pcap_analyzer.web.injected import AnyRequest
 from pcap_analyzer.web.noted import note_refusal
-from pcap_analyzer.web.problems import MEDIA_TYPE, headers_of, problem_of, wants_page
+from pcap_analyzer.web.problems import MEDIA_TYPE, headers_of, in_words_of, problem_of, wants_page
 from pcap_analyzer.web.rendering import render
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ def answer(request: AnyRequest, error: Exception) -> Response[bytes]:
     note_refusal(error, problem, request.scope["path"])
     if problem.status == http.HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("%s %s", request.method, request.scope["path"], exc_info=error)
+    problem = in_words_of(problem, request.headers)
     if wants_page(request):
         response = render("problem.html", request.scope, status_code=problem.status, problem=problem)
     else:

@@ -15,7 +15,7 @@ LOCALE = str(Path(__file__).parent / "locale")
 
 def translation_of(language: str) -> Callable[[str], str]:
     """What a message of a page or a script is in that language; itself where no catalog has it."""
-    known = catalog(language).messages | catalog(language, LOCALE).messages
+    known = {**catalog(language).messages, **catalog(language, LOCALE).messages}
     return lambda message: known.get(message, message)
 
 
@@ -25,4 +25,4 @@ def teller(language: str) -> Callable[[str], str]:
     if language == "en":
         return str
     own = catalog(language, LOCALE)
-    return Teller(Catalog(own.messages, catalog(language).plurals | own.plurals)).told
+    return Teller(Catalog(own.messages, {**catalog(language).plurals, **own.plurals})).told

@@ -4,6 +4,7 @@ import http
 from math import ceil
 
 import msgspec
+from litestar.datastructures import Headers
 from litestar.exceptions import HTTPException
 
 from pcap_analyzer.errors import FilterError, TableError
@@ -28,6 +29,8 @@ from pcap_analyzer.jobs.refusals import (
     WrongOffset,
 )
 from pcap_analyzer.web.injected import AnyRequest
+from pcap_analyzer.web.language import spoken
+from pcap_analyzer.web.messages import teller
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 10
@@ -168,6 +171,12 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, HTTPException) and error.status_code < 500:
         return Problem(type_of("http"), http.HTTPStatus(error.status_code).phrase, error.status_code, _detail(error))
     return Problem(type_of("internal"), "Internal error", 500, "the service met an error of its own; its log says more")
+
+
+def in_words_of(problem: Problem, headers: Headers) -> Problem:
+    """The problem in the language of whoever sent these headers (RFC 9457 section 3.1.3)."""
+    told = teller(spoken(headers))
+    return msgspec.structs.replace(problem, title=told(problem.title), detail=told(problem.detail))
 
 
 def headers_of(problem: Problem, error: Exception) -> dict[str, str]:

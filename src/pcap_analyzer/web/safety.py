@@ -33,6 +33,7 @@ from pcap_analyzer.web.problems import (
     WrongCsrf,
     WrongHost,
     headers_of,
+    in_words_of,
     problem_of,
 )
 from pcap_analyzer.web.rates import Rates
@@ -151,6 +152,7 @@ def _is_from_elsewhere(headers: Headers, host: str) -> bool:
 async def _refuse(refusal: Refused, scope: HTTPScope, send: Send) -> None:
     problem = problem_of(refusal)
     note_refusal(refusal, problem, scope["path"])
+    problem = in_words_of(problem, Headers.from_scope(scope))
     body = msgspec.json.encode(problem)
     told = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **headers_of(problem, refusal)}
     status = problem.status
