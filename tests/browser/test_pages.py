@@ -100,6 +100,20 @@ def test_the_colours_are_switched_and_stay(visit: OpenPage) -> None:
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
 
 
+def test_report_and_service_have_the_same_colours(visit: OpenPage, places: dict[str, str]) -> None:
+    page = visit(places["report"], color_scheme="light")
+    report = page.frame_locator("iframe.report")
+    report.get_by_role("button", name="Change to dark colours").click(timeout=SLOW)
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(report.locator("html")).to_have_attribute("data-theme", "dark", timeout=SLOW)
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("button", name="Change to light colours").click()
+    page.go_back()
+    page.reload()
+    expect(report.locator("html")).to_have_attribute("data-theme", "light", timeout=SLOW)
+
+
 def test_a_capture_is_deleted_only_when_it_was_meant(visit: OpenPage, address: str) -> None:
     with httpx.Client(base_url=address) as client:
         task_id = give(client, capture(1), "one too many.pcap")

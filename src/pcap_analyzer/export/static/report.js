@@ -413,6 +413,8 @@
     button.addEventListener("click", () => {
       root.dataset.theme = isDark() ? "light" : "dark";
       try { localStorage.setItem("pcap-analyzer-theme", root.dataset.theme); } catch (error) { /* remembered for this page only */ }
+      // The page around a framed report follows, and remembers it.
+      if (parent !== window) parent.postMessage({ theme: root.dataset.theme }, "*");
       name();
       draw();
     });

@@ -1,10 +1,12 @@
 // Before the first paint: a reader who chose light or dark gets it again.
 (() => {
   "use strict";
+  let chosen;
   try {
-    const chosen = localStorage.getItem("pcap-analyzer-theme");
-    if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
+    chosen = localStorage.getItem("pcap-analyzer-theme");
   } catch (error) {
-    // A file opened without storage follows the system.
+    // In a sandbox there is no storage: the page around a frame says in its name what was chosen there.
+    chosen = window.name;
   }
+  if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
 })();

@@ -25,6 +25,12 @@ function choose(theme) {
   document.cookie = `pcap_analyzer_theme=${theme}; path=/; max-age=31536000; samesite=lax`;
 }
 
+// A report in its frame has a switch of its own, and an origin of its own: it can only say what was chosen.
+const frame = document.querySelector("iframe.report");
+addEventListener("message", ({ source, data }) => {
+  if (frame && source === frame.contentWindow && (data?.theme === "light" || data?.theme === "dark")) choose(data.theme);
+});
+
 const clock = new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeStyle: "short" });
 for (const time of document.querySelectorAll("time[datetime]")) {
   time.title = time.textContent;
