@@ -89,6 +89,7 @@ export class Row {
     if (status.status === "succeeded") {
       this.share = 100;
       this.words(`${counted}. ${t("The report is ready.")}`);
+      if (status.duplicate_of) this.note = t("The same capture was analysed before: this is its report.");
     } else if (status.status === "queued") {
       this.share = null;
       this.words(t("Waiting for a free worker"));
