@@ -124,7 +124,7 @@ def test_an_interrupted_upload_can_be_given_up(visit: OpenPage, file: Path) -> N
     page.reload()
     expect(page.locator("#jobs .job")).to_have_count(0)
     page.goto(f"{page.url}history?status=receiving")
-    expect(page.get_by_text("No analysis stands so.")).to_be_visible()
+    expect(page.get_by_text("No analysis is in this state.")).to_be_visible()
 
 
 def test_a_killed_service_is_waited_for(visit: OpenPage, file: Path, data_dir: Path) -> None:

@@ -81,7 +81,7 @@ def test_the_history_tells_of_one_state_a_page_at_a_time(client: httpx.Client) -
     last = client.get("/history?status=failed&page=2").text
     assert f"/analyses/{failed[0]}" in last
     assert f"/analyses/{failed[25]}" not in last
-    assert "No analysis stands so." in client.get("/history?status=expired").text
+    assert "No analysis is in this state." in client.get("/history?status=expired").text
     assert client.get("/history?status=nonsense").status_code == 400
 
 
