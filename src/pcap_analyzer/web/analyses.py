@@ -18,6 +18,7 @@ from pcap_analyzer.jobs.refusals import UnknownAnalysis
 from pcap_analyzer.jobs.service import AnalysisService
 from pcap_analyzer.web.injected import AnyRequest, Service, TaskId
 from pcap_analyzer.web.language import spoken
+from pcap_analyzer.web.messages import teller
 from pcap_analyzer.web.policy import new_nonce, report_policy
 from pcap_analyzer.web.status import Status, status_of
 
@@ -50,9 +51,11 @@ class QueueStatus(msgspec.Struct, frozen=True):
 
 
 @get("/api/status/{task_id:uuid}", sync_to_thread=True)
-def status(task_id: TaskId, service: Service) -> Status:
-    """One analysis."""
-    return status_of(service.get(str(task_id)))
+def status(request: AnyRequest, task_id: TaskId, service: Service) -> Status:
+    """One analysis; why it ended, in the language of whoever asks."""
+    found = status_of(service.get(str(task_id)))
+    told = teller(spoken(request.headers))
+    return msgspec.structs.replace(found, reason=None if found.reason is None else told(found.reason))
 
 
 @get("/api/history", sync_to_thread=True)
