@@ -9,6 +9,7 @@ from libc.string cimport memset
 from decode cimport decode_frame
 from packet cimport NO_INTERFACE, conversation_t, decoder_t, extra_t, packet_t
 from paths cimport path_names, paths_free, paths_new, paths_t
+from wire cimport be32, le32
 
 cdef packet_t packet_layout
 cdef conversation_t conversation_layout
@@ -174,3 +175,32 @@ def decode_frames(
             set_record(packet, offset[row], captured_length[row], original_length[row], link_type[row])
             decode_frame(&decoder, start + offset[row], packet)
     return decoder.extra_count
+
+
+def skip_pcap_records(
+    const uint8_t[::1] data not None,              # IN   a stretch of a pcap file
+    uint64_t at,                                   # of a record
+    uint64_t records,
+    bint big_endian,
+    uint32_t header,                               # bytes of a record's
+    uint8_t swapped_lengths,
+):
+    """Step over records: (where the next one begins, how many were stepped over), fewer where data ends.
+
+    For who looks at a few packets of a scan that is over: Python takes half a microsecond for each.
+    """
+    cdef uint64_t size = data.shape[0], done = 0
+    cdef uint32_t captured, original
+    if header < 16:
+        raise ValueError(f"a record header of {header} bytes, expected 16 at least")
+    with nogil:
+        while done < records and at <= size and header <= size - at:
+            captured = be32(&data[at + 8]) if big_endian else le32(&data[at + 8])
+            original = be32(&data[at + 12]) if big_endian else le32(&data[at + 12])
+            if swapped_lengths == 1 or (swapped_lengths and captured > original):
+                captured = original
+            if captured > size - at - header:
+                break
+            at += header + captured
+            done += 1
+    return at, done

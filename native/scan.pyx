@@ -97,6 +97,7 @@ cdef enum:
     SHARDS = 8
     WINDOW_BYTES = 524288            # a thread; measured: more leaves the cache before it is decoded
     ROWS_AT_ONCE = 256
+    BATCHES_HELD = 8                 # of ROWS_AT_ONCE rows that are observed
     ROWS_EXPECTED = 16               # flows of which what will be looked up is fetched before
     PAGES_BACK = 65536               # flows between two times that pages of written flows are given back
     MAX_ENDPOINTS = 1000
@@ -635,6 +636,11 @@ cdef class Scanner:
         return FlowReader(self)
 
 
+def batches_held():
+    """How often FlowReader.summary calls `observe` before it writes over rows that it was called with."""
+    return BATCHES_HELD - 1
+
+
 cdef class FlowReader:
     """Flows in order of flow_id, parts that were written out joined with what is still live."""
     cdef Scanner scanner
@@ -643,6 +649,7 @@ cdef class FlowReader:
     cdef uint8_t* spilled            # the file of those written out
     cdef size_t spilled_size
     cdef spent_t* spent              # (shards,) or NULL where flows can be read again
+    cdef flow_row_t* observed        # (BATCHES_HELD, ROWS_AT_ONCE), in turn; NULL before they are summed
 
     def __cinit__(self, Scanner scanner not None):
         cdef scan_t* scan = scanner.scan
@@ -664,6 +671,7 @@ cdef class FlowReader:
             for shard in range(self.scanner.scan.shards):
                 free(self.spent[shard].counts)
         free(self.spent)
+        free(self.observed)
         free(self.by_id)
         if self.spilled != NULL:
             munmap(self.spilled, self.spilled_size)
@@ -731,9 +739,9 @@ cdef class FlowReader:
         """All flows summed in one pass: see native/summary.pxd.
 
         edges: ascending ns from 0, at most 1,024, the lower bounds of the buckets of durations.  seed: 16 bytes.
-        observe: called with all flows in batches, in order of flow_id, each a view of flow_row_t until it returns,
-        and with a number that is not 0 where flow_row_quiet_parts() are the same in all of them and in all others
-        with that number.
+        observe: called with all flows in batches, in order of flow_id, each a view of flow_row_t that holds while the
+        reader lives and until it was called batches_held() times more; and with a number that is not 0 where
+        flow_row_quiet_parts() are the same in all of them and in all others with that number.
         last: flows are not read again: their memory is given back on the way.
         Returns a dict of counts; `endpoints`, `pairs`, `services` are [(key, values)] of the largest, `largest` is a
         list of flows, each a dict of the fields of flow_row_t.  Raises MemoryError.
@@ -788,17 +796,21 @@ cdef class FlowReader:
     cdef summarize(self, summary_t* summary, observe):
         cdef uint32_t at = 0, upto, index, end = self.scanner.scan.next_flow
         cdef told_t* flows = <told_t*>malloc(ROWS_AT_ONCE * sizeof(told_t))
-        cdef flow_row_t* rows = <flow_row_t*>calloc(ROWS_AT_ONCE, sizeof(flow_row_t))
+        cdef flow_row_t* rows
         cdef wanted_t wanted[ROWS_EXPECTED]
-        cdef uint32_t first, count
+        cdef uint32_t first, count, turn = 0
         cdef bint observed = observe is not None
+        if self.observed == NULL:
+            self.observed = <flow_row_t*>calloc(BATCHES_HELD * ROWS_AT_ONCE, sizeof(flow_row_t))
         try:
-            if flows == NULL or rows == NULL:
+            if flows == NULL or self.observed == NULL:
                 raise MemoryError
             with nogil:
                 while at < end:
                     upto = at + ROWS_AT_ONCE if end - at > ROWS_AT_ONCE else end
                     collect(self.by_id, self.spilled, &self.scanner.scan.spill, at, upto, flows)
+                    rows = self.observed + turn * ROWS_AT_ONCE
+                    turn = (turn + 1) % BATCHES_HELD
                     first = 0
                     while first < upto - at:
                         count = upto - at - first if upto - at - first < ROWS_EXPECTED else ROWS_EXPECTED
@@ -823,7 +835,6 @@ cdef class FlowReader:
                 if self.spilled != NULL:
                     madvise(self.spilled, self.spilled_size, MADV_DONTNEED)
         finally:
-            free(rows)
             free(flows)
         if summary.addresses.failed or summary.pairs.failed or summary.services.failed:
             raise MemoryError

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pcap_analyzer._native.decode import skip_pcap_records
 from pcap_analyzer.analysis.model import FlowKey
 from pcap_analyzer.pipeline import analyze_capture, open_capture
 from tests.scan.files import DATA, enhanced, interface, pcap_file, pcapng_file, section, tcp_frame
@@ -76,3 +80,37 @@ def test_a_file_that_shrank_meanwhile_gives_less(path):
     found = lookup(CLIENT, 1, COUNT)
     assert found
     assert found[-1].frame < COUNT * 3 // 4
+
+
+def steps(data: bytes, records: int, order: str, swapped: int) -> tuple[int, int]:
+    """skip_pcap_records in plain Python, for 16-byte headers."""
+    at = done = 0
+    while done < records and len(data) - at >= 16:
+        captured, original = struct.unpack_from(f"{order}2I", data, at + 8)
+        if swapped == 1 or (swapped and captured > original):
+            captured = original
+        if captured > len(data) - at - 16:
+            break
+        at += 16 + captured
+        done += 1
+    return at, done
+
+
+@given(data=st.data(), big_endian=st.booleans(), swapped=st.integers(0, 2), cut=st.integers(0, 40))
+def test_records_are_stepped_over_as_plain_python_does_it(data, big_endian, swapped, cut):
+    order = ">" if big_endian else "<"
+    lengths = data.draw(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 60)), max_size=12))
+    whole = b"".join(
+        struct.pack(f"{order}4I", 0, 0, one, other) + bytes(min(one, other) if swapped else one)
+        for one, other in lengths
+    )
+    kept = whole[: max(0, len(whole) - cut)]
+    for records in (0, 1, len(lengths), len(lengths) + 3):
+        assert skip_pcap_records(kept, 0, records, big_endian, 16, swapped) == steps(kept, records, order, swapped)
+
+
+@given(garbage=st.binary(max_size=200), at=st.integers(0, 300))
+def test_stepping_never_leaves_the_data(garbage, at):
+    begin, done = skip_pcap_records(garbage, at, 50, False, 16, 0)
+    assert begin <= max(len(garbage), at)
+    assert done <= 50

@@ -43,3 +43,11 @@ def decode_frames(
     packets: (n * itemsize of PACKET_DTYPE,) and extras: (n * EXTRA_SIZE,) uint8, aligned to 8 bytes.
     Raises ValueError if a frame lies outside `capture` or an array is too short.
     """
+
+def skip_pcap_records(
+    data: Buffer, at: int, records: int, big_endian: bool, header: int, swapped_lengths: int
+) -> tuple[int, int]:
+    """Step over records of a pcap file: (where the next one begins, how many were stepped over).
+
+    at: a record of `data`. Fewer where `data` ends before. Raises ValueError for a header of less than 16 bytes.
+    """

@@ -60,7 +60,9 @@ def assemble(
     frames = frames_of(reader)
 
     watcher = None if program is None else program.watcher()
-    summed = summary.flow_summary(flows, None if watcher is None else watcher.observe, last=not keep_flows)
+    summed = summary.flow_summary(
+        flows, None if watcher is None else watcher.observe, last=not keep_flows, threads=threads
+    )
     names = dns_table(scanner)
     described = interface_rows(reader)
     interfaces = described(0, MAX_INTERFACES)

@@ -9,10 +9,11 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pcap_analyzer._native.scan import FlowReader
+from pcap_analyzer._native.scan import FlowReader, batches_held
 from pcap_analyzer.addresses import address_text
 from pcap_analyzer.analysis.durations import bucket_edges, histogram
 from pcap_analyzer.analysis.flows import ENDED, KIND_ICMP, KIND_OTHER, KIND_SCTP, KIND_TCP, KIND_UDP, STATES, flow_of
+from pcap_analyzer.analysis.handed_over import HandedOver
 from pcap_analyzer.analysis.model import (
     Conversation,
     Endpoint,
@@ -26,14 +27,18 @@ from pcap_analyzer.tunnels import tunnel_name
 
 ADDRESS = 16  # bytes; in the keys of endpoints and pairs the IP version stands behind the addresses
 SEED_BYTES = 16
+FEW_FLOWS = 4096  # for fewer a thread costs more than it saves
 
 
 def flow_summary(
-    reader: FlowReader, observe: Callable[[memoryview, int], None] | None, *, last: bool
+    reader: FlowReader, observe: Callable[[memoryview, int], None] | None, *, last: bool, threads: int = 1
 ) -> dict[str, Any]:
-    """Everything below in one pass over the flows. observe, last: see FlowReader.summary."""
-    summary: dict[str, Any] = reader.summary(bucket_edges(), os.urandom(SEED_BYTES), observe, last)
-    return summary
+    """Everything below in one pass over the flows, on two threads at most. observe, last: see FlowReader.summary."""
+    edges, seed = bucket_edges(), os.urandom(SEED_BYTES)
+    if observe is None or threads == 1 or len(reader) < FEW_FLOWS:
+        return reader.summary(edges, seed, observe, last)
+    with HandedOver(observe, batches_held() - 1) as hand_over:
+        return reader.summary(edges, seed, hand_over, last)
 
 
 def endpoints(summary: dict[str, Any]) -> Endpoints:

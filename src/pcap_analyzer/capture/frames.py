@@ -153,9 +153,16 @@ def _decoded(data: bytes, records: list[Record]) -> Iterator[tuple[Record, bytes
 
 def _pcap_records(data: bytes, number: int, header: PcapHeader, first: int, last: int) -> Iterator[Record]:
     """See step_pcap in native/walk.pxd."""
+    from pcap_analyzer._native.decode import skip_pcap_records  # noqa: PLC0415
+
     order = ">" if header.big_endian else "<"
     pair = struct.Struct(f"{order}2I").unpack_from
-    at, end, length = 0, len(data) - header.record_header, header.record_header
+    end, length = len(data) - header.record_header, header.record_header
+    before = max(0, first - 1 - number)
+    at, skipped = skip_pcap_records(data, 0, before, header.big_endian, length, header.swapped_lengths)
+    if skipped < before:
+        return
+    number += skipped
     while at <= end and number < last:
         captured, original = pair(data, at + 8)
         if header.swapped_lengths == 1 or (header.swapped_lengths and captured > original):
@@ -165,10 +172,9 @@ def _pcap_records(data: bytes, number: int, header: PcapHeader, first: int, last
         if captured > len(data) - at:
             return
         number += 1
-        if number >= first:
-            seconds, fraction = pair(data, start)
-            time = seconds * NANO + fraction * header.tick_ns
-            yield Record(number, at, captured, original, header.link_type, time)
+        seconds, fraction = pair(data, start)
+        time = seconds * NANO + fraction * header.tick_ns
+        yield Record(number, at, captured, original, header.link_type, time)
         at += captured
 
 
