@@ -17,6 +17,7 @@ from pcap_analyzer.ahead import ahead
 from pcap_analyzer.errors import PcapAnalyzerError
 from pcap_analyzer.export.tables import TABLE_EXPORTERS
 from pcap_analyzer.schema import TABLES, arrow_schema
+from pcap_analyzer.views.tables import VIEWS
 from tests.export.table_files import plain, read_back
 from tests.scan.files import pcap_file, pcap_record, tcp_frame
 from tests.test_cli import PROGRAM, run
@@ -49,6 +50,16 @@ def test_every_table_comes_back_from_every_format(capture, tmp_path, name, form)
     schema, wanted = arrow_schema(TABLES[name]), expected(capture, name)
     assert count == wanted.num_rows
     assert read_back(path, schema).equals(plain(wanted, schema))
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_flows_in_the_columns_of_another_tool(capture, tmp_path, name):
+    run("export", capture, "--table", name, "-o", tmp_path / "out.parquet")
+    with open_capture(capture) as opened:
+        wanted = opened.view(name).read_all()
+    assert read_back(tmp_path / "out.parquet", wanted.schema).equals(plain(wanted, wanted.schema))
+    said = run("sql", capture, f"SELECT count(*) AS flows FROM {name}", "--format", "csv", "-o", "-").stdout
+    assert said.split() == [b'"flows"', b"5"]
 
 
 def test_a_parquet_file_says_where_it_is_from(capture, tmp_path):

@@ -26,7 +26,8 @@ from pcap_analyzer.filters import parse
 from pcap_analyzer.filters.compiled import compiled
 from pcap_analyzer.filters.syntax import columns_of
 from pcap_analyzer.pipeline import CAPTURE_TABLES, Progress, analyze_capture, open_capture
-from pcap_analyzer.schema import TABLES, VERSION, VERSION_KEY, WORD, arrow_schema, arrow_type
+from pcap_analyzer.schema import VERSION, VERSION_KEY, WORD, arrow_schema, arrow_type
+from pcap_analyzer.views.tables import ALL_TABLES, VIEWS
 
 SOURCE_FILE = "source_file"
 SOURCE_NOTE = {"meaning": "name of the capture file that the row is from"}
@@ -55,9 +56,9 @@ class Request:
     wanted: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.table not in TABLES:
-            raise ExportError(f"there is no table {self.table!r}; there are {', '.join(TABLES)}")
-        known = TABLES[self.table].columns
+        if self.table not in ALL_TABLES:
+            raise ExportError(f"there is no table {self.table!r}; there are {', '.join(ALL_TABLES)}")
+        known = ALL_TABLES[self.table].columns
         for name in self.columns or ():
             if name not in known:
                 raise ExportError(f"{self.table} has no column {name!r}; it has {', '.join(known)}")
@@ -69,7 +70,7 @@ class Request:
     @property
     def schema(self) -> pa.Schema:
         """The columns that are written, with what a reader may want to know of their origin."""
-        schema = arrow_schema(TABLES[self.table], self.wanted)
+        schema = arrow_schema(ALL_TABLES[self.table], self.wanted)
         if self.named:
             schema = schema.append(pa.field(SOURCE_FILE, arrow_type(WORD), nullable=False, metadata=SOURCE_NOTE))
         notes = {
@@ -88,7 +89,7 @@ def rows(
     """The rows of one capture that are asked for, batch by batch, with the schema of the request."""
     keep, needed = _filter(request)
     schema = request.schema
-    columns = [name for name in TABLES[request.table].columns if name in {*request.wanted, *needed}]
+    columns = [name for name in ALL_TABLES[request.table].columns if name in {*request.wanted, *needed}]
     with closing(_batches(request, capture, columns, progress, cancelled)) as batches:
         for batch in batches:
             kept = batch if keep is None else batch.filter(keep(batch))
@@ -103,19 +104,22 @@ def _filter(request: Request) -> tuple[Callable[[pa.RecordBatch], pa.Array] | No
     """The filter as a function of a batch, and the columns that it reads. Raises FilterError."""
     if request.filter is None:
         return None, ()
-    condition = parse(request.filter, TABLES[request.table])
+    condition = parse(request.filter, ALL_TABLES[request.table])
     return compiled(condition), sorted(columns_of(condition))
 
 
 def _batches(
     request: Request, capture: Input, columns: Sequence[str], progress: Report | None, cancelled: Cancelled | None
 ) -> Generator[pa.RecordBatch]:
-    if request.table not in CAPTURE_TABLES:
+    if request.table not in CAPTURE_TABLES and request.table not in VIEWS:
         found = analyze_capture(capture, threads=request.threads, progress=progress, cancelled=cancelled)
         yield from found.table(request.table, columns)
         return
     with open_capture(capture, threads=request.threads, progress=progress, cancelled=cancelled) as opened:
-        yield from getattr(opened, request.table)(columns)
+        if request.table in VIEWS:
+            yield from opened.view(request.table, columns)
+        else:
+            yield from getattr(opened, request.table)(columns)
 
 
 def file_name(capture: Input) -> str:

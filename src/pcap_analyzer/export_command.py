@@ -11,7 +11,7 @@ from typing import Any
 from pcap_analyzer import __version__
 from pcap_analyzer.errors import ExportError, FilterError
 from pcap_analyzer.export.tables import TABLE_EXPORTERS
-from pcap_analyzer.schema import TABLES
+from pcap_analyzer.views.tables import ALL_TABLES
 
 STANDARD = "-"
 TEXT = """Write a table of captures as Parquet, Arrow, CSV or JSON Lines.
@@ -27,6 +27,7 @@ examples:
   pcap-analyzer export big.pcap --columns timestamp,src,dst,original_length -o sizes.arrows --format arrow
   pcap-analyzer export big.pcap --filter 'port == 443 and ack_rtt > 200ms'
   pcap-analyzer export big.pcap --partition-by protocol -o packets/
+  pcap-analyzer export big.pcap --table nfstream -o flows.csv   flows in the columns of another tool
   pcap-analyzer export --join ring_*.pcapng --table flows       one recording in several files
 
 exit codes: 0 done, damage in a capture is a warning · 2 no capture, wrong use, or not written · 130 interrupted"""
@@ -36,7 +37,13 @@ def options(parser: ArgumentParser) -> None:
     parser.description = TEXT
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--join", action="store_true", help="the files are one recording: its flows go on over all")
-    parser.add_argument("--table", choices=TABLES, default="packets", help="which table (packets)")
+    parser.add_argument(
+        "--table",
+        choices=ALL_TABLES,
+        metavar="NAME",
+        default="packets",
+        help="which table, or flows in the columns of another tool: zeek_conn, nfstream, cicflowmeter (packets)",
+    )
     parser.add_argument(
         "--format", choices=TABLE_EXPORTERS, help="by default what the output's name ends in, or parquet"
     )

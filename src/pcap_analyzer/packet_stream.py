@@ -54,22 +54,27 @@ def packet_batches(reader: CaptureReader, columns: tuple[str, ...] | None, batch
     Of a pipe every step of the scan by itself, so that a slow one keeps none back. Otherwise as many as fit:
     a column costs some microseconds a batch, an address its text in every batch that it is in.
     """
-    fields = _fields_of(PACKETS.columns if columns is None else columns)
+    for batch in decoded_batches(reader, _fields_of(PACKETS.columns if columns is None else columns), batch_size):
+        yield packet_batch(batch, columns)
+
+
+def decoded_batches(reader: CaptureReader, fields: Sequence[str], batch_size: int) -> Iterator[DecodedBatch]:
+    """The same, with these fields of packet_t as they are."""
     filling = reader.source.size_bytes is not None
     paths: list[tuple[str, ...]] = []
     group: _Group | None = None
     for rows in reader.batches():
         if group is not None and not group.has_room(rows):
-            yield packet_batch(group.batch(), columns)
+            yield group.batch()
             group = None
         if group is None:
             group = _Group(fields, batch_size if filling else rows, paths)
         group.add(reader.scanner, rows)
         if not filling:
-            yield packet_batch(group.batch(), columns)
+            yield group.batch()
             group = None
     if group is not None:
-        yield packet_batch(group.batch(), columns)
+        yield group.batch()
 
 
 def flow_batches(reader: CaptureReader, columns: tuple[str, ...] | None, flow_id: int) -> Iterator[pa.RecordBatch]:

@@ -27,14 +27,15 @@ from pcap_analyzer.analysis.model import Analysis
 from pcap_analyzer.dataset import SOURCE_FILE, SOURCE_NOTE, Input, file_name
 from pcap_analyzer.errors import CaptureError, QueryError
 from pcap_analyzer.pipeline import Progress, analyze_capture, open_capture
-from pcap_analyzer.schema import SPAN, TABLES, TIME, Table, arrow_schema
+from pcap_analyzer.schema import SPAN, TIME, Table, arrow_schema
+from pcap_analyzer.views.tables import ALL_TABLES, VIEWS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 STANDARD = "-"
-STREAMED = frozenset({"packets", "tcp_events"})
-"""Tables of one row a packet: read from the capture again by every scan."""
+STREAMED = frozenset({"packets", "tcp_events", *VIEWS})
+"""Tables that are read from the capture again by every scan."""
 MEMORY_MIB = 512
 BATCHES_AHEAD = 2
 ANSWER_ROWS = 16384  # rows of an answer that are made at a time
@@ -79,7 +80,7 @@ def database(
         connection = stack.enter_context(duckdb.connect(":memory:", config=settings))
         names = [os.fspath(one) for one in captures]
         read = _Captures([tuple(names)] if join else list(names), threads, progress, cancelled)
-        for table in TABLES.values():
+        for table in ALL_TABLES.values():
             connection.register(table.name, _Scanned(read, table))
         connection.execute("SET TimeZone = 'UTC'; SET enable_external_access = false; SET lock_configuration = true")
         yield Database(connection, read)
@@ -210,7 +211,10 @@ class _Captures:
             return
         self._take(capture)
         with open_capture(capture, **self._settings) as opened:
-            yield from opened.packets(columns) if table.name == "packets" else opened.tcp_events(columns)
+            if table.name in VIEWS:
+                yield from opened.view(table.name, columns)
+            else:
+                yield from opened.packets(columns) if table.name == "packets" else opened.tcp_events(columns)
 
     def _analysis(self, capture: Input) -> Analysis:
         with self._lock:  # scans run on threads of DuckDB's

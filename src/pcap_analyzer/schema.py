@@ -756,6 +756,7 @@ def arrow_type(kind: str) -> pa.DataType:
         "uint16": pa.uint16,
         "uint32": pa.uint32,
         "uint64": pa.uint64,
+        "int64": pa.int64,
         "float64": pa.float64,
         "string": pa.string,
         TIME: lambda: pa.timestamp("ns", tz="UTC"),

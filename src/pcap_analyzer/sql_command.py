@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pcap_analyzer.errors import ExportError, QueryError
 from pcap_analyzer.export.tables import TABLE_EXPORTERS
-from pcap_analyzer.schema import TABLES
+from pcap_analyzer.views.tables import ALL_TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +44,7 @@ exit codes: 0 done, damage in a capture is a warning · 2 no capture, a wrong qu
 
 
 def options(parser: ArgumentParser) -> None:
-    parser.description = TEXT.replace("TABLES", ", ".join(TABLES))
+    parser.description = TEXT.replace("TABLES", ", ".join(ALL_TABLES))
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--join", action="store_true", help="the files are one recording: its flows go on over all")
     parser.add_argument("query", metavar="QUERY", help="one SELECT, in quotes")
