@@ -1,8 +1,8 @@
 # %% [markdown]
 # # From a capture to a chart
 #
-# A notebook in the percent format: VS Code, PyCharm and Jupyter (with jupytext) open it as cells; `python docs/notebook.py
-# CAPTURE` runs it from top to bottom. It needs `pip install 'pcap-analyzer[sql]'`.
+# A notebook in the percent format: VS Code, PyCharm and Jupyter (with jupytext) open it as cells, and
+# `python docs/notebook.py CAPTURE` runs it from top to bottom. It needs `pip install 'pcap-analyzer[sql]'`.
 
 # %% Ten lines: throughput, retransmissions and acknowledgement times, second by second
 import sys

@@ -136,6 +136,7 @@ def test_standard_input_to_standard_output(capture):
         (["--compression", "rar"], b"'rar'"),
         (["--partition-by", "colour"], b"'colour'"),
         (["-o", "/dev/full"], b"No space left on device"),
+        (["-o", "table.json"], b"table.json does not say which format: choose --format parquet"),
         (["-o", "/proc/here.parquet"], b"/proc/here.parquet cannot be written"),
     ],
 )
@@ -146,9 +147,26 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(capture, tmp_path, argumen
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "magic"),
+    [
+        ("table.csv.gz", b"\x1f\x8b"),
+        ("table.jsonl.zst", b"\x28\xb5\x2f\xfd"),
+        ("table.ndjson", b'{"frame'),
+        ("table.arrow", b"\xff\xff\xff\xff"),
+        ("table.csv", b'"frame'),
+        ("TABLE.PARQUET", b"PAR1"),
+        ("table", b"PAR1"),
+    ],
+)
+def test_the_name_of_the_output_says_its_format(capture, tmp_path, name, magic):
+    run("export", capture, "--columns", "frame_number", "-o", tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(magic)
+
+
 def test_the_capture_is_not_written_over(capture):
     before = capture.read_bytes()
-    assert b"the capture itself" in run("export", capture, "-o", capture, expect=2).stderr
+    assert b"the capture itself" in run("export", capture, "--format", "csv", "-o", capture, expect=2).stderr
     assert capture.read_bytes() == before
 
 

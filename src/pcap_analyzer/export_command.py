@@ -11,6 +11,7 @@ from typing import Any
 from pcap_analyzer import __version__
 from pcap_analyzer.errors import ExportError, FilterError
 from pcap_analyzer.export.tables import TABLE_EXPORTERS
+from pcap_analyzer.export.tables.endings import form_of
 from pcap_analyzer.views.tables import ALL_TABLES
 
 STANDARD = "-"
@@ -68,13 +69,9 @@ def run(given: Namespace) -> int:
 
 
 def _export(given: Namespace) -> int:
-    form = given.format or _format_of(given.output)
+    folder = bool(given.partition_by) or _is_folder(given.output)
+    form, compression = form_of(None if folder else given.output, given.format, given.compression)
     exporter = TABLE_EXPORTERS[form]
-    compression = given.compression or exporter.compressions[0]
-    if compression not in exporter.compressions:
-        raise ExportError(
-            f"{form} cannot be compressed with {compression!r}; choose {', '.join(exporter.compressions)}"
-        )
     if given.threads is not None and not 1 <= given.threads <= 16:
         raise ExportError(f"--threads is {given.threads}, expected 1 to 16")
     partitions = _names(given.partition_by) or ()
@@ -109,11 +106,8 @@ def _names(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _format_of(output: str | None) -> str:
-    """The format that the output's name ends in."""
-    name = output or ""
-    endings = ((form, exporter.suffix) for form, exporter in TABLE_EXPORTERS.items())
-    return next((form for form, ending in endings if name.endswith((ending, f".{form}"))), "parquet")
+def _is_folder(output: str | None) -> bool:
+    return output is not None and (output.endswith(os.sep) or os.path.isdir(output))
 
 
 def _path(given: Namespace, suffix: str, divided: bool) -> str:
@@ -127,7 +121,7 @@ def _path(given: Namespace, suffix: str, divided: bool) -> str:
         return output or name
     if output is None:
         return name + suffix
-    if output != STANDARD and (output.endswith(os.sep) or os.path.isdir(output)):
+    if _is_folder(output):
         return os.path.join(output, name + suffix)
     return output
 

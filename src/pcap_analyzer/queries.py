@@ -79,6 +79,9 @@ def database(
         }
         connection = stack.enter_context(duckdb.connect(":memory:", config=settings))
         names = [os.fspath(one) for one in captures]
+        for name in names:  # a query that names no table would not find out
+            if name != STANDARD and not os.path.exists(name):
+                raise CaptureError(f"there is no file {name}")
         read = _Captures([tuple(names)] if join else list(names), threads, progress, cancelled)
         for table in ALL_TABLES.values():
             connection.register(table.name, _Scanned(read, table))

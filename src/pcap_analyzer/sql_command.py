@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pcap_analyzer.errors import ExportError, QueryError
 from pcap_analyzer.export.tables import TABLE_EXPORTERS
+from pcap_analyzer.export.tables.endings import form_of
 from pcap_analyzer.views.tables import ALL_TABLES
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ def run(given: Namespace) -> int:
 
 def _answer(given: Namespace) -> int:
     _check(given)
-    form = _format(given)
+    form, compression = SCREEN, ""
+    if given.format not in (None, SCREEN) or (given.output is not None and given.format is None):
+        form, compression = form_of(given.output, given.format, given.compression)
 
     from pcap_analyzer import queries  # noqa: PLC0415 - pyarrow takes 0.3 s
 
@@ -88,7 +91,7 @@ def _answer(given: Namespace) -> int:
         if form == SCREEN:
             _print(opened.query(given.query, plain=True), given.rows)
         else:
-            count = _write(opened.query(given.query, plain=form == "csv"), form, given)
+            count = _write(opened.query(given.query, plain=form == "csv"), form, compression, given.output)
             if given.output not in (None, STANDARD) and sys.stdout is not None:
                 print(f"{given.output}: {count:,} rows")
     return 0
@@ -111,33 +114,16 @@ def _check(given: Namespace) -> None:
         raise ExportError(f"{given.output} is the capture itself: give the answer another name")
 
 
-def _format(given: Namespace) -> str:
-    """What was asked for, what the output's name ends in, or a table to look at."""
-    if given.format is not None:
-        form: str = given.format
-        return form
-    if given.output is None:
-        return SCREEN
-    endings = ((form, exporter.suffix) for form, exporter in TABLE_EXPORTERS.items())
-    return next((form for form, ending in endings if given.output.endswith((ending, f".{form}"))), "parquet")
-
-
-def _write(answer: pa.RecordBatchReader, form: str, given: Namespace) -> int:
+def _write(answer: pa.RecordBatchReader, form: str, compression: str, output: str | None) -> int:
     """The whole answer as a file; the number of rows."""
     import pyarrow as pa  # noqa: PLC0415
 
     from pcap_analyzer import dataset  # noqa: PLC0415
 
     exporter = TABLE_EXPORTERS[form]
-    compression = given.compression or exporter.compressions[0]
-    if compression not in exporter.compressions:
-        raise ExportError(
-            f"{form} cannot be compressed with {compression!r}; choose {', '.join(exporter.compressions)}"
-        )
-
     tables = (pa.Table.from_batches([batch], answer.schema) for batch in answer)
     groups = dataset.grouped(tables, exporter.group_rows)
-    return dataset.write_groups(groups, given.output or STANDARD, answer.schema, exporter, compression)
+    return dataset.write_groups(groups, output or STANDARD, answer.schema, exporter, compression)
 
 
 def _print(answer: pa.RecordBatchReader, most: int) -> None:
