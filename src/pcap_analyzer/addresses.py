@@ -24,6 +24,12 @@ def address_text(address: bytes, ip_version: int) -> str:
     return str(IPv6Address(address))
 
 
+@lru_cache(CACHED)
+def key_octets(key: bytes) -> bytes:
+    """The text of one row of address_keys.address_keys, encoded."""
+    return key_text(key).encode()
+
+
 def key_text(key: bytes) -> str:
     """The text of one row of address_keys.address_keys."""
     if len(key) > 16:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pcap_analyzer.address_keys import address_keys
-from pcap_analyzer.addresses import key_text
-from pcap_analyzer.schema import arrow_type
+from pcap_analyzer.addresses import key_octets
+from pcap_analyzer.schema import WORD, arrow_type
 
 Mask = NDArray[np.bool_]
+LONGEST = 65536  # rows of a batch
 
 
 def values_column(values: NDArray[Any], kind: str, present: Mask | None) -> pa.Array:
@@ -32,7 +34,11 @@ def bitmap(present: Mask | None) -> pa.Buffer | None:
 
 def text_array(texts: Sequence[str]) -> pa.StringArray:
     """Texts as an Arrow array. (pa.array would import pandas where that is installed: half a second.)"""
-    encoded = [text.encode() for text in texts]
+    return encoded_array([text.encode() for text in texts])
+
+
+def encoded_array(encoded: Sequence[bytes]) -> pa.StringArray:
+    """The same of texts that are encoded already."""
     ends = np.zeros(len(encoded) + 1, np.int32)
     np.cumsum([len(text) for text in encoded], out=ends[1:])
     return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
@@ -48,9 +54,13 @@ def words(texts: Sequence[str], indices: NDArray[Any], present: Mask | None = No
 def table_words(texts: Sequence[str], rows: NDArray[Any]) -> pa.DictionaryArray:
     """A dictionary column in which row r has the text number `rows[r]`; empty texts are null."""
     different = sorted(set(texts) - {""})
+    if not different:
+        return no_words(len(rows))
     number = {word: index for index, word in enumerate(different)}
     indices = np.array([number.get(text, -1) for text in texts], np.int32)[rows]
     present = indices >= 0
+    if present.all():
+        return words(different, indices)
     return words(different, np.where(present, indices, 0), present)
 
 
@@ -66,5 +76,15 @@ def address_words(
     keys = address_keys(addresses, ip_version)
     buffers = [bitmap(present), pa.py_buffer(keys.reshape(-1))]
     encoded = pa.Array.from_buffers(pa.binary(keys.shape[1]), len(keys), buffers).dictionary_encode()
-    texts = [key_text(key) for key in encoded.dictionary.to_pylist()]
-    return pa.DictionaryArray.from_arrays(encoded.indices, text_array(texts))
+    texts = [key_octets(key) for key in encoded.dictionary.to_pylist()]
+    return pa.DictionaryArray.from_arrays(encoded.indices, encoded_array(texts))
+
+
+@lru_cache(1)
+def _no_words(rows: int) -> pa.DictionaryArray:
+    return pa.nulls(rows, arrow_type(WORD))
+
+
+def no_words(rows: int) -> pa.DictionaryArray:
+    """A dictionary column without a value; all share the memory of the longest."""
+    return _no_words(max(rows, LONGEST)).slice(0, rows)

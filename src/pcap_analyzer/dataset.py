@@ -16,14 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pcap_analyzer.ahead import ahead
 from pcap_analyzer.errors import ExportError
 from pcap_analyzer.export.tables import TableExporter, TableWriter
 from pcap_analyzer.export.tables.landing import landing_file, landing_folder
 from pcap_analyzer.filters import parse
-from pcap_analyzer.filters.compiled import compiled
 from pcap_analyzer.filters.syntax import columns_of
 from pcap_analyzer.pipeline import CAPTURE_TABLES, Progress, analyze_capture, open_capture
 from pcap_analyzer.schema import VERSION, VERSION_KEY, WORD, arrow_schema, arrow_type
@@ -104,6 +102,8 @@ def _filter(request: Request) -> tuple[Callable[[pa.RecordBatch], pa.Array] | No
     """The filter as a function of a batch, and the columns that it reads. Raises FilterError."""
     if request.filter is None:
         return None, ()
+    from pcap_analyzer.filters.compiled import compiled  # noqa: PLC0415 - Arrow's functions take a while to import
+
     condition = parse(request.filter, ALL_TABLES[request.table])
     return compiled(condition), sorted(columns_of(condition))
 
@@ -265,7 +265,9 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _numbers(count: int) -> pa.Array:
-    return pc.subtract(pc.cumulative_sum(pa.nulls(count, pa.int64()).fill_null(1)), 1)
+    import numpy as np  # noqa: PLC0415 - only where a dataset is divided
+
+    return pa.array(np.arange(count))
 
 
 def _step(value: object) -> str:

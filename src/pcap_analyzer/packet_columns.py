@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pcap_analyzer.arrow_columns import Mask, address_words, octets, table_words, values_column, words
+from pcap_analyzer.arrow_columns import Mask, address_words, no_words, octets, table_words, values_column, words
 from pcap_analyzer.schema import PACKETS, arrow_schema
 from pcap_analyzer.tunnels import tunnel_name
 
@@ -148,7 +148,7 @@ def _outer_addresses(name: str, batch: DecodedBatch) -> pa.DictionaryArray:
     """`outer_src` or `outer_dst`: from the side record that packets in tunnels have."""
     tunnelled = _having(HAS_TUNNEL, batch) & (batch.packets["extra"] != NONE)
     if not tunnelled.any():
-        return pa.nulls(len(batch.frame_number), pa.dictionary(pa.int32(), pa.string()))
+        return no_words(len(batch.frame_number))
     extras = batch.extras[batch.packets["extra"][tunnelled]]
     addresses = np.zeros((len(batch.frame_number), 16), np.uint8)
     addresses[tunnelled] = octets(extras[name])

@@ -14,7 +14,6 @@ from pcap_analyzer._native.fields import FieldSpreader
 from pcap_analyzer._native.scan import Scanner
 from pcap_analyzer.analysis.protocols import path_text
 from pcap_analyzer.capture.reader import CaptureReader
-from pcap_analyzer.filters.compiled import compiled
 from pcap_analyzer.filters.syntax import Condition, columns_of
 from pcap_analyzer.packet_columns import NONE, DecodedBatch, packet_batch
 from pcap_analyzer.schema import PACKETS, arrow_schema
@@ -184,6 +183,8 @@ def found_records(reader: CaptureReader, condition: Condition) -> Iterator[Found
 
     With the interface of the last record of each step. Any column may stand in the condition.
     """
+    from pcap_analyzer.filters.compiled import compiled  # noqa: PLC0415 - Arrow's functions take a while to import
+
     keep, names = compiled(condition), columns_of(condition)
     columns = tuple(name for name in PACKETS.columns if name in names)
     for packets, batch in _columns_of_steps(reader, columns):
