@@ -207,7 +207,7 @@ def test_a_full_disk_and_a_closed_pipe(capture):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.read(10)
         process.stdout.close()
-        assert b"standard output cannot be written" in process.stderr.read()
+        assert process.stderr.read() == b"pcap-analyzer: standard output cannot be written: Broken pipe\n"
     assert process.returncode == 2
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +86,9 @@ def database(
         for table in ALL_TABLES.values():
             connection.register(table.name, _Scanned(read, table))
         connection.execute("SET TimeZone = 'UTC'; SET enable_external_access = false; SET lock_configuration = true")
-        yield Database(connection, read)
+        opened = Database(connection, read)
+        stack.callback(opened.end)
+        yield opened
 
 
 class Database:
@@ -95,6 +97,12 @@ class Database:
     def __init__(self, connection: DuckDBPyConnection, captures: _Captures) -> None:
         self._connection = connection
         self._captures = captures
+        self._answers: list[Generator[Any]] = []
+
+    def end(self) -> None:
+        """End queries whose answers were not read to their end."""
+        for answer in self._answers:
+            answer.close()
 
     def query(self, text: str, *, plain: bool = False) -> pa.RecordBatchReader:
         """The answer to one SELECT, made while it is read; times are UTC.
@@ -116,12 +124,13 @@ class Database:
                 raise QueryError(f"two columns of the answer are called {twice!r}: give one another name with AS")
             shown = [_shown(place, relation, plain=plain) for place in range(len(names))]
             answer = self._answer(relation.project(", ".join(shown)))
+            self._answers.append(answer)
             schema = next(answer)
         except duckdb.Error as error:
             raise self._reason(error) from None
         return pa.RecordBatchReader.from_batches(schema, answer)
 
-    def _answer(self, relation: DuckDBPyRelation) -> Iterator[Any]:
+    def _answer(self, relation: DuckDBPyRelation) -> Generator[Any]:
         """The schema of the answer, then its batches."""
         import duckdb  # noqa: PLC0415
 
