@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from pcap_analyzer.adapters.process import WORKER
 from tests.web.server import serving
 
 OpenPage = Callable[..., Page]
+# A busy machine is slow without being wrong.
+expect.set_options(timeout=20_000)
 
 FLAGS = [
     "--no-sandbox",

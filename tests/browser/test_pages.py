@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from pcap_analyzer.adapters.process import WORKER
 from tests.browser.axe import serious
 from tests.browser.conftest import OpenPage
-from tests.jobs.captures import HEADER, capture
+from tests.jobs.captures import HEADER, capture, fresh
 from tests.web.server import give, serving, wait_for
 from tests.web.test_resumable import begun, send, task_of
 
@@ -116,7 +116,7 @@ def test_report_and_service_have_the_same_colours(visit: OpenPage, places: dict[
 
 def test_a_capture_is_deleted_only_when_it_was_meant(visit: OpenPage, address: str) -> None:
     with httpx.Client(base_url=address) as client:
-        task_id = give(client, capture(1), "one too many.pcap")
+        task_id = give(client, fresh(1), "one too many.pcap")
         wait_for(client, task_id, "succeeded")
     page = visit("/history")
     page.once("dialog", lambda dialog: dialog.dismiss())

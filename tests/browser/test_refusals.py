@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.jobs.captures import capture, ordering
+from tests.jobs.captures import fresh, ordering
 from tests.web.server import give, serving, wait_for
 
 pytestmark = pytest.mark.browser
@@ -20,7 +20,7 @@ TOKEN = "a-token-of-the-tests"
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "waits.pcap"
-    path.write_bytes(capture(3))
+    path.write_bytes(fresh(3))
     return path
 
 
@@ -32,7 +32,7 @@ def crowded(tmp_path) -> Iterator[httpx.Client]:
         httpx.Client(base_url=address, timeout=30) as client,
     ):
         wait_for(client, give(client, ordering("wait"), "busy.pcap"), "running")
-        give(client, capture(1), "first in line.pcap")
+        give(client, fresh(1), "first in line.pcap")
         yield client
 
 

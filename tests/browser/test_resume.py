@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from pcap_analyzer.adapters.process import WORKER
 from tests.browser.conftest import OpenPage
-from tests.jobs.captures import capture
+from tests.jobs.captures import fresh
 from tests.web.server import serving
 from tests.web.test_serve import process
 
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.browser
 
 SLOW = 30_000
 REPORT = re.compile(r"/analyses/([\w-]+)/report$")
-DATA = capture(150_000)  # 9 MB
-SLOW_LINE = 3_000_000  # bytes a second
+PACKETS = 150_000  # 9 MB
+SLOW_LINE = 1_500_000  # bytes a second
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def address(data: Path) -> Iterator[str]:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "long way.pcap"
-    path.write_bytes(DATA)
+    path.write_bytes(fresh(PACKETS))
     return path
 
 
@@ -70,11 +70,11 @@ def wait_for_some(page: Page, job: Locator, least: float = 10) -> None:
     assert share(job) < 100
 
 
-def expect_whole(page: Page, data: Path) -> None:
+def expect_whole(page: Page, data: Path, file: Path) -> None:
     expect(page).to_have_url(REPORT, timeout=SLOW)
     found = REPORT.search(page.url)
     assert found
-    assert (data / "uploads" / f"{found[1]}.pcap").read_bytes() == DATA
+    assert (data / "uploads" / f"{found[1]}.pcap").read_bytes() == file.read_bytes()
 
 
 def test_an_upload_is_paused_and_resumed(visit: OpenPage, file: Path, data: Path) -> None:
@@ -92,7 +92,7 @@ def test_an_upload_is_paused_and_resumed(visit: OpenPage, file: Path, data: Path
     assert share(job) == stands
     set_line()
     job.get_by_role("button", name="Resume").click()
-    expect_whole(page, data)
+    expect_whole(page, data, file)
 
 
 def test_after_a_reload_the_same_file_goes_on_where_it_stood(visit: OpenPage, file: Path, data: Path) -> None:
@@ -109,7 +109,7 @@ def test_after_a_reload_the_same_file_goes_on_where_it_stood(visit: OpenPage, fi
     page.on("request", lambda one: asked.append(one.method) if "/api/uploads" in one.url else None)
     set_line()
     choose(page, file)
-    expect_whole(page, data)
+    expect_whole(page, data, file)
     assert "POST" not in asked
     assert page.evaluate("Object.keys(localStorage).length") == 0
 
@@ -142,7 +142,7 @@ def test_a_killed_service_is_waited_for(visit: OpenPage, file: Path, data_dir: P
     expect(job).to_contain_text("trying again in")
     set_line()
     with process(data_dir, WORKER, port):
-        expect_whole(page, data_dir)
+        expect_whole(page, data_dir, file)
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_a_third_capture_waits_until_one_of_two_is_there(visit: OpenPage, file: 
     line(page)(SLOW_LINE)
     others = [tmp_path / f"{number}.pcap" for number in range(3)]
     for path in others:
-        path.write_bytes(DATA)
+        path.write_bytes(fresh(PACKETS))
     page.get_by_label("Choose captures").set_input_files(others)
     states = page.locator("#jobs .state")
     expect(states).to_have_text(["Uploading", "Uploading", "Waiting"])

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from pcap_analyzer.adapters.process import WORKER
-from tests.jobs.captures import capture
+from tests.jobs.captures import fresh
 from tests.web.server import serving
 
 pytestmark = pytest.mark.browser
@@ -26,7 +26,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.parametrize("scripts", [True, False])
 def test_from_the_sign_in_page_to_a_report(browser: Browser, guarded: str, tmp_path: Path, scripts: bool) -> None:
     mine = tmp_path / "mine.pcap"
-    mine.write_bytes(capture(5))
+    mine.write_bytes(fresh(5))
     context = browser.new_context(java_script_enabled=scripts)
     page = context.new_page()
     complaints: list[str] = []

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.jobs.captures import capture
+from tests.jobs.captures import fresh
 
 pytestmark = pytest.mark.browser
 
@@ -31,7 +31,7 @@ DROP = """([target, files]) => {
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "three packets.pcap"
-    path.write_bytes(capture(3))
+    path.write_bytes(fresh(3))
     return path
 
 
@@ -55,19 +55,19 @@ def test_a_chosen_capture_ends_in_its_report(visit: OpenPage, file: Path) -> Non
 
 def test_a_dropped_capture_ends_in_its_report(visit: OpenPage) -> None:
     page = visit()
-    drop(page, ("dropped.pcap", capture(3)))
+    drop(page, ("dropped.pcap", fresh(3)))
     expect_report(page, "dropped.pcap")
 
 
 def test_a_drop_beside_the_field_is_taken_too(visit: OpenPage) -> None:
     page = visit()
-    drop(page, ("beside.pcap", capture(3)), target="h1")
+    drop(page, ("beside.pcap", fresh(3)), target="h1")
     expect_report(page, "beside.pcap")
 
 
 def test_several_captures_are_each_followed(visit: OpenPage) -> None:
     page = visit()
-    drop(page, ("one.pcap", capture(1)), ("notes.txt", b"hello"), ("three.pcap", capture(3)))
+    drop(page, ("one.pcap", fresh(1)), ("notes.txt", b"hello"), ("three.pcap", fresh(3)))
     jobs = page.locator("#jobs .job")
     expect(jobs).to_have_count(3)
     expect(jobs.nth(0)).to_contain_text("1 packet. The report is ready.", timeout=SLOW)
@@ -138,13 +138,12 @@ def test_a_french_browser_reads_the_report_in_french(visit: OpenPage, file: Path
     expect(page.frame_locator("iframe.report").get_by_role("link", name="Qualité")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1280, 900), (360, 740)])
+@pytest.mark.parametrize(("scheme", "width", "height"), [("light", 1280, 900), ("dark", 360, 740)])
 def test_every_width_and_colour_scheme_fits(
     visit: OpenPage, file: Path, tmp_path: Path, scheme: str, width: int, height: int
 ) -> None:
     page = visit(color_scheme=scheme, viewport={"width": width, "height": height})
-    drop(page, ("a-name-without-any-space-" * 6 + ".pcap", capture(1)), ("notes.txt", b"hello"))
+    drop(page, ("a-name-without-any-space-" * 6 + ".pcap", fresh(1)), ("notes.txt", b"hello"))
     expect(page.locator(".job a:visible")).to_have_count(1, timeout=SLOW)
     assert not scrolls_sideways(page)
     page.screenshot(path=tmp_path / "upload.png", full_page=True)
