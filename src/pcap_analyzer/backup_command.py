@@ -3,11 +3,14 @@
 import os
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 from pcap_analyzer.adapters.backup import BackupError, staged, write_archive, write_folder
-from pcap_analyzer.config import load
-from pcap_analyzer.wiring import sqlite_file
+from pcap_analyzer.audit import OPERATOR, note, noting
+from pcap_analyzer.config import Settings, load
+from pcap_analyzer.wiring import audit_log, sqlite_file
 
 STANDARD = "-"
 TEXT = """Copy all that the service keeps, while it runs: database, captures, reports, all of one moment.
@@ -30,12 +33,23 @@ def run(given: Namespace) -> int:
     settings = load()
     if given.target == STANDARD and sys.stdout.isatty():
         raise BackupError("the archive would fill the terminal: add > FILE, or name a folder")
+    with closing(audit_log(settings, rotates=False)) as audit, noting(audit, OPERATOR):
+        try:
+            files = _save(settings, given.target)
+        except Exception:
+            note("backup.failed")
+            raise
+        note("backup.made", files=len(files), size_bytes=sum(files.values()))
+    print(f"saved {len(files)} files, {sum(files.values()) / 1e6:.1f} MB", file=sys.stderr)
+    return 0
+
+
+def _save(settings: Settings, target: str) -> Mapping[str, int]:
+    """What was saved: bytes by name."""
     with staged(settings.data_dir, sqlite_file(settings)) as moment:
-        if given.target == STANDARD:
+        if target == STANDARD:
             write_archive(moment, sys.stdout.buffer)
             sys.stdout.buffer.flush()
         else:
-            write_folder(moment, Path(given.target))
-    files = moment.manifest.files
-    print(f"saved {len(files)} files, {sum(files.values()) / 1e6:.1f} MB", file=sys.stderr)
-    return 0
+            write_folder(moment, Path(target))
+    return moment.manifest.files

@@ -3,11 +3,14 @@
 import os
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 from pcap_analyzer.adapters.backup import restore
-from pcap_analyzer.config import load
-from pcap_analyzer.wiring import lock, sqlite_file
+from pcap_analyzer.audit import OPERATOR, note, noting
+from pcap_analyzer.config import Settings, load
+from pcap_analyzer.wiring import audit_log, lock, sqlite_file
 
 STANDARD = "-"
 TEXT = """Put a backup into DATA_DIR. No service may be running there.
@@ -28,11 +31,22 @@ def options(parser: ArgumentParser) -> None:
 def run(given: Namespace) -> int:
     os.umask(0o077)
     settings = load()
+    with closing(audit_log(settings, rotates=False)) as audit, noting(audit, OPERATOR):
+        try:
+            files = _put_back(settings, given)
+        except Exception:
+            note("backup.refused")
+            raise
+        note("backup.restored", files=len(files), size_bytes=sum(files.values()))
+    print(f"restored {len(files)} files, {sum(files.values()) / 1e6:.1f} MB", file=sys.stderr)
+    return 0
+
+
+def _put_back(settings: Settings, given: Namespace) -> Mapping[str, int]:
+    """What was put back: bytes by name."""
     source = sys.stdin.buffer if given.source == STANDARD else Path(given.source)
     claimed = lock(settings.data_dir)
     try:
-        files = restore(source, settings.data_dir, sqlite_file(settings), replace=given.replace).files
+        return restore(source, settings.data_dir, sqlite_file(settings), replace=given.replace).files
     finally:
         os.close(claimed)
-    print(f"restored {len(files)} files, {sum(files.values()) / 1e6:.1f} MB", file=sys.stderr)
-    return 0

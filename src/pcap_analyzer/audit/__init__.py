@@ -7,6 +7,6 @@ a change of the store, and it is written or counted as lost: `log` says how. Nob
 
 from pcap_analyzer.audit.declared import DECLARED
 from pcap_analyzer.audit.log import AuditLog
-from pcap_analyzer.audit.origin import Origin, note, noting
+from pcap_analyzer.audit.origin import OPERATOR, Origin, note, noting
 
-__all__ = ["DECLARED", "AuditLog", "Origin", "note", "noting"]
+__all__ = ["DECLARED", "OPERATOR", "AuditLog", "Origin", "note", "noting"]

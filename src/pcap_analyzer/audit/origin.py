@@ -20,6 +20,7 @@ class Origin(NamedTuple):
 
 
 SERVICE = Origin("service")
+OPERATOR = Origin("operator")
 _origin: ContextVar[Origin] = ContextVar("origin", default=SERVICE)
 _log: ContextVar["AuditLog"] = ContextVar("audit_log")
 

@@ -17,6 +17,7 @@ from pcap_analyzer.web.pages import PAGES
 from pcap_analyzer.web.rates import Rates
 from pcap_analyzer.web.safety import Safety
 from pcap_analyzer.web.static_files import static_files
+from pcap_analyzer.web.vitals import Vitals
 
 
 def create_app(
@@ -30,6 +31,7 @@ def create_app(
     on_shutdown: Callable[[], None],
 ) -> ASGIApp:
     """The web face of `service`; `guard` says who may come in, `on_shutdown` is called once no request is answered."""
+    vitals = Vitals(service, audit)
     application = Litestar(
         route_handlers=[
             *PAGES,
@@ -60,6 +62,7 @@ def create_app(
             "arrivals": Provide(lambda: arrivals, sync_to_thread=False),
             "tables": Provide(lambda: kept_tables, sync_to_thread=False),
             "figures": Provide(lambda: figures, sync_to_thread=False),
+            "vitals": Provide(lambda: vitals, sync_to_thread=False),
             "guard": Provide(lambda: guard, sync_to_thread=False),
         },
         exception_handlers=EXCEPTION_HANDLERS,

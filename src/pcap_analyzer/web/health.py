@@ -1,26 +1,23 @@
 """Whether the service is alive and can take work; public, and so says nothing of what is analysed."""
 
-import logging
 import time
 from typing import Literal
 
 from litestar import Response, get
-from litestar.params import FromQuery
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, SkipValidation
 from msgspec import Struct
 
 from pcap_analyzer import __version__
-from pcap_analyzer.jobs.model import Queue
-from pcap_analyzer.jobs.service import AnalysisService
 from pcap_analyzer.web.injected import Service
+from pcap_analyzer.web.vitals import Found, Vitals
 
-log = logging.getLogger(__name__)
-
-# Below the first, captures of an ordinary size are about to be refused; below the second, not even results fit.
+# Below this, captures of an ordinary size are about to be refused.
 _LITTLE_DISK_BYTES = 1 << 30
-_NO_DISK_BYTES = 16 << 20
 _started = time.monotonic()
 
 
+TheVitals = NamedDependency[SkipValidation[Vitals]]
 Probe = Literal["liveness", "readiness"]
 State = Literal["healthy", "degraded", "unhealthy"]
 
@@ -38,11 +35,11 @@ class Health(Struct, frozen=True):
     disk_space_gb: float | None
 
 
-@get("/api/health", sync_to_thread=True)
-def health(service: Service, probe: FromQuery[Probe | None] = None) -> Response[Health]:
+@get("/api/health")
+async def health(service: Service, vitals: TheVitals, probe: FromQuery[Probe | None] = None) -> Response[Health]:
     """State of the service. A liveness probe needs no more than an answer; readiness is 503 when unhealthy."""
-    queue, free_bytes = _look(service)
-    state = _judge(queue, free_bytes)
+    found = await vitals.look()
+    queue, free_bytes, state = found.queue, found.free_bytes, _judge(found)
     told = Health(
         status=state,
         version=__version__,
@@ -56,17 +53,8 @@ def health(service: Service, probe: FromQuery[Probe | None] = None) -> Response[
     return Response(told, status_code=503 if probe == "readiness" and state == "unhealthy" else 200)
 
 
-def _look(service: AnalysisService) -> tuple[Queue | None, int | None]:
-    try:
-        return service.queue(), service.free_bytes()
-    except Exception:
-        # Whatever the store or the disk raises is the very thing to be told.
-        log.exception("the store or the disk does not answer")
-        return None, None
-
-
-def _judge(queue: Queue | None, free_bytes: int | None) -> State:
-    if queue is None or free_bytes is None or free_bytes < _NO_DISK_BYTES:
+def _judge(found: Found) -> State:
+    if not found.able or found.queue is None or found.free_bytes is None:
         return "unhealthy"
-    full = queue.queued >= queue.max_queued
-    return "degraded" if full or free_bytes < _LITTLE_DISK_BYTES else "healthy"
+    full = found.queue.queued >= found.queue.max_queued
+    return "degraded" if full or found.free_bytes < _LITTLE_DISK_BYTES else "healthy"

@@ -1,0 +1,117 @@
+"""What becomes of analyses, and who reads their reports."""
+
+import gzip
+import os
+import signal
+from datetime import timedelta
+
+import httpx
+
+from pcap_analyzer.adapters.process import WORKER
+from pcap_analyzer.jobs import dispatcher, housekeeping
+from tests.audit.drivers import UNKNOWN, World, drives
+from tests.jobs.captures import capture, ordering
+from tests.web.server import give, serving, wait_for
+from tests.web.test_serve import process
+
+
+@drives(
+    "analysis.started",
+    "analysis.succeeded",
+    "analysis.ratio_warned",
+    "analysis.retried",
+    "analysis.cancelled",
+    "analysis.deleted",
+    "report.viewed.html",
+    "report.viewed.json",
+    "report.downloaded.html",
+    "report.downloaded.json",
+    "analysis.refused.unknown",
+    "analysis.refused.not_possible",
+    "analysis.refused.no_report",
+)
+def a_life_of_analyses(world: World) -> None:
+    with world.service() as client:
+        task = give(client, ordering("compressed"))
+        wait_for(client, task, "succeeded")
+        for kind in ("html", "json"):
+            for query in ("", "?download=true"):
+                assert client.get(f"/api/reports/{task}/{kind}{query}").status_code == 200
+        assert client.post(f"/api/analyses/{task}/cancel").status_code == 409
+        waiting = give(client, ordering("wait"))
+        assert client.get(f"/api/reports/{waiting}/json").status_code == 409
+        assert client.post(f"/api/analyses/{waiting}/cancel").status_code == 200
+        assert client.post(f"/api/analyses/{waiting}/retry").status_code == 202
+        for one in (waiting, task):
+            assert client.delete(f"/api/reports/{one}").status_code == 204
+        assert client.get(f"/api/status/{UNKNOWN}").status_code == 404
+
+
+@drives("analysis.expired", "analysis.refused.expired")
+def results_that_are_old(world: World) -> None:
+    world.patch.setattr(housekeeping, "PERIOD_S", 0.1)
+    with world.service() as client:
+        task = give(client, capture())
+        wait_for(client, task, "succeeded")
+        world.make_old()
+        wait_for(client, task, "expired")
+        assert client.get(f"/api/reports/{task}/html").status_code == 410
+
+
+@drives(
+    "analysis.failed.unreadable",
+    "analysis.failed.crashed",
+    "analysis.failed.no_result",
+    "analysis.failed.nonsense",
+    "analysis.failed.internal",
+    "analysis.failed.memory",
+    "analysis.failed.time",
+    "analysis.failed.killed",
+    "analysis.requeued.killed",
+)
+def captures_that_break_their_worker(world: World) -> None:
+    with world.service(WORKERS="2", ANALYSIS_MEMORY_MB="256", ANALYSIS_CPU_SECONDS="2") as client:
+        behaviours = ("fail", "crash", "exit", "nonsense", "raise", "grow", "spin", "killed")
+        for task in [give(client, ordering(behaviour)) for behaviour in behaviours]:
+            wait_for(client, task, "failed", seconds=60)
+
+
+@drives("analysis.failed.ratio")
+def a_bomb(world: World) -> None:
+    bomb = gzip.compress(capture(1) + bytes(64 << 20))
+    settings = {"DECOMPRESSION_RATIO_MAX": "10", "MAX_UPLOAD_SIZE_MB": "2"}
+    with serving(world.folder, WORKER, **settings) as address, httpx.Client(base_url=address, timeout=30) as client:
+        wait_for(client, give(client, bomb), "failed")
+
+
+@drives("analysis.failed.disk_full")
+def a_disk_that_fills(world: World) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with world.service() as client:
+        running = give(client, ordering("wait"))
+        wait_for(client, running, "running")
+        task = give(client, capture())
+        world.patch.setattr("pcap_analyzer.adapters.files.FileBlobs.create", refuse)
+        client.post(f"/api/analyses/{running}/cancel")
+        wait_for(client, task, "failed")
+
+
+@drives("analysis.requeued.restarted")
+def a_service_that_was_killed(world: World) -> None:
+    with process(world.folder) as (service, client):
+        wait_for(client, give(client, ordering("wait")), "running")
+        os.kill(service.pid, signal.SIGKILL)
+        service.wait(20)
+    with world.service():
+        pass
+
+
+@drives("analysis.requeued.lease_lost")
+def a_lease_that_lapsed(world: World) -> None:
+    world.patch.setattr(housekeeping, "PERIOD_S", 0.1)
+    world.patch.setattr(dispatcher, "LEASE", timedelta(seconds=-1))
+    with world.service() as client:
+        give(client, ordering("wait"))
+        world.wait_for_event("analysis.requeued.lease_lost")
