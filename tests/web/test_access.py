@@ -74,7 +74,7 @@ def routes(tmp_path: Path) -> list[tuple[str, str]]:
         inner = app._app
         assert isinstance(inner, Litestar)
         return [
-            (method, re.sub(r"\{task_id:uuid\}", ID, re.sub(r"\{\w+:\w+\}", "html", route.path)))
+            (method, re.sub(r"\{\w+:\w+\}", "html", re.sub(r"\{\w+:uuid\}", ID, route.path)))
             for route in inner.routes
             if isinstance(route, HTTPRoute)
             for method in route.methods

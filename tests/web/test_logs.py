@@ -133,6 +133,35 @@ def test_the_service_logs_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
     ]
 
 
+def test_real_traffic_leaves_no_address_in_either_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, wrong = "the-token-of-this-test", "a-wrong-token-of-somebody"
+    monkeypatch.setenv("AUTH_TOKEN", token)
+    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
+    told = f"{'/'.join(IDENTIFYING)}/{token}"
+    with process(tmp_path) as (_, client):
+        for shown in (wrong, token):
+            client.headers["Authorization"] = f"Bearer {shown}"
+            for path in (f"/{told}", f"/api/history?host={told}", f"/static/{told}", f"/api/status/{told}"):
+                client.get(path, headers={"Host": "192.0.2.17", "Referer": f"http://{IDENTIFYING[0]}/"})
+            client.post("/login", data={"token": shown, "next": f"/{told}"})
+            client.get("/api/history", headers={"Cookie": f"pcap_analyzer_session={told}", "Authorization": ""})
+        for behaviour in (
+            "raise 192.0.2.17",
+            "raise 2001:db8::17",
+            "raise 00:00:5e:00:53:17",
+            f"raise {token}",
+            "crash",
+        ):
+            wait_for(client, give(client, ordering(behaviour), f"{IDENTIFYING[0]} {IDENTIFYING[8]}.pcap"), "failed")
+        client.post("/api/upload", files={"file": ("fe80::17", b"192.0.2.17")})
+    written = capfd.readouterr().err + "".join(path.read_text() for path in tmp_path.glob("audit.jsonl*"))
+    assert written.count("\n") > 20
+    for secret in (*IDENTIFYING, "127.0.0.1", "::17", token, wrong):
+        assert secret not in written, secret
+
+
 def test_what_a_worker_says_is_redacted_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with process(tmp_path) as (_, client):
         wait_for(client, give(client, ordering("raise 192.0.2.17")), "failed")
