@@ -1,0 +1,163 @@
+"""Many clients of one service, in a process of their own: `python -m tests.web.load ADDRESS SECONDS POLLERS UPLOADERS`.
+
+A poller is a page: it follows one analysis by its stream of progress, and asks for status, queue or health every second.
+An uploader sends captures by tus, piece after piece, and deletes them. Prints what was seen as JSON.
+"""
+
+import asyncio
+import json
+import random
+import sys
+import time
+from collections import Counter
+
+from tests.jobs.captures import capture
+
+CAPTURE = capture(1) + bytes(16 << 20)
+PIECE = 4 << 20
+TUS = {"Tus-Resumable": "1.0.0"}
+
+
+class Seen:
+    """What all clients saw. health_s: how long each answer of health took."""
+
+    def __init__(self) -> None:
+        self.health_s: list[float] = []
+        self.other_s: list[float] = []
+        self.answers: Counter[str] = Counter()
+        self.sent_bytes = 0
+        self.events = 0
+
+
+class Client:
+    """One connection, kept alive."""
+
+    def __init__(self, address: str, seen: Seen) -> None:
+        self._host, _, port = address.removeprefix("http://").partition(":")
+        self._port = int(port)
+        self._seen = seen
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> "Answer":
+        """Send a request; its answer, counted by status."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(self._host, self._port)
+        reader, writer = self._streams
+        lines = {"Host": self._host, "Content-Length": str(len(body)), **(headers or {})}
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
+        await writer.drain()
+        answer = await read(reader, method)
+        self._seen.answers[f"{method} {answer.status}"] += 1
+        if answer.headers.get("connection") == "close":
+            await self.close()
+        return answer
+
+    async def follow(self, path: str) -> None:
+        """Read a stream of events until it ends."""
+        reader, writer = await asyncio.open_connection(self._host, self._port)
+        try:
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\n\r\n".encode())
+            status = (await reader.readline()).split()[1].decode()
+            self._seen.answers[f"stream {status}"] += 1
+            while line := await reader.readline():
+                self._seen.events += line.startswith(b"data:")
+        finally:
+            writer.close()
+
+    async def close(self) -> None:
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+
+class Answer:
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.status, self.headers, self.body = status, headers, body
+
+
+async def read(reader: asyncio.StreamReader, method: str) -> Answer:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
+    length = 0 if method == "HEAD" else int(headers.get("content-length", 0))
+    return Answer(int(head[0].split()[1]), headers, await reader.readexactly(length))
+
+
+async def poll(client: Client, seen: Seen, followed: str, until: float) -> None:
+    await asyncio.sleep(random.random())
+    paths = ("/api/health", f"/api/status/{followed}", "/api/health", "/api/queue/status")
+    number = random.randrange(len(paths))
+    while time.monotonic() < until:
+        path = paths[number % len(paths)]
+        begun = time.monotonic()
+        await client.ask("GET", path)
+        took = time.monotonic() - begun
+        (seen.health_s if path == "/api/health" else seen.other_s).append(took)
+        number += 1
+        await asyncio.sleep(max(0.0, 1 - took))
+
+
+async def upload(client: Client, seen: Seen, until: float) -> None:
+    while time.monotonic() < until:
+        begun = await client.ask("POST", "/api/uploads", {**TUS, "Upload-Length": str(len(CAPTURE))})
+        if begun.status != 201:
+            await asyncio.sleep(float(begun.headers.get("retry-after", 1)))
+            continue
+        place, offset = begun.headers["location"], 0
+        while offset < len(CAPTURE) and time.monotonic() < until:
+            part = CAPTURE[offset : offset + PIECE]
+            headers = {**TUS, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+            answer = await client.ask("PATCH", place, headers, part)
+            if answer.status == 429:
+                await asyncio.sleep(float(answer.headers["retry-after"]))
+                continue
+            if answer.status != 204:
+                break
+            offset += len(part)
+            seen.sent_bytes += len(part)
+        await client.ask("DELETE", f"/api/reports/{place.rpartition('/')[2]}")
+
+
+async def run(address: str, seconds: float, pollers: int, uploaders: int) -> Seen:
+    seen = Seen()
+    until = time.monotonic() + seconds
+    first = Client(address, seen)
+    begun = await first.ask("POST", "/api/uploads", {**TUS, "Upload-Length": "1000"})
+    followed = begun.headers["location"].rpartition("/")[2]
+    streams = [asyncio.create_task(Client(address, seen).follow(f"/api/progress/{followed}")) for _ in range(pollers)]
+    people = [poll(Client(address, seen), seen, followed, until) for _ in range(pollers)]
+    senders = [upload(Client(address, seen), seen, until) for _ in range(uploaders)]
+    await asyncio.gather(*people, *senders)
+    await first.ask("DELETE", f"/api/reports/{followed}")
+    await asyncio.wait_for(asyncio.gather(*streams), 20)
+    return seen
+
+
+def main() -> None:
+    """Run, and print."""
+    address, seconds, pollers, uploaders = sys.argv[1:]
+    seen = asyncio.run(run(address, float(seconds), int(pollers), int(uploaders)))
+    print(
+        json.dumps(
+            {
+                "answers": seen.answers,
+                "health_ms": percentiles(seen.health_s),
+                "other_ms": percentiles(seen.other_s),
+                "sent_mb_per_s": round(seen.sent_bytes / float(seconds) / 1e6),
+                "events": seen.events,
+            }
+        )
+    )
+
+
+def percentiles(seconds: list[float]) -> dict[str, float]:
+    """Milliseconds."""
+    ordered = sorted(seconds)
+    at = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
+    return {
+        name: round(1000 * ordered[min(len(ordered) - 1, int(len(ordered) * part))], 1) for name, part in at.items()
+    }
+
+
+if __name__ == "__main__":
+    main()
