@@ -1,6 +1,6 @@
 """Many clients of one service, in a process of their own: `python -m tests.web.load ADDRESS SECONDS POLLERS UPLOADERS`.
 
-A poller is a page: it follows one analysis by its stream of progress, and asks for status, queue or health every second.
+A poller is a page: it follows an analysis by its stream of progress, and asks for status, queue or health every second.
 An uploader sends captures by tus, piece after piece, and deletes them. Prints what was seen as JSON.
 """
 
@@ -153,10 +153,9 @@ def main() -> None:
 def percentiles(seconds: list[float]) -> dict[str, float]:
     """Milliseconds."""
     ordered = sorted(seconds)
+    last = len(ordered) - 1
     at = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
-    return {
-        name: round(1000 * ordered[min(len(ordered) - 1, int(len(ordered) * part))], 1) for name, part in at.items()
-    }
+    return {name: round(1000 * ordered[min(last, int(len(ordered) * part))], 1) for name, part in at.items()}
 
 
 if __name__ == "__main__":
