@@ -47,6 +47,24 @@ def a_life_of_analyses(world: World) -> None:
         assert client.get(f"/api/status/{UNKNOWN}").status_code == 404
 
 
+@drives(
+    "table.exported.csv",
+    "table.exported.jsonl",
+    "table.exported.parquet",
+    "table.exported.arrow",
+    "flow.viewed",
+    "flow.downloaded",
+)
+def tables_that_are_taken_away(world: World) -> None:
+    with serving(world.folder, WORKER, WORKERS="1") as address, httpx.Client(base_url=address, timeout=60) as client:
+        task = give(client, capture(3))
+        wait_for(client, task, "succeeded", seconds=60)
+        for form in ("csv", "jsonl", "parquet", "arrow"):
+            assert client.get(f"/api/analyses/{task}/tables/flows.{form}").status_code == 200
+        for what in ("", "/capture.pcapng"):
+            assert client.get(f"/api/analyses/{task}/flows/0{what}").status_code == 200
+
+
 @drives("analysis.expired", "analysis.refused.expired")
 def results_that_are_old(world: World) -> None:
     world.patch.setattr(housekeeping, "PERIOD_S", 0.1)

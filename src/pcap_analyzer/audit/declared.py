@@ -90,6 +90,12 @@ _REPORT = {
     "report.viewed.json": Declared("The report's data were handed out", ("analysis",)),
     "report.downloaded.html": Declared("The report was downloaded as a page", ("analysis",)),
     "report.downloaded.json": Declared("The report was downloaded as data", ("analysis",)),
+    "table.exported.csv": Declared("Rows of a table were downloaded as CSV", ("analysis", "table")),
+    "table.exported.jsonl": Declared("Rows of a table were downloaded as JSON lines", ("analysis", "table")),
+    "table.exported.parquet": Declared("Rows of a table were downloaded as Parquet", ("analysis", "table")),
+    "table.exported.arrow": Declared("Rows of a table were downloaded as an Arrow stream", ("analysis", "table")),
+    "flow.viewed": Declared("All that is known of one flow was handed out", ("analysis", "flow")),
+    "flow.downloaded": Declared("The packets of one flow were downloaded as a capture", ("analysis", "flow")),
 }
 
 _LIMITS = {

@@ -9,6 +9,7 @@ from litestar import Response, get
 from litestar.params import PathParameter
 from litestar.response import Stream
 
+from pcap_analyzer.audit import note
 from pcap_analyzer.flow_series import FlowSeries, series_of
 from pcap_analyzer.jobs.model import Analysis
 from pcap_analyzer.jobs.tables import Tables
@@ -43,6 +44,7 @@ async def flow(task_id: TaskId, flow_id: FlowId, service: Service, tables: Table
     """One flow: all that was counted, marked and measured of it."""
     analysis = await run_sync(service.get, str(task_id))
     row = await flow_row(tables, analysis, flow_id)
+    note("flow.viewed", analysis=analysis.id, flow=flow_id)
     return OneFlow(row, display_filter(row), links_of(str(task_id), flow_id))
 
 
@@ -80,6 +82,7 @@ async def capture(task_id: TaskId, flow_id: FlowId, service: Service, tables: Ta
     analysis = await run_sync(service.get, str(task_id))
     await require(tables, analysis, flow_id, SLICE)
     path = await run_sync(tables.flow_path, analysis, flow_id, SLICE)
+    note("flow.downloaded", analysis=analysis.id, flow=flow_id)
     return download(
         await run_sync(os.open, path, os.O_RDONLY), "application/x-pcapng", f"{task_id}-flow-{flow_id}.pcapng"
     )

@@ -13,6 +13,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
+from pcap_analyzer.audit import note
 from pcap_analyzer.export.tables import TABLE_EXPORTERS, TableExporter
 from pcap_analyzer.jobs.model import Analysis
 from pcap_analyzer.jobs.refusals import UnknownTable
@@ -142,6 +143,7 @@ async def _file(analysis: Analysis, path: Path, query: Query, form: str) -> Stre
     if form not in TABLE_EXPORTERS:
         raise NotFoundException(f"there is no table as {form!r}; there is {', '.join(TABLE_EXPORTERS)}")
     DOWNLOADS.require_room()
+    note(f"table.exported.{form}", analysis=analysis.id, table=query.table)
     exporter = TABLE_EXPORTERS[form]
     if form == "parquet" and not query.where and query.wanted == TABLES[query.table].columns:
         return download(await run_sync(os.open, path, os.O_RDONLY), exporter.media_type, f"{query.table}.parquet")
