@@ -40,18 +40,28 @@ class Client:
 
     async def ask(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> "Answer":
         """Send a request; its answer, counted by status."""
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(self._host, self._port)
-        reader, writer = self._streams
         lines = {"Host": self._host, "Content-Length": str(len(body)), **(headers or {})}
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
-        await writer.drain()
-        answer = await read(reader, method)
+        request = f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
+        try:
+            answer = await self._exchange(method, request)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            # One that was kept alive may end between two requests; nobody repeats more than that.
+            self._seen.answers["ended"] += 1
+            await self.close()
+            answer = await self._exchange(method, request)
         self._seen.answers[f"{method} {answer.status}"] += 1
         if answer.headers.get("connection") == "close":
             await self.close()
         return answer
+
+    async def _exchange(self, method: str, request: bytes) -> "Answer":
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(self._host, self._port)
+        reader, writer = self._streams
+        writer.write(request)
+        await writer.drain()
+        return await read(reader, method)
 
     async def follow(self, path: str) -> None:
         """Read a stream of events until it ends."""

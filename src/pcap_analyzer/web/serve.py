@@ -4,6 +4,7 @@ import ipaddress
 import os
 import secrets
 import socket
+import sys
 import threading
 import webbrowser
 from dataclasses import replace
@@ -23,13 +24,16 @@ from pcap_analyzer.wiring import Running
 
 # Open pages keep a stream of progress; on a stop they, and uploads under way, get this long to end.
 _GRACE_S = 2
-_BACKLOG = 128
+_BACKLOG = 512
+_SWITCH_S = 0.0005
 
 
 def run(host: str = "127.0.0.1", port: int = 8000, *, open_browser: bool = False) -> None:
     """Serve until interrupted; prints the address. Raises SettingsError for a setting, host or port that cannot be."""
     # Captures and reports are nobody else's to read, whatever the shell's habit.
     os.umask(0o077)
+    # Threads that take uploads hold the interpreter so much shorter each: the loop that answers waits for all of them.
+    sys.setswitchinterval(_SWITCH_S)
     settings = load()
     with _listen(host, port) as listener:
         token, made = token_for(settings, host)

@@ -1,12 +1,13 @@
-"""What health is judged by: one look at store and disk for all who ask at that moment, and never a long wait.
+"""What health is judged by: a look at store and disk from time to time, for all who ask meanwhile; never a long wait.
 
-A probe must be answered while every thread writes an upload, and many probes at once must not become many queries.
+A probe must be answered while every thread writes an upload, and many probes must not become many queries.
 """
 
+import asyncio
 import logging
 import time
 
-from anyio import CapacityLimiter, Lock, move_on_after
+from anyio import CapacityLimiter, move_on_after
 from anyio.to_thread import run_sync
 from msgspec import Struct
 
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 
 # A store that takes longer does not answer.
 PATIENCE_S = 2.0
+# Nobody waits for news of what was looked at so lately; what is older than the first is looked at again beside.
+FRESH_S, STILL_GOOD_S = 0.25, 1.0
 # Below this, not even results fit.
 NO_DISK_BYTES = 16 << 20
 
@@ -39,24 +42,31 @@ class Vitals:
     def __init__(self, service: AnalysisService, audit: AuditLog) -> None:
         self._service = service
         self._audit = audit
-        self._turn = Lock()
         # A thread of its own: the others may all be writing uploads.
         self._thread = CapacityLimiter(1)
+        self._looking: asyncio.Task[None] | None = None
         self._looked_at = float("-inf")
         self._found = Found()
         self._was_able = True
 
     async def look(self) -> Found:
-        """What was found after this was called."""
-        came = time.monotonic()
-        async with self._turn:
-            if self._looked_at <= came:
-                self._looked_at = time.monotonic()
-                self._found = Found()
-                with move_on_after(PATIENCE_S):
-                    self._found = await run_sync(self._ask, abandon_on_cancel=True, limiter=self._thread)
-                self._note()
+        """What was found at most STILL_GOOD_S ago."""
+        age_s = time.monotonic() - self._looked_at
+        if age_s > FRESH_S and self._looking is None:
+            self._looking = asyncio.create_task(self._look())
+        if age_s > STILL_GOOD_S and self._looking is not None:
+            # Whoever goes away meanwhile leaves it to the others.
+            await asyncio.wait({self._looking})
         return self._found
+
+    async def _look(self) -> None:
+        began, found = time.monotonic(), Found()
+        try:
+            with move_on_after(PATIENCE_S):
+                found = await run_sync(self._ask, abandon_on_cancel=True, limiter=self._thread)
+        finally:
+            self._looked_at, self._found, self._looking = began, found, None
+        self._note()
 
     def _ask(self) -> Found:
         try:
