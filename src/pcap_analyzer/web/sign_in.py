@@ -10,6 +10,7 @@ from litestar.response import Redirect
 
 from pcap_analyzer.audit import note
 from pcap_analyzer.web.access import COOKIE, SESSION_S, Guard, field_of
+from pcap_analyzer.web.body import short_body
 from pcap_analyzer.web.injected import AnyRequest
 from pcap_analyzer.web.onward import HOME, own_path
 from pcap_analyzer.web.policy import visitor_of
@@ -34,10 +35,10 @@ async def sign_in_page(
     return render("login.html", request.scope, next=_onward(next), wrong=False)
 
 
-@post(SIGN_IN, request_max_body_size=_FORM_BYTES, status_code=303)
+@post(SIGN_IN, request_max_body_size=None, status_code=303)
 async def sign_in(request: AnyRequest, guard: TheGuard) -> Response[bytes] | Redirect:
     """Take the token of the form."""
-    form = (await request.body()).decode("utf-8", "replace")
+    form = (await short_body(request.receive, _FORM_BYTES)).decode("utf-8", "replace")
     onward = _onward(field_of(form, "next"))
     address = request.client.host if request.client else ""
     wait_s = guard.wait_s(address)
