@@ -7,14 +7,16 @@ An uploader sends captures by tus, piece after piece, and deletes them. Prints w
 import asyncio
 import json
 import random
+import subprocess
 import sys
 import time
 from collections import Counter
 
 from tests.jobs.captures import capture
 
-CAPTURE = capture(1) + bytes(16 << 20)
-PIECE = 4 << 20
+SIZE = 256 << 20
+FIRST = capture(1)
+PIECE = FIRST + bytes((4 << 20) - len(FIRST))
 TUS = {"Tus-Resumable": "1.0.0"}
 
 
@@ -109,22 +111,21 @@ async def poll(client: Client, seen: Seen, followed: str, until: float) -> None:
 
 async def upload(client: Client, seen: Seen, until: float) -> None:
     while time.monotonic() < until:
-        begun = await client.ask("POST", "/api/uploads", {**TUS, "Upload-Length": str(len(CAPTURE))})
+        begun = await client.ask("POST", "/api/uploads", {**TUS, "Upload-Length": str(SIZE)})
         if begun.status != 201:
             await asyncio.sleep(float(begun.headers.get("retry-after", 1)))
             continue
         place, offset = begun.headers["location"], 0
-        while offset < len(CAPTURE) and time.monotonic() < until:
-            part = CAPTURE[offset : offset + PIECE]
+        while offset < SIZE and time.monotonic() < until:
             headers = {**TUS, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
-            answer = await client.ask("PATCH", place, headers, part)
+            answer = await client.ask("PATCH", place, headers, PIECE)
             if answer.status == 429:
                 await asyncio.sleep(float(answer.headers["retry-after"]))
                 continue
             if answer.status != 204:
                 break
-            offset += len(part)
-            seen.sent_bytes += len(part)
+            offset += len(PIECE)
+            seen.sent_bytes += len(PIECE)
         await client.ask("DELETE", f"/api/reports/{place.rpartition('/')[2]}")
 
 
@@ -144,25 +145,22 @@ async def run(address: str, seconds: float, pollers: int, uploaders: int) -> See
 
 
 def main() -> None:
-    """Run, and print."""
+    """Run, and print. Uploaders have a process of their own, so that pollers do not wait for them here."""
     address, seconds, pollers, uploaders = sys.argv[1:]
-    seen = asyncio.run(run(address, float(seconds), int(pollers), int(uploaders)))
-    print(
-        json.dumps(
-            {
-                "answers": seen.answers,
-                "health_ms": percentiles(seen.health_s),
-                "other_ms": percentiles(seen.other_s),
-                "sent_mb_per_s": round(seen.sent_bytes / float(seconds) / 1e6),
-                "events": seen.events,
-            }
-        )
-    )
+    command = [sys.executable, "-m", "tests.web.load", address, seconds, "0", uploaders]
+    beside = subprocess.Popen(command, stdout=subprocess.PIPE) if pollers != "0" else None
+    seen = asyncio.run(run(address, float(seconds), int(pollers), int(uploaders) if beside is None else 0))
+    answers, sent_bytes = seen.answers, seen.sent_bytes
+    if beside is not None:
+        theirs = json.loads(beside.communicate()[0])
+        answers, sent_bytes = answers + Counter(theirs["answers"]), theirs["sent_bytes"]
+    told = {"answers": answers, "sent_bytes": sent_bytes, "events": seen.events}
+    print(json.dumps(told | {"health_ms": percentiles(seen.health_s), "other_ms": percentiles(seen.other_s)}))
 
 
 def percentiles(seconds: list[float]) -> dict[str, float]:
     """Milliseconds."""
-    ordered = sorted(seconds)
+    ordered = sorted(seconds) or [0.0]
     last = len(ordered) - 1
     at = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
     return {name: round(1000 * ordered[min(last, int(len(ordered) * part))], 1) for name, part in at.items()}
