@@ -102,7 +102,8 @@ build/%/.built: $(NATIVE_SOURCES) $(PACKAGE_SOURCES) | develop
 SANITIZERS = $(foreach name,asan ubsan stdc++,$(shell gcc -print-file-name=lib$(name).so))
 # What a sanitizer finds, it writes to the real standard error: pytest must not capture that.
 # The tests left out start servers, browsers and limited processes around code that the others reach directly.
-UNSANITIZED := browser image traffic web jobs adapters contract chart test_architecture.py
+UNSANITIZED := browser image traffic web jobs adapters audit contract chart test_architecture.py test_security.py \
+  test_sql_command.py test_table_pages.py
 
 .PHONY: sanitize
 sanitize: build/sanitize/.built ## the tests of native code under AddressSanitizer and UndefinedBehaviorSanitizer
