@@ -8,6 +8,7 @@ from wire cimport be16, be32, clamp, has, le16, le32, skip, view_t
 
 cdef enum:
     AVS_MAGIC = 0x80211
+    PRISM_HEADER = 144
     WLAN_DATA = 2
 
 
@@ -99,22 +100,14 @@ cdef inline bint is_avs(const view_t* view) noexcept nogil:
 
 
 cdef inline decode_status_t read_prism(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """Prism: a message code and the header's length in the host's byte order; an AVS header may stand in its place."""
+    """Prism, or an AVS header in its place. Wireshark takes 144 bytes, whatever length the header states."""
     cdef view_t* view = &cursor.view
-    cdef uint32_t length
     cursor.layer = LAYER_LINK
-    if not has(view, 8):
-        return lacking(view, 8)
     if is_avs(view):
         return read_avs(cursor, packet)
-    length = le32(view.data + 4)
-    if length >> 16:
-        length = be32(view.data + 4)
-    if length < 8:
-        return DECODE_MALFORMED
-    if not has(view, length):
-        return lacking(view, length)
-    skip(view, length)
+    if not has(view, PRISM_HEADER):
+        return lacking(view, PRISM_HEADER)
+    skip(view, PRISM_HEADER)
     return follow_wlan_radio(cursor)
 
 

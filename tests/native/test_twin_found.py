@@ -10,7 +10,7 @@ from tests.native.frames import LLC_IPV4, ethernet, inner, ipv4, ipv6, tcp, udp
 from tests.native.test_twin import assert_same, from_kernel
 from tests.reference.strategies import Frame
 
-ETHERNET, FDDI, RAW, CHDLC, FRAME_RELAY, SLL, IPV4, IPV6, PKTAP = 1, 10, 101, 104, 107, 113, 228, 229, 258
+ETHERNET, FDDI, RAW, CHDLC, FRAME_RELAY, SLL, PRISM, IPV4, IPV6, PKTAP = 1, 10, 101, 104, 107, 113, 119, 228, 229, 258
 IP, BRIDGED = inner(), ethernet(inner())
 PPP = b"\xff\x03\0\x21" + IP
 LABELLED = b"\0\2\1\xff" + IP
@@ -149,3 +149,18 @@ def test_an_icmpv6_error_quotes_ipv6_alone() -> None:
     packet = ipv6(b"\x04\0\0\0" + bytes(4) + IP, 58)
     assert from_kernel(Frame(packet, len(packet), IPV6))["conversations"] == []
     assert_same(Frame(packet, len(packet), IPV6))
+
+
+@pytest.mark.parametrize("stated", [0, 7, 100, 144, 160, 0x9000_0000])
+def test_a_prism_header_has_144_bytes_whatever_it_states(stated: int) -> None:
+    data = b"\x08\0\0\0" + bytes(20) + LLC_IPV4 + IP
+    frame = Frame(struct.pack("<II", 0x44, stated) + bytes(136) + data, 144 + len(data), PRISM)
+    assert from_kernel(frame)["dst_port"] == INNER_PORT
+    assert_same(frame)
+
+
+@pytest.mark.parametrize("kept", range(144))
+def test_a_prism_header_cut_anywhere_is_truncated(kept: int) -> None:
+    frame = Frame(bytes(kept), 300, PRISM)
+    assert from_kernel(frame)["status"] == "truncated"
+    assert_same(frame)

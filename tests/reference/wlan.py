@@ -38,7 +38,7 @@ def _radio_flags(decoder: Decoder, flags: int) -> None:
 @reads
 def prism(decoder: Decoder) -> str:
     view = decoder.view
-    if view.data[:3] == b"\x80\x21\x10":  # the AVS header is distinguished by its magic number
+    if len(view.data) >= 4 and u32(view.data, 0) >> 12 == 0x80211:  # AVS, by its magic number; below it the version
         return "avs"
     decoder.name("prism")
     view.take(144, LINK)
