@@ -73,7 +73,7 @@ class Running:
             limits = Limits(settings.max_upload_size_mb * MIB, settings.max_queue_size, settings.workers)
             self.service = AnalysisService(store, blobs, limits, on_queued=dispatcher.wake, on_ended=dispatcher.drop)
             kept = timedelta(hours=settings.report_ttl_hours)
-            self.arrivals = Arrivals(store, blobs, self.service, kept, dispatcher.wake)
+            self.arrivals = Arrivals(store, blobs, self.service, kept, dispatcher.wake, dispatcher.arrived)
             housekeeping = Housekeeping(store, blobs, self.arrivals, dispatcher, kept, tell=self._tell)
             housekeeping.start()
             opened.callback(housekeeping.stop)

@@ -115,3 +115,12 @@ def test_blobs_in_folders_of_folders_are_named_and_go_with_their_folder(blobs: B
         blobs.delete(name)
     assert blobs.names("tables") == []
     assert not (tmp_path / "data" / "tables" / "one").exists()
+
+
+def test_an_arriving_blob_is_at_one_of_its_places(blobs: Blobs) -> None:
+    new = blobs.resume(NAME)
+    new.path.write_bytes(b"half")
+    arriving, whole = blobs.places(NAME)
+    assert (arriving.read_bytes(), whole.exists()) == (b"half", False)
+    new.commit()
+    assert (arriving.exists(), whole.read_bytes()) == (False, b"half")

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy import event
 
 from pcap_analyzer.adapters.sql import SqlStore
+from pcap_analyzer.analysis.model import FirstResults, Talker
 from pcap_analyzer.errors import SettingsError
 from pcap_analyzer.jobs.model import Analysis, Failed, Lease, Phase, Progress, Received, State, Succeeded
 from pcap_analyzer.jobs.ports import Store
@@ -31,40 +32,26 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 def analysis(name: str, minute: int = 0) -> Analysis:
-    return Analysis(id=name, filename=f"{name}.pcap", size_bytes=24, created_at=NOON + timedelta(minutes=minute))
+    """A queued one; each has bytes of its own."""
+    created_at = NOON + timedelta(minutes=minute)
+    return Analysis(name, f"{name}.pcap", 24, created_at, received_bytes=24, content_hash=f"hash of {name}")
 
 
-def test_what_is_added_is_got_back_unchanged(store: Store) -> None:
-    assert store.add(analysis("a"), MANY)
+def queue(store: Store, one: Analysis) -> None:
+    """Receive it and complete it at once."""
+    store.receive(replace(one, state=State.RECEIVING, received_bytes=0, content_hash=None))
+    assert store.complete(one.id, str(one.content_hash), one.size_bytes, one.created_at) is State.QUEUED
+
+
+def test_what_is_queued_is_got_back_unchanged(store: Store) -> None:
+    queue(store, analysis("a"))
     assert store.get("a") == analysis("a")
     assert store.get("b") is None
 
 
-def test_no_more_are_queued_than_allowed(store: Store) -> None:
-    assert store.add(analysis("a"), 2)
-    assert store.add(analysis("b"), 2)
-    assert not store.add(analysis("c"), 2)
-    assert store.get("c") is None
-    store.claim(NOON, MINE)
-    assert store.add(analysis("c"), 2)
-
-
-def test_the_bound_holds_for_many_at_once(store: Store) -> None:
-    kept: list[bool] = []
-    threads = [
-        threading.Thread(target=lambda n=n: kept.append(store.add(analysis(str(n)), 3)))  # type: ignore[misc]
-        for n in range(12)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(kept) == [False] * 9 + [True] * 3
-
-
 def test_the_oldest_is_claimed_first_and_once(store: Store) -> None:
-    store.add(analysis("young", 2), MANY)
-    store.add(analysis("old", 1), MANY)
+    queue(store, analysis("young", 2))
+    queue(store, analysis("old", 1))
     claimed = store.claim(NOON, MINE)
     assert claimed is not None
     assert (claimed.id, claimed.state, claimed.started_at) == ("old", State.RUNNING, NOON)
@@ -76,7 +63,7 @@ def test_the_oldest_is_claimed_first_and_once(store: Store) -> None:
 
 def test_nobody_gets_an_analysis_twice(store: Store) -> None:
     for n in range(20):
-        store.add(analysis(str(n), n), MANY)
+        queue(store, analysis(str(n), n))
     claimed: list[str] = []
 
     def claim_all() -> None:
@@ -93,7 +80,7 @@ def test_nobody_gets_an_analysis_twice(store: Store) -> None:
 
 def test_progress_of_a_running_analysis_is_kept(store: Store) -> None:
     progress = Progress(Phase.REPORTING, packets=1 << 40, bytes_read=7, bytes_total=9, seconds=1.5)
-    store.add(analysis("a"), MANY)
+    queue(store, analysis("a"))
     assert not store.record_progress("a", "me", progress)
     assert store.get("a") == analysis("a")
     store.claim(NOON, MINE)
@@ -105,7 +92,7 @@ def test_progress_of_a_running_analysis_is_kept(store: Store) -> None:
 
 @pytest.mark.parametrize("outcome", [Succeeded("n" * 32), Failed("the reason")])
 def test_an_end_is_kept_and_is_final(store: Store, outcome: Succeeded | Failed) -> None:
-    store.add(analysis("a"), MANY)
+    queue(store, analysis("a"))
     assert not store.finish("a", "me", outcome, NOON)
     assert store.get("a") == analysis("a")
     store.claim(NOON, MINE)
@@ -119,8 +106,8 @@ def test_an_end_is_kept_and_is_final(store: Store, outcome: Succeeded | Failed) 
 
 
 def test_what_ran_is_queued_again_in_its_old_place(store: Store) -> None:
-    store.add(analysis("a", 1), MANY)
-    store.add(analysis("b", 2), MANY)
+    queue(store, analysis("a", 1))
+    queue(store, analysis("b", 2))
     store.claim(NOON, MINE)
     store.record_progress("a", "me", Progress(packets=5))
     assert store.requeue_running(NOON, "the service ended") == ["a"]
@@ -132,7 +119,7 @@ def test_what_ran_is_queued_again_in_its_old_place(store: Store) -> None:
 
 def test_pages_are_newest_first_and_count_all(store: Store) -> None:
     for n in range(5):
-        store.add(analysis(str(n), n), MANY)
+        queue(store, analysis(str(n), n))
     store.claim(NOON, MINE)
     page = store.page(limit=2, offset=1)
     assert ([one.id for one in page.analyses], page.total) == (["3", "2"], 5)
@@ -164,8 +151,8 @@ def test_an_upload_is_continued_where_it_was_kept(store: Store) -> None:
 
 def test_a_whole_upload_is_queued_once(store: Store) -> None:
     store.receive(upload("a"))
-    assert store.complete("a", "hash", NOON)
-    assert not store.complete("a", "other", NOON)
+    assert store.complete("a", "hash", 24, NOON) is State.QUEUED
+    assert store.complete("a", "other", 24, NOON) is None
     assert not store.record_received("a", Received(7, b"", NOON))
     queued = store.get("a")
     assert queued is not None
@@ -175,7 +162,7 @@ def test_a_whole_upload_is_queued_once(store: Store) -> None:
 
 def test_a_lease_is_renewed_by_its_holder_only(store: Store) -> None:
     for name in ("a", "b"):
-        store.add(analysis(name), MANY)
+        queue(store, analysis(name))
     store.claim(NOON, MINE)
     store.claim(NOON, YOURS)
     assert store.renew({"a", "b", "c"}, Lease("me", NOON + timedelta(hours=1))) == {"a"}
@@ -185,7 +172,7 @@ def test_a_lease_is_renewed_by_its_holder_only(store: Store) -> None:
 
 
 def test_what_a_lost_worker_says_is_not_heard(store: Store) -> None:
-    store.add(analysis("a"), MANY)
+    queue(store, analysis("a"))
     store.claim(NOON, MINE)
     assert store.requeue_running(NOON + timedelta(minutes=2), "lost", lapsed_only=True) == ["a"]
     again = store.claim(NOON, YOURS)
@@ -195,9 +182,127 @@ def test_what_a_lost_worker_says_is_not_heard(store: Store) -> None:
     assert not store.finish("a", "me", Failed("late"), NOON)
     assert not store.requeue("a", "me", "late", NOON)
     assert store.requeue("a", "you", "killed", NOON)
-    assert states(store, "a") == ["queued", "running", "queued", "running", "queued"]
-    assert [one.reason for one in store.transitions("a")] == [None, None, "lost", None, "killed"]
-    assert {one.at for one in store.transitions("a")[:2]} == {NOON}
+    assert states(store, "a") == ["receiving", "queued", "running", "queued", "running", "queued"]
+    arrived = [None, "every byte has come"]
+    assert [one.reason for one in store.transitions("a")] == [*arrived, None, "lost", None, "killed"]
+    assert {one.at for one in store.transitions("a")[:3]} == {NOON}
+
+
+def followed(store: Store, name: str, lease: Lease = MINE) -> None:
+    store.receive(upload(name))
+    store.record_received(name, Received(7, b"", NOON))
+    taken = store.follow(NOON, lease, ())
+    assert taken is not None
+    assert (taken.id, taken.state, taken.started_at) == (name, State.RECEIVING, NOON)
+
+
+def test_the_oldest_upload_that_has_begun_is_followed_by_one(store: Store) -> None:
+    store.receive(replace(upload("empty"), created_at=NOON - timedelta(hours=1)))
+    assert store.follow(NOON, MINE, ()) is None
+    for name, minute in (("young", 2), ("old", 1)):
+        store.receive(replace(upload(name), created_at=NOON + timedelta(minutes=minute)))
+        store.record_received(name, Received(7, b"", NOON))
+    assert store.follow(NOON, MINE, ("old", "young")) is None
+    for name in ("old", "young"):
+        taken = store.follow(NOON, MINE, ())
+        assert taken is not None
+        assert (taken.id, taken.received_bytes) == (name, 7)
+    assert store.follow(NOON, YOURS, ()) is None
+    assert store.count(State.RUNNING) == 0
+
+
+def test_what_is_followed_runs_on_when_it_is_whole(store: Store) -> None:
+    followed(store, "a")
+    assert store.record_progress("a", "me", Progress(packets=3))
+    assert store.renew({"a"}, Lease("me", NOON + timedelta(hours=1))) == {"a"}
+    assert store.complete("a", "hash", 24, NOON) is State.RUNNING
+    running = store.get("a")
+    assert running is not None
+    assert (running.progress.packets, running.attempts, running.started_at) == (3, 1, NOON)
+    assert states(store, "a") == ["receiving", "queued", "running"]
+    assert store.requeue_running(NOON + timedelta(minutes=30), "lost", lapsed_only=True) == 0
+    assert store.finish("a", "me", Succeeded("n" * 32), NOON)
+
+
+def test_what_is_followed_is_given_back_by_its_follower_only(store: Store) -> None:
+    followed(store, "a")
+    store.record_progress("a", "me", Progress(packets=3, first_results=FirstResults(packets=3)))
+    assert not store.release("a", "you")
+    assert store.release("a", "me")
+    assert not store.release("a", "me")
+    assert not store.record_progress("a", "me", Progress(packets=4))
+    assert store.get("a") == replace(upload("a"), received_bytes=7, expires_at=NOON)
+    assert store.first_results("a") is None
+    assert store.complete("a", "hash", 24, NOON) is State.QUEUED
+
+
+@pytest.mark.parametrize("lapsed_only", [True, False])
+def test_a_follower_that_is_lost_holds_nothing(store: Store, lapsed_only: bool) -> None:
+    followed(store, "a")
+    assert store.requeue_running(NOON + timedelta(hours=1), "lost", lapsed_only=lapsed_only) == 0
+    assert store.follow(NOON, YOURS, ()) is not None
+    assert not store.record_progress("a", "me", Progress(packets=4))
+
+
+def test_first_results_are_kept_until_it_begins_again(store: Store) -> None:
+    queue(store, analysis("a"))
+    store.claim(NOON, MINE)
+    assert store.first_results("a") is None
+    first = FirstResults(packets=9, first_seen=NOON, talkers=[Talker("192.0.2.1", 9, 900)])
+    store.record_progress("a", "me", Progress(packets=9, first_results=first))
+    store.record_progress("a", "me", Progress(packets=10))
+    assert store.first_results("a") == first
+    store.requeue("a", "me", "killed", NOON)
+    assert store.first_results("a") is None
+
+
+def same_bytes(store: Store, first: str, *others: str) -> None:
+    """One that has succeeded, and uploads of the same bytes."""
+    queue(store, replace(analysis(first), content_hash="same"))
+    store.claim(NOON, MINE)
+    store.record_progress(first, "me", Progress(packets=5))
+    store.finish(first, "me", Succeeded("n" * 32), NOON)
+    for name in others:
+        store.receive(upload(name))
+        assert store.complete(name, "same", 24, NOON + timedelta(hours=1)) is State.SUCCEEDED
+
+
+def test_bytes_that_were_analysed_before_are_known_again(store: Store) -> None:
+    same_bytes(store, "a", "b")
+    known = store.get("b")
+    assert known is not None
+    assert (known.duplicate_of, known.script_nonce, known.progress.packets) == ("a", "n" * 32, 5)
+    assert known.finished_at == NOON + timedelta(hours=1)
+    assert states(store, "b") == ["receiving", "succeeded"]
+    assert store.claim(NOON, MINE) is None
+    store.receive(upload("c"))
+    assert store.complete("c", "same", 25, NOON) is State.QUEUED
+
+
+def test_a_follower_of_known_bytes_is_not_heard_any_more(store: Store) -> None:
+    same_bytes(store, "a")
+    followed(store, "b")
+    assert store.complete("b", "same", 24, NOON) is State.SUCCEEDED
+    assert not store.record_progress("b", "me", Progress(packets=4))
+    assert store.renew({"b"}, MINE) == set()
+
+
+@pytest.mark.parametrize("gone", ["removed", "expired"])
+def test_duplicates_end_with_the_result_that_they_show(store: Store, gone: str) -> None:
+    same_bytes(store, "a", "b", "c")
+    assert store.remove("a", NOON) if gone == "removed" else store.end("a", State.EXPIRED, "old", NOON)
+    for name in ("b", "c"):
+        ended = store.get(name)
+        assert ended is not None
+        assert (ended.state, ended.duplicate_of) == (State.EXPIRED, None)
+    store.receive(upload("d"))
+    assert store.complete("d", "same", 24, NOON) is State.QUEUED
+
+
+def test_a_result_is_kept_as_long_as_its_duplicates(store: Store) -> None:
+    same_bytes(store, "a", "b")
+    assert store.lapsed(NOON, NOON + timedelta(minutes=30)) == []
+    assert {one.id for one in store.lapsed(NOON, NOON + timedelta(hours=2))} == {"a", "b"}
 
 
 @pytest.mark.parametrize("before", ["receiving", "queued", "running"])
@@ -205,7 +310,7 @@ def test_what_is_not_done_can_be_cancelled_once(store: Store, before: str) -> No
     if before == "receiving":
         store.receive(upload("a"))
     else:
-        store.add(replace(analysis("a"), received_bytes=24), MANY)
+        queue(store, analysis("a"))
     if before == "running":
         store.claim(NOON, MINE)
     assert store.end("a", State.CANCELLED, "asked", NOON)
@@ -219,12 +324,12 @@ def test_what_is_not_done_can_be_cancelled_once(store: Store, before: str) -> No
 
 
 def test_a_retry_is_a_new_analysis_and_needs_a_place(store: Store) -> None:
-    whole = replace(analysis("a"), received_bytes=24)
-    store.add(whole, MANY)
+    whole = analysis("a")
+    queue(store, whole)
     assert not store.retry("a", MANY, NOON)
     store.claim(NOON, MINE)
     store.finish("a", "me", Failed("the reason"), NOON)
-    store.add(analysis("b"), MANY)
+    queue(store, analysis("b"))
     assert not store.retry("a", 1, NOON)
     assert store.retry("a", 2, NOON)
     assert store.get("a") == whole
@@ -232,7 +337,7 @@ def test_a_retry_is_a_new_analysis_and_needs_a_place(store: Store) -> None:
 
 def test_what_is_old_is_found_and_expires_once(store: Store) -> None:
     for name in ("done", "young", "queued"):
-        store.add(analysis(name), MANY)
+        queue(store, analysis(name))
     for name, hours in (("done", 0), ("young", 5)):
         store.claim(NOON, MINE)
         store.finish(name, "me", Succeeded("n" * 32), NOON + timedelta(hours=hours))
@@ -248,9 +353,9 @@ def test_what_is_old_is_found_and_expires_once(store: Store) -> None:
 
 
 def test_what_is_removed_is_forgotten(store: Store) -> None:
-    store.add(analysis("a"), MANY)
-    assert store.remove("a")
-    assert not store.remove("a")
+    queue(store, analysis("a"))
+    assert store.remove("a", NOON)
+    assert not store.remove("a", NOON)
     assert store.get("a") is None
     assert store.transitions("a") == []
 
@@ -284,7 +389,7 @@ def test_a_full_disk_is_an_error_of_the_system(tmp_path: Path) -> None:
 
     def fill() -> None:
         for number in range(MANY):
-            store.add(analysis(f"{number:0255}"), MANY)
+            queue(store, analysis(f"{number:0255}"))
 
     with pytest.raises(OSError, match="the database cannot grow") as full:
         fill()

@@ -3,6 +3,7 @@
 Everything else is the real worker: its limits, its messages, its end.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -10,7 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pcap_analyzer.errors import CaptureError
+from pcap_analyzer.errors import Cancelled, CaptureError
+from pcap_analyzer.jobs.following import Following
 from pcap_analyzer.jobs.model import Order, Phase, Progress, Succeeded
 from pcap_analyzer.jobs.worker import main
 
@@ -19,10 +21,12 @@ NONCE = "nonce-of-the-double"
 RECORDS_START = 24 + 16
 
 
-def analyse(order: Order, on_progress: Callable[[Progress], None]) -> Succeeded:
+def analyse(order: Order, on_progress: Callable[[Progress], None], following: Following | None) -> Succeeded:
+    if following is not None:
+        follow(order, on_progress, following)
     behaviour = order.task.capture.read_bytes()[RECORDS_START:].decode(errors="replace")
-    match behaviour.split():
-        case ["fail"]:
+    match behaviour.split()[:-1] if behaviour.rpartition(" ")[2].isdecimal() else behaviour.split():
+        case ["fail", *_]:
             raise CaptureError("this is no capture", offset=24)
         case ["raise"]:
             raise RuntimeError("an error with a secret in it")
@@ -58,7 +62,23 @@ def analyse(order: Order, on_progress: Callable[[Progress], None]) -> Succeeded:
     for kind, path in order.task.artifacts.items():
         if not path.stat().st_size:
             path.write_text(f'{kind} of {order.task.filename} <script nonce="{NONCE}"></script>')
-    return Succeeded(NONCE, ratio=1001.0 if behaviour == "compressed" else 1.0)
+    return Succeeded(NONCE, ratio=1001.0 if behaviour.startswith("compressed") else 1.0)
+
+
+def follow(order: Order, on_progress: Callable[[Progress], None], following: Following) -> None:
+    """Until it is whole, unless its first word, which is followed by a space, is an order for this very time."""
+    assert order.task.arriving is not None
+    while not following.finished():
+        if following.lost():
+            raise Cancelled("nobody is there any more")
+        with contextlib.suppress(FileNotFoundError):
+            committed = order.task.arriving.read_bytes()[: following.committed()]
+            if committed[RECORDS_START:].startswith(b"fail-following "):
+                raise CaptureError("this cannot be followed")
+            if committed[RECORDS_START:].startswith(b"killed-following "):
+                os.kill(os.getpid(), signal.SIGKILL)
+        on_progress(Progress(Phase.READING, 7, following.committed(), order.task.size_bytes, 0.1))
+        time.sleep(0.02)
 
 
 def _messages() -> int:

@@ -1,6 +1,7 @@
 """Queued analyses are run, whatever becomes of some of them."""
 
 import errno
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -32,6 +33,7 @@ from tests.jobs.captures import ordering
 from tests.jobs.double_worker import COMMAND
 
 KEPT = timedelta(hours=1)
+numbers = itertools.count()
 
 MakeHouse = Callable[..., SimpleNamespace]
 
@@ -49,7 +51,7 @@ def make(tmp_path: Path) -> Iterator[MakeHouse]:
         dispatcher = Dispatcher(store, blobs, runner, workers, warn_ratio=1000)
         limits = Limits(1 << 20, max_queued, workers)
         service = AnalysisService(store, blobs, limits, dispatcher.wake, dispatcher.drop)
-        arrivals = Arrivals(store, blobs, service, KEPT, dispatcher.wake)
+        arrivals = Arrivals(store, blobs, service, KEPT, dispatcher.wake, dispatcher.arrived)
         keeping = Housekeeping(store, blobs, arrivals, dispatcher, KEPT)
         parts = {"dispatcher": dispatcher, "service": service, "arrivals": arrivals, "housekeeping": keeping}
         made.append(SimpleNamespace(store=store, blobs=blobs, **parts))
@@ -65,9 +67,11 @@ def make(tmp_path: Path) -> Iterator[MakeHouse]:
 
 
 def give(house: SimpleNamespace, behaviour: str) -> Analysis:
-    upload = house.service.receive(f"{behaviour}.pcap")
-    upload.write(ordering(behaviour))
-    analysis: Analysis = house.service.enqueue(upload)
+    # Each has bytes of its own: the same ones are not analysed twice.
+    form = house.arrivals.begin_form(f"{behaviour}.pcap", None)
+    form.write(ordering(f"{behaviour} {next(numbers)}"))
+    analysis: Analysis = house.arrivals.complete(form)
+    form.close()
     return analysis
 
 
@@ -167,17 +171,15 @@ def test_a_store_that_cannot_write_for_a_while_loses_nothing(
     assert "Traceback" not in caplog.text
 
 
-def test_a_full_queue_is_told_before_and_after(make: MakeHouse, tmp_path: Path) -> None:
+def test_a_full_queue_is_told_before_the_bytes_come(make: MakeHouse) -> None:
     house = make(max_queued=1)
     house.service.admit(100)
-    late = house.service.receive("late.pcap")
-    late.write(ordering("succeed"))
+    early = house.arrivals.begin("early.pcap", 100)
     give(house, "succeed")
     with pytest.raises(QueueFull):
         house.service.admit(100)
-    with pytest.raises(QueueFull):
-        house.service.enqueue(late)
-    assert len(list((tmp_path / "uploads").iterdir())) == 1
+    # What was let in takes no place while it comes.
+    assert house.arrivals.get(early.id).state is State.RECEIVING
 
 
 def test_too_large_and_too_large_for_the_disk_are_told_before_the_bytes_come(make: MakeHouse, tmp_path: Path) -> None:
@@ -232,7 +234,8 @@ def test_a_worker_killed_again_and_again_fails_its_analysis(make: MakeHouse) -> 
     failed = wait_for(house, give(house, "killed"), State.FAILED)
     assert "killed from outside" in str(failed.reason)
     assert failed.attempts == MAX_ATTEMPTS
-    assert ended(house, failed) == ["queued", *["running", "queued"] * (MAX_ATTEMPTS - 1), "running", "failed"]
+    runs = ["running", "queued"] * (MAX_ATTEMPTS - 1)
+    assert ended(house, failed) == ["receiving", "queued", *runs, "running", "failed"]
 
 
 def test_a_cancelled_run_ends_at_once_and_can_run_again(make: MakeHouse, tmp_path: Path) -> None:

@@ -17,5 +17,5 @@ def test_the_worker_tells_it(packed: bool, tmp_path: Path) -> None:
     path = tmp_path / "mine.pcap"
     path.write_bytes(data)
     task = Task(capture=path, filename="mine.pcap", artifacts={"json": tmp_path / "report.json"})
-    told = analyse_capture(Order(task, 1 << 30, 60, 1, 10_000), lambda _progress: None)
+    told = analyse_capture(Order(task, 1 << 30, 60, 1, 10_000), lambda _progress: None, None)
     assert told.ratio == pytest.approx(len(plain) / len(data), rel=0.01) if packed else told.ratio == 1.0

@@ -1,101 +1,127 @@
 """An upload is counted, recognised and written while it comes; what is refused leaves nothing behind."""
 
-import errno
-from datetime import UTC, datetime
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from pcap_analyzer.adapters.files import FileBlobs
-from pcap_analyzer.jobs.model import Analysis
-from pcap_analyzer.jobs.refusals import NotACapture, StorageFull, UploadTooLarge
-from pcap_analyzer.jobs.upload import MAX_NAME_LENGTH, Upload, display_name
+from pcap_analyzer.adapters.sql import SqlStore
+from pcap_analyzer.jobs.arrivals import Arrival, Arrivals
+from pcap_analyzer.jobs.model import State
+from pcap_analyzer.jobs.refusals import NotACapture, StorageFull, UploadGone, UploadTooLarge
+from pcap_analyzer.jobs.service import AnalysisService, Limits
+from pcap_analyzer.jobs.upload import MAX_NAME_LENGTH, display_name
 from tests.jobs.captures import capture
 
-ANALYSIS = Analysis(id="one", filename="mine.pcap", size_bytes=0, created_at=datetime(2026, 1, 1, tzinfo=UTC))
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class House:
+    """Uploads on tmp_path, of which those of more than `max_bytes` are refused."""
+
+    def __init__(self, path: Path, max_bytes: int = 1 << 20) -> None:
+        self.store, self.blobs = SqlStore(f"sqlite:///{path}/store.db"), FileBlobs(path)
+        service = AnalysisService(self.store, self.blobs, Limits(max_bytes, 5, 1), lambda: None)
+        self.arrivals = Arrivals(self.store, self.blobs, service, timedelta(hours=1), lambda: None, clock=lambda: NOON)
+
+    def begin(self) -> Arrival:
+        return self.arrivals.begin_form("mine.pcap", None)
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> FileBlobs:
-    return FileBlobs(tmp_path)
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path)
+    yield house
+    house.store.close()
 
 
-def begin(blobs: FileBlobs, max_bytes: int = 1 << 20) -> Upload:
-    return Upload(ANALYSIS, blobs.create(ANALYSIS.upload), max_bytes)
-
-
-def left(tmp_path: Path) -> list[Path]:
-    return [path for path in tmp_path.rglob("*") if path.is_file()]
+def left(house: House, tmp_path: Path) -> list[object]:
+    return [*(path for path in tmp_path.glob("uploads/*")), *house.store.page(9, 0).analyses]
 
 
 @pytest.mark.parametrize("step", [1, 7, 1000])
-def test_bytes_in_any_pieces_become_the_blob(blobs: FileBlobs, step: int) -> None:
-    data, upload = capture(20), begin(blobs)
+def test_bytes_in_any_pieces_become_the_blob(house: House, step: int) -> None:
+    data, form = capture(20), house.begin()
     for start in range(0, len(data), step):
-        upload.write(data[start : start + step])
-    assert upload.finish().size_bytes == len(data)
-    assert blobs.path(ANALYSIS.upload).read_bytes() == data
+        form.write(data[start : start + step])
+    analysis = house.arrivals.complete(form)
+    assert (analysis.state, analysis.size_bytes, analysis.received_bytes) == (State.QUEUED, len(data), len(data))
+    assert house.blobs.path(analysis.upload).read_bytes() == data
+
+
+def test_what_is_kept_of_a_form_is_known_while_more_comes(house: House) -> None:
+    form = house.begin()
+    form.write(capture(20)[:600])
+    form.keep(form.written())
+    form.write(capture(20)[600:])
+    known = house.store.get(form.analysis.id)
+    assert known is not None
+    assert (known.state, known.received_bytes, known.is_form) == (State.RECEIVING, 600, True)
 
 
 @pytest.mark.parametrize("before", [b"", capture(1)[:24]])
-def test_a_discarded_upload_leaves_nothing(blobs: FileBlobs, tmp_path: Path, before: bytes) -> None:
-    upload = begin(blobs)
-    upload.write(before)
-    upload.discard()
-    assert left(tmp_path) == []
+def test_a_refused_upload_leaves_nothing(house: House, tmp_path: Path, before: bytes) -> None:
+    form = house.begin()
+    form.write(before)
+    house.arrivals.refuse(form)
+    assert left(house, tmp_path) == []
 
 
-def test_the_limit_is_kept_to_the_byte(blobs: FileBlobs) -> None:
+def test_a_form_that_was_under_way_when_the_service_ended_is_forgotten(house: House, tmp_path: Path) -> None:
+    form = house.begin()
+    form.write(capture(20))
+    form.keep(form.written())
+    form.close()
+    house.arrivals.recover()
+    assert left(house, tmp_path) == []
+
+
+def test_a_form_that_was_cancelled_meanwhile_is_gone(house: House) -> None:
+    form = house.begin()
+    form.write(capture(20))
+    house.store.end(form.analysis.id, State.CANCELLED, "asked", NOON)
+    with pytest.raises(UploadGone):
+        house.arrivals.complete(form)
+
+
+def test_the_limit_is_kept_to_the_byte(tmp_path: Path) -> None:
     data = capture(1)
-    upload = begin(blobs, max_bytes=len(data))
-    upload.write(data)
+    form = House(tmp_path, max_bytes=len(data)).begin()
+    form.write(data)
     with pytest.raises(UploadTooLarge, match="MAX_UPLOAD_SIZE_MB"):
-        upload.write(b"x")
-    upload.discard()
+        form.write(b"x")
 
 
 @pytest.mark.parametrize(
     ("data", "words"), [(b"", "empty"), (b"GIF89a", "GIF"), (b"hello", "text"), (b"PK\x03\x04" + bytes(900), "zip")]
 )
-def test_what_is_no_capture_is_named(blobs: FileBlobs, tmp_path: Path, data: bytes, words: str) -> None:
-    upload = begin(blobs)
+def test_what_is_no_capture_is_named(house: House, data: bytes, words: str) -> None:
+    form = house.begin()
 
     def give() -> None:
-        upload.write(data)
-        upload.finish()
+        form.write(data)
+        house.arrivals.complete(form)
 
     with pytest.raises(NotACapture, match=f"mine.pcap is .*{words}.*; expected pcap or pcapng"):
         give()
-    upload.discard()
-    assert left(tmp_path) == []
 
 
-def test_it_is_refused_as_soon_as_it_is_recognised(blobs: FileBlobs) -> None:
-    upload = begin(blobs)
+def test_it_is_refused_as_soon_as_it_is_recognised(house: House) -> None:
     with pytest.raises(NotACapture):
-        upload.write(b"\x7fELF" + bytes(1000))
-    upload.discard()
+        house.begin().write(b"\x7fELF" + bytes(1000))
 
 
-def test_a_full_disk_is_a_refusal() -> None:
-    full = Path("/dev/full")
-    if not full.exists():
+def test_a_full_disk_is_a_refusal(house: House) -> None:
+    if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full here")
-
-    class FullDisk:
-        path = full
-
-        def commit(self) -> None:
-            raise OSError(errno.EDQUOT, "over quota")
-
-        def discard(self) -> None:
-            pass
-
-    upload = Upload(ANALYSIS, FullDisk(), 1 << 20)
+    form = house.begin()
+    os.dup2(full := os.open("/dev/full", os.O_RDWR), form._descriptor)
+    os.close(full)
     with pytest.raises(StorageFull):
-        upload.write(capture(1))
-    with pytest.raises(StorageFull):
-        upload.finish()
+        form.write(capture(1))
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,10 @@ from tests.web.server import give, serving, wait_for
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-def events(client: httpx.Client, task_id: str) -> list[dict[str, Any]]:
+def events(client: httpx.Client, task_id: str, last_id: str | None = None) -> list[dict[str, Any]]:
     """Every event of the stream, which ends by itself."""
-    with client.stream("GET", f"/api/progress/{task_id}") as stream:
+    headers = {} if last_id is None else {"Last-Event-ID": last_id}
+    with client.stream("GET", f"/api/progress/{task_id}", headers=headers) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         text = "".join(stream.iter_text()).replace("\r\n", "\n").strip()
     return [dict(line.split(": ", 1) for line in block.splitlines()) for block in text.split("\n\n")]
@@ -26,7 +27,7 @@ def events(client: httpx.Client, task_id: str) -> list[dict[str, Any]]:
 
 def test_progress_tells_every_state_and_ends(client: httpx.Client) -> None:
     told = events(client, give(client, capture(3)))
-    assert [event["id"] for event in told] == [str(n + 1) for n in range(len(told))]
+    assert len({event["id"] for event in told}) == len(told)
     assert {event["event"] for event in told} == {"status"}
     assert {event["retry"] for event in told} == {"1000"}
     last = json.loads(told[-1]["data"])
@@ -38,6 +39,26 @@ def test_progress_tells_every_state_and_ends(client: httpx.Client) -> None:
         "bytes_read": 100,
         "bytes_per_second": 200,
     }
+
+
+def test_whoever_comes_back_is_told_only_what_is_new(client: httpx.Client) -> None:
+    task_id = give(client, ordering("fail again"))
+    wait_for(client, task_id, "failed")
+    [end] = events(client, task_id)
+    assert events(client, task_id, "of another event") == [end]
+    answer = client.get(f"/api/progress/{task_id}", headers={"Last-Event-ID": end["id"]})
+    assert (answer.status_code, answer.text) == (204, "")
+
+
+def test_an_event_is_the_same_after_a_restart(data_dir: Path) -> None:
+    told = []
+    for _ in range(2):
+        with serving(data_dir) as address, httpx.Client(base_url=address, timeout=30) as client:
+            if not told:
+                task_id = give(client, capture(3))
+            wait_for(client, task_id, "succeeded")
+            told.append(events(client, task_id)[-1])
+    assert told[0] == told[1]
 
 
 def test_progress_of_an_ended_analysis_is_its_end(client: httpx.Client) -> None:

@@ -54,6 +54,11 @@ class FileBlobs:
         target.parent.mkdir(parents=True, exist_ok=True)
         return NewFile(target, resumed=True)
 
+    def places(self, name: str) -> tuple[Path, Path]:
+        """See Blobs.places."""
+        target = self._root / name
+        return target.with_name(f".{target.name}{_ARRIVING}"), target
+
     def names(self, folder: str) -> list[str]:
         """See Blobs.names."""
         found = (path for path in (self._root / folder).rglob("*") if path.is_file() and not _is_unfinished(path))

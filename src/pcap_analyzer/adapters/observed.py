@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
+from pcap_analyzer.analysis.model import FirstResults
 from pcap_analyzer.jobs.events import Event, Listener
 from pcap_analyzer.jobs.model import Analysis, Failed, Lease, Page, Progress, Received, State, Succeeded, Transition
 from pcap_analyzer.jobs.ports import Store
@@ -14,13 +15,6 @@ class ObservedStore:
     def __init__(self, store: Store, tell: Listener) -> None:
         self._store = store
         self._tell = tell
-
-    def add(self, analysis: Analysis, max_queued: int) -> bool:
-        """See Store."""
-        kept = self._store.add(analysis, max_queued)
-        if kept:
-            self._tell(Event("upload.finished", analysis.id, analysis, size_bytes=analysis.size_bytes))
-        return kept
 
     def receive(self, analysis: Analysis) -> None:
         """See Store."""
@@ -35,14 +29,17 @@ class ObservedStore:
         """See Store."""
         return self._store.block_digests(analysis_id)
 
-    def complete(self, analysis_id: str, content_hash: str, now: datetime) -> bool:
+    def complete(self, analysis_id: str, content_hash: str, size_bytes: int, now: datetime) -> State | None:
         """See Store."""
-        queued = self._store.complete(analysis_id, content_hash, now)
-        if queued:
+        became = self._store.complete(analysis_id, content_hash, size_bytes, now)
+        if became is not None:
             analysis = self._store.get(analysis_id)
-            size_bytes = analysis.size_bytes if analysis else 0
             self._tell(Event("upload.finished", analysis_id, analysis, size_bytes=size_bytes))
-        return queued
+            if became is State.RUNNING:
+                self._tell(Event("analysis.started", analysis_id, analysis))
+            elif became is State.SUCCEEDED:
+                self._tell(Event("analysis.duplicate", analysis_id, analysis))
+        return became
 
     def get(self, analysis_id: str) -> Analysis | None:
         """See Store."""
@@ -62,6 +59,21 @@ class ObservedStore:
         if analysis is not None:
             self._tell(Event("analysis.started", analysis.id, analysis))
         return analysis
+
+    def follow(self, now: datetime, lease: Lease, besides: Collection[str]) -> Analysis | None:
+        """See Store."""
+        analysis = self._store.follow(now, lease, besides)
+        if analysis is not None:
+            self._tell(Event("analysis.followed", analysis.id, analysis))
+        return analysis
+
+    def release(self, analysis_id: str, worker: str) -> bool:
+        """See Store."""
+        return self._store.release(analysis_id, worker)
+
+    def first_results(self, analysis_id: str) -> FirstResults | None:
+        """See Store."""
+        return self._store.first_results(analysis_id)
 
     def renew(self, analysis_ids: Collection[str], lease: Lease) -> set[str]:
         """See Store."""
@@ -114,10 +126,10 @@ class ObservedStore:
             self._tell(Event(f"{subject}.{state}", analysis_id, reason=reason))
         return ended
 
-    def remove(self, analysis_id: str) -> bool:
+    def remove(self, analysis_id: str, now: datetime) -> bool:
         """See Store."""
         before = self._store.get(analysis_id)
-        removed = self._store.remove(analysis_id)
+        removed = self._store.remove(analysis_id, now)
         if removed:
             subject = "upload" if before is not None and before.state is State.RECEIVING else "analysis"
             self._tell(Event(f"{subject}.removed", analysis_id))

@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, cast
 
 import msgspec
 
-from pcap_analyzer.jobs.model import Cause, Failed, Killed, Order, Outcome, Progress, Stopped, Succeeded, Task
+from pcap_analyzer.jobs.model import Arrived, Cause, Failed, Killed, Order, Outcome, Progress, Stopped, Succeeded, Task
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,8 @@ WORKER = (sys.executable, "-P", "-m", "pcap_analyzer.jobs.worker")
 # Longer than any message a worker sends; what exceeds it is no message.
 _MAX_LINE = 1 << 16
 _FAREWELL_S = 10.0
+# How late a worker may hear of the last byte that came.
+_LOOK_EVERY_S = 0.05
 # Of what a worker says on standard error, which hostile bytes may have made it say.
 _MAX_OVERHEARD = 1 << 14
 _KILLED = "the worker was killed from outside; most often the machine had no memory left"
@@ -54,19 +57,28 @@ class ProcessRunner:
         self._ended: set[subprocess.Popen[bytes]] = set()
         self._stopping = False
 
-    def run(self, task: Task, on_progress: Callable[[Progress], None]) -> Outcome:
+    def run(
+        self,
+        task: Task,
+        on_progress: Callable[[Progress], None],
+        arrived: Callable[[], Arrived | None] | None = None,
+    ) -> Outcome:
         """See Runner.run."""
         order = Order(task, self._memory_bytes, self._cpu_seconds, self._threads, self._max_ratio)
         process = self._start(task.name)
         if process is None:
             return Stopped()
         listening = threading.Thread(target=_overhear, args=(process,), daemon=True)
+        telling = threading.Thread(
+            target=self._tell, args=(process, msgspec.json.encode(order, enc_hook=str), arrived), daemon=True
+        )
         listening.start()
+        telling.start()
         try:
-            said = _converse(process, msgspec.json.encode(order, enc_hook=str), on_progress)
-            code = _end(process)
+            said = _listen(process, on_progress)
+            code = _code_of(process)
         finally:
-            unwanted = self._forget(process, listening)
+            unwanted = self._forget(process, listening, telling)
         if said is not None:
             return said
         if self._stopping or unwanted:
@@ -78,8 +90,12 @@ class ProcessRunner:
         with self._lock:
             for process, task in self._processes.items():
                 if task == name:
-                    self._ended.add(process)
-                    process.kill()
+                    self._end(process)
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        """With the lock held."""
+        self._ended.add(process)
+        process.kill()
 
     def stop(self) -> None:
         """See Runner.stop."""
@@ -104,10 +120,32 @@ class ProcessRunner:
             self._processes[process] = name
         return process
 
-    def _forget(self, process: subprocess.Popen[bytes], listening: threading.Thread) -> bool:
+    def _tell(
+        self, process: subprocess.Popen[bytes], order: bytes, arrived: Callable[[], Arrived | None] | None
+    ) -> None:
+        """Give the order, then say how far the capture has come until it is whole."""
+        orders = cast("IO[bytes]", process.stdin)
+        with contextlib.suppress(BrokenPipeError), orders:
+            orders.write(order + b"\n")
+            orders.flush()
+            told: Arrived | None = None
+            while arrived is not None and not (told and told.whole) and process.poll() is None:
+                now = arrived()
+                if now is None:
+                    with self._lock:
+                        self._end(process)
+                    return
+                if now != told:
+                    orders.write(msgspec.json.encode(now) + b"\n")
+                    orders.flush()
+                told = now
+                time.sleep(_LOOK_EVERY_S)
+
+    def _forget(self, process: subprocess.Popen[bytes], *threads: threading.Thread) -> bool:
         """Whether it was ended because nobody wants its result."""
         process.kill()
-        listening.join(_FAREWELL_S)
+        for thread in threads:
+            thread.join(_FAREWELL_S)
         with process:  # closes the pipes and waits
             pass
         with self._lock:
@@ -127,14 +165,9 @@ class ProcessRunner:
         return Failed(end, Cause.NO_RESULT)
 
 
-def _converse(
-    process: subprocess.Popen[bytes], order: bytes, on_progress: Callable[[Progress], None]
-) -> Succeeded | Failed | None:
-    """Give the order and listen until the result; None when the worker ended before one came."""
-    orders, messages = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
-    with contextlib.suppress(BrokenPipeError):
-        orders.write(order)
-        orders.close()
+def _listen(process: subprocess.Popen[bytes], on_progress: Callable[[Progress], None]) -> Succeeded | Failed | None:
+    """Until the result; None when the worker ended before one came."""
+    messages = cast("IO[bytes]", process.stdout)
     while (line := messages.readline(_MAX_LINE)).endswith(b"\n"):
         try:
             message: Progress | Succeeded | Failed = _decode(line)
@@ -159,7 +192,7 @@ def _overhear(process: subprocess.Popen[bytes]) -> None:
         log.error("a worker said: %s", start.decode(errors="backslashreplace").rstrip())
 
 
-def _end(process: subprocess.Popen[bytes]) -> int:
+def _code_of(process: subprocess.Popen[bytes]) -> int:
     """The exit code; a worker that has said its last word but lingers is killed."""
     try:
         return process.wait(_FAREWELL_S)

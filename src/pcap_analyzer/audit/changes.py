@@ -30,7 +30,7 @@ def _more(event: Event) -> dict[str, Value]:
         return {}
     match event.type:
         case "upload.begun":
-            return {"by": "parts", "size_bytes": analysis.size_bytes}
+            return {"by": "form" if analysis.is_form else "parts", "size_bytes": analysis.size_bytes}
         case "upload.finished":
             return {"size_bytes": event.size_bytes}
         case "analysis.started":

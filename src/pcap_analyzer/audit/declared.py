@@ -56,6 +56,8 @@ _UPLOAD = {
 }
 
 _ANALYSIS = {
+    "analysis.followed": Declared("A worker began to read an upload that still arrives", ("analysis",)),
+    "analysis.duplicate": Declared("The same bytes were analysed before; that report is shown", ("analysis",)),
     "analysis.started": Declared("A worker was given the analysis; attempt: how often by now", ("analysis", "attempt")),
     "analysis.succeeded": Declared("It ended with a report", ("analysis", "packets")),
     "analysis.failed.memory": Declared("It needed more than ANALYSIS_MEMORY_MB", ("analysis",)),

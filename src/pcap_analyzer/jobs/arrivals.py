@@ -1,14 +1,17 @@
-"""Uploads that come in parts, over many connections and restarts of the service.
+"""Uploads while their bytes arrive: in parts, over many connections and restarts of the service, or as one plain form.
 
 What is kept of one stands in the store, in one statement with what its hash is continued from: the file may hold more,
 which a killed service never said it had; that is cut off when the upload goes on. Once every byte is kept the file
-gets its name, then the analysis is queued; a service killed between the two finds both done or does them again.
+gets its name, then the analysis is queued, or ends where the same bytes were analysed before; a service killed between
+the two finds both done or does them again. A plain form cannot go on, so it never expires, and ends with its connection
+or with the service.
 """
 
 import os
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from pcap_analyzer.capture.magic import LOOK_BYTES
 from pcap_analyzer.jobs.content_hash import ContentHash, continued
@@ -16,14 +19,17 @@ from pcap_analyzer.jobs.model import Analysis, Received, State
 from pcap_analyzer.jobs.ports import Blobs, NewBlob, Store
 from pcap_analyzer.jobs.refusals import UnknownUpload, UploadGone, WrongLength, WrongOffset
 from pcap_analyzer.jobs.service import AnalysisService, utc_now
-from pcap_analyzer.jobs.upload import display_name, full_disk_refused, require_capture
+from pcap_analyzer.jobs.upload import display_name, full_disk_refused, require_capture, too_large
 
-# What a killed service may have to be sent again.
+# What a killed service may have to be sent again, and what its follower waits for at most.
 KEEP_EVERY_BYTES = 16 << 20
 
 
 class Arrivals:
-    """Every upload that comes in parts. `on_queued` is called when one has become a queued analysis."""
+    """Every upload on its way.
+
+    on_queued: called when one has become a queued analysis.  on_kept: with the id of one of which more is kept.
+    """
 
     def __init__(
         self,
@@ -32,6 +38,7 @@ class Arrivals:
         service: AnalysisService,
         patience: timedelta,
         on_queued: Callable[[], None],
+        on_kept: Callable[[str], None] = lambda _: None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = store
@@ -39,6 +46,7 @@ class Arrivals:
         self._service = service
         self._patience = patience
         self._on_queued = on_queued
+        self._on_kept = on_kept
         self._clock = clock
 
     @property
@@ -49,20 +57,26 @@ class Arrivals:
     def begin(self, filename: str, size_bytes: int) -> Analysis:
         """Announce an upload. Raises UploadTooLarge, QueueFull, StorageFull, NotACapture."""
         self._service.admit(size_bytes)
-        now = self._clock()
-        analysis = Analysis(
-            id=str(uuid.uuid4()),
-            filename=display_name(filename),
-            size_bytes=size_bytes,
-            created_at=now,
-            state=State.RECEIVING,
-            expires_at=now + self._patience,
-        )
+        analysis = self._announced(filename, size_bytes, self._until())
         if not size_bytes:
             require_capture(analysis.filename, b"")
         with full_disk_refused():
             self._store.receive(analysis)
         return analysis
+
+    def begin_form(self, filename: str, announced_bytes: int | None) -> "Arrival":
+        """Take an upload that comes at once, or not at all; ends with `complete` or `refuse`. Raises StorageFull.
+
+        announced_bytes: about as many as will come; None where nobody said.
+        """
+        analysis = self._announced(filename, announced_bytes or 0, None)
+        with full_disk_refused():
+            self._store.receive(analysis)
+            try:
+                return self._arrival(analysis, size_bytes=None)
+            except BaseException:
+                self._store.remove(analysis.id, self._clock())
+                raise
 
     def get(self, upload_id: str) -> Analysis:
         """How far an upload has come. Raises UnknownUpload, UploadGone."""
@@ -76,6 +90,8 @@ class Arrivals:
     def open(self, upload_id: str, offset: int) -> "Arrival":
         """Go on with an upload where it stands. One at a time. Raises as `get`, and WrongOffset."""
         analysis = self.get(upload_id)
+        if analysis.state is State.RECEIVING and analysis.is_form:
+            raise UnknownUpload(f"the upload {upload_id} comes as a form; nobody can go on with it")
         if offset != analysis.received_bytes:
             raise WrongOffset(
                 f"the bytes sent begin at {offset}, expected is {analysis.received_bytes}; ask with HEAD, go on there"
@@ -83,14 +99,19 @@ class Arrivals:
         if analysis.state is not State.RECEIVING:
             raise WrongLength(f"all {analysis.size_bytes} bytes of this upload have come; there is nothing to add")
         with full_disk_refused():
-            blob = self._blobs.resume(analysis.upload)
-            return Arrival(analysis, blob, self._store, self._store.block_digests(upload_id), self._until)
+            return self._arrival(analysis, size_bytes=analysis.size_bytes)
 
-    def complete(self, arrival: "Arrival") -> None:
-        """Every byte is kept: queue the analysis. Raises StorageFull, and then it can be done later."""
+    def complete(self, arrival: "Arrival") -> Analysis:
+        """Every byte was written: queue the analysis. Raises NotACapture, StorageFull, UploadGone.
+
+        After StorageFull an upload in parts can be completed later.
+        """
+        arrival.recognise()
+        arrival.keep(arrival.written())
         with full_disk_refused():
             arrival.commit()
-            self._queue(arrival.analysis.id, arrival.hexdigest)
+            self._queue(arrival.analysis, arrival.offset, arrival.hexdigest)
+        return self._service.get(arrival.analysis.id)
 
     def remove(self, upload_id: str) -> None:
         """Forget an upload and its bytes. Raises UnknownUpload, UploadGone; UploadGone too when it is whole."""
@@ -101,13 +122,18 @@ class Arrivals:
 
     def refuse(self, arrival: "Arrival") -> None:
         """Forget an upload whose bytes are of no use."""
-        self._store.remove(arrival.analysis.id)
+        arrival.close()
+        self._store.remove(arrival.analysis.id, self._clock())
         self._blobs.delete(arrival.analysis.upload)
 
     def recover(self) -> None:
-        """Queue what was whole when the service ended. Only for a start."""
+        """Queue what was whole when the service ended, forget what nobody can go on with. Only for a start."""
         for analysis in self._store.receiving():
-            self.settle(analysis)
+            if analysis.is_form:
+                self._store.remove(analysis.id, self._clock())
+                self._blobs.delete(analysis.upload)
+            else:
+                self.settle(analysis)
 
     def settle(self, analysis: Analysis) -> None:
         """Queue it if every byte was kept, and only then something failed. Raises StorageFull."""
@@ -121,37 +147,82 @@ class Arrivals:
                 self._blobs.resume(analysis.upload).commit()
                 path = self._blobs.path(analysis.upload)
             digests = self._store.block_digests(analysis.id)
-            self._queue(analysis.id, continued(path, analysis.size_bytes, digests).hexdigest())
+            content_hash = continued(path, analysis.size_bytes, digests).hexdigest()
+            self._queue(analysis, analysis.size_bytes, content_hash)
 
-    def _queue(self, upload_id: str, content_hash: str) -> None:
-        if self._store.complete(upload_id, content_hash, self._clock()):
+    def _announced(self, filename: str, size_bytes: int, expires_at: datetime | None) -> Analysis:
+        return Analysis(
+            id=str(uuid.uuid4()),
+            filename=display_name(filename),
+            size_bytes=size_bytes,
+            created_at=self._clock(),
+            state=State.RECEIVING,
+            expires_at=expires_at,
+        )
+
+    def _arrival(self, analysis: Analysis, size_bytes: int | None) -> "Arrival":
+        blob = self._blobs.resume(analysis.upload)
+        digests = self._store.block_digests(analysis.id)
+        return Arrival(analysis, blob, digests, size_bytes, self.max_bytes, self._keep)
+
+    def _keep(self, analysis: Analysis, received: "Written") -> None:
+        """Raises UploadGone, StorageFull."""
+        until = None if analysis.is_form else self._until()
+        if not self._store.record_received(analysis.id, Received(received.offset, received.block_digests, until)):
+            raise UploadGone(f"the upload {analysis.id} was ended meanwhile; begin it again")
+        self._on_kept(analysis.id)
+
+    def _queue(self, analysis: Analysis, size_bytes: int, content_hash: str) -> None:
+        became = self._store.complete(analysis.id, content_hash, size_bytes, self._clock())
+        if became is State.SUCCEEDED:
+            # The same bytes are stored already.
+            self._blobs.delete(analysis.upload)
+        elif became is not None:
             self._on_queued()
 
     def _until(self) -> datetime:
         return self._clock() + self._patience
 
 
+class Written(NamedTuple):
+    """What was written of an upload at one moment: so many bytes, and the digests of their blocks."""
+
+    offset: int
+    block_digests: bytes
+
+
 class Arrival:
-    """One part of an upload on its way. Ends with `close`; what was not kept by then is gone."""
+    """One part of an upload, or all of it, on its way. Ends with `close`; what was not kept by then is gone.
+
+    size_bytes: in the end; None where nobody knows, as of a form.  keep: makes known what is durable.
+    """
 
     def __init__(
-        self, analysis: Analysis, blob: NewBlob, store: Store, block_digests: bytes, until: Callable[[], datetime]
+        self,
+        analysis: Analysis,
+        blob: NewBlob,
+        block_digests: bytes,
+        size_bytes: int | None,
+        max_bytes: int,
+        keep: Callable[[Analysis, Written], None],
     ) -> None:
         self.analysis = analysis
         self._blob = blob
-        self._store = store
-        self._until = until
+        self._size_bytes = size_bytes
+        self._max_bytes = max_bytes
+        self._keep = keep
         self._descriptor = os.open(blob.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         # Less than was kept only after a power cut on a disk that did not keep its word.
         self.kept = min(analysis.received_bytes, os.fstat(self._descriptor).st_size)
         os.ftruncate(self._descriptor, self.kept)
         self.offset = self.kept
+        self._recognised = self.kept >= LOOK_BYTES
         self._hash: ContentHash = continued(blob.path, self.kept, block_digests)
 
     @property
     def is_whole(self) -> bool:
-        """Whether every byte is kept."""
-        return self.kept == self.analysis.size_bytes
+        """Whether every byte was written."""
+        return self.offset == self._size_bytes
 
     @property
     def hexdigest(self) -> str:
@@ -159,12 +230,13 @@ class Arrival:
         return self._hash.hexdigest()
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes. Raises WrongLength, NotACapture, StorageFull."""
-        if len(data) > self.analysis.size_bytes - self.offset:
+        """Take the next bytes. Raises WrongLength, UploadTooLarge, NotACapture, StorageFull."""
+        if self._size_bytes is None and len(data) > self._max_bytes - self.offset:
+            raise too_large(self._max_bytes)
+        if self._size_bytes is not None and len(data) > self._size_bytes - self.offset:
             raise WrongLength(
-                f"more bytes come than the {self.analysis.size_bytes} that were announced; begin the upload again"
+                f"more bytes come than the {self._size_bytes} that were announced; begin the upload again"
             )
-        before = self.offset
         with full_disk_refused():
             rest = memoryview(data)
             while rest:
@@ -172,20 +244,27 @@ class Arrival:
                 self._hash.update(rest[:written])
                 self.offset += written
                 rest = rest[written:]
-        looked_at = min(LOOK_BYTES, self.analysis.size_bytes)
-        if before < looked_at <= self.offset:
-            require_capture(self.analysis.filename, os.pread(self._descriptor, LOOK_BYTES, 0))
+        if self.offset >= LOOK_BYTES or self.is_whole:
+            self.recognise()
 
-    def keep(self) -> None:
-        """Make what was written durable and known. Raises UploadGone, StorageFull."""
-        if self.offset == self.kept:
+    def recognise(self) -> None:
+        """Raise NotACapture unless what was written may be one, or the beginning of one."""
+        if not self._recognised:
+            require_capture(self.analysis.filename, os.pread(self._descriptor, LOOK_BYTES, 0))
+            self._recognised = True
+
+    def written(self) -> Written:
+        """What `keep` can keep while more is written."""
+        return Written(self.offset, self._hash.block_digests)
+
+    def keep(self, written: Written) -> None:
+        """Make it durable and known. From any thread, one at a time. Raises UploadGone, StorageFull."""
+        if written.offset == self.kept:
             return
         with full_disk_refused():
-            os.fsync(self._descriptor)
-            received = Received(self.offset, self._hash.block_digests, self._until())
-            if not self._store.record_received(self.analysis.id, received):
-                raise UploadGone(f"the upload {self.analysis.id} was ended meanwhile; begin it again")
-        self.kept = self.offset
+            os.fdatasync(self._descriptor)
+            self._keep(self.analysis, written)
+        self.kept = written.offset
 
     def commit(self) -> None:
         """Give the file its name."""

@@ -2,15 +2,22 @@
 
 A claim is a lease: `renew`, called again and again, says that this dispatcher lives. Whoever does not say so any more
 loses its analyses to others, and what it says of them later is not heard.
+
+Where nothing is queued, a worker follows an upload that still arrives, so that little is left to do when its last byte
+has come. It gives way when an analysis waits and every worker is taken, and when no bytes come; nothing is lost by that
+but its work, for a whole upload is queued in any case.
 """
 
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
+from pathlib import Path
 
 from pcap_analyzer.export import EXPORTERS
 from pcap_analyzer.jobs.disk import is_full
@@ -18,6 +25,7 @@ from pcap_analyzer.jobs.events import Event, Listener
 from pcap_analyzer.jobs.model import (
     DISK_FULL,
     Analysis,
+    Arrived,
     Cause,
     Failed,
     Killed,
@@ -41,6 +49,12 @@ _IDLE_S = 5.0
 LEASE = timedelta(seconds=60)
 # A worker that is killed so often is killed for its capture's sake: it would take the memory of everybody else again.
 MAX_ATTEMPTS = 3
+# An upload of which nothing came for so long is not waited for, until something comes.
+STALLED_S = 30.0
+# One that gave way is not followed again at once: it would do the same work over and over beside short analyses.
+GAVE_WAY_S = 30.0
+# A worker that has just ended takes the next analysis by itself.
+_HANDOVER_S = 0.2
 
 
 class Dispatcher:
@@ -72,6 +86,12 @@ class Dispatcher:
         self._name = secrets.token_hex(8)
         self._held: set[str] = set()
         self._queued = threading.Condition()
+        self._idle = 0
+        self._giving_way = 0
+        # Uploads that are not to be followed, until when (time.monotonic); `inf`: until more of them comes.
+        self._resting: dict[str, float] = {}
+        # Nor those whose follower failed: when they are whole, it will be seen whether that was their fault.
+        self._given_up: set[str] = set()
         self._stopping = False
         self._threads = [threading.Thread(target=self._serve, name=f"analysis-{n}") for n in range(workers)]
 
@@ -83,6 +103,13 @@ class Dispatcher:
     def wake(self) -> None:
         """An analysis waits."""
         with self._queued:
+            self._queued.notify()
+
+    def arrived(self, upload_id: str) -> None:
+        """More of an upload is kept: it may be followed."""
+        with self._queued:
+            if self._resting.get(upload_id) == inf:
+                del self._resting[upload_id]
             self._queued.notify()
 
     def drop(self, analysis_id: str) -> None:
@@ -117,13 +144,19 @@ class Dispatcher:
                 outcome = _failure(analysis, error)
             if not isinstance(outcome, Stopped):
                 self._keep(analysis, outcome)
+            elif analysis.state is State.RECEIVING:
+                self._give_back(analysis)
             with self._queued:
                 self._held.discard(analysis.id)
             if isinstance(outcome, Succeeded):
                 self._do_afterwards(analysis)
 
     def _do_afterwards(self, analysis: Analysis) -> None:
-        now = self._store.get(analysis.id)
+        try:
+            now = self._store.get(analysis.id)
+        except Exception as error:
+            _complain(f"the store cannot say how analysis {analysis.id} stands", error)
+            return
         if now is not None and now.state is State.SUCCEEDED:
             self._afterwards(now)
 
@@ -131,28 +164,40 @@ class Dispatcher:
         with self._queued:
             while not self._stopping:
                 try:
-                    analysis = self._store.claim(self._clock(), self._lease())
+                    analysis = self._take()
                 except Exception as error:
                     _complain("the store cannot give out an analysis", error)
                 else:
                     if analysis is not None:
                         self._held.add(analysis.id)
                         return analysis
+                self._idle += 1
                 self._queued.wait(_IDLE_S)
+                self._idle -= 1
         return None
+
+    def _take(self) -> Analysis | None:
+        """The next to run, or else to follow."""
+        analysis = self._store.claim(self._clock(), self._lease())
+        if analysis is not None:
+            self._resting.pop(analysis.id, None)
+            self._given_up.discard(analysis.id)
+            return analysis
+        now = time.monotonic()
+        self._resting = {upload: until for upload, until in self._resting.items() if until > now}
+        return self._store.follow(self._clock(), self._lease(), {*self._resting, *self._given_up})
 
     def _run(self, analysis: Analysis) -> Outcome:
         with ExitStack() as undo:
             artifacts = {kind: self._blobs.create(analysis.artifact(kind)) for kind in EXPORTERS}
             for artifact in artifacts.values():
                 undo.callback(artifact.discard)
-            task = Task(
-                capture=self._blobs.path(analysis.upload),
-                filename=analysis.filename,
-                artifacts={kind: artifact.path for kind, artifact in artifacts.items()},
-                name=analysis.id,
-            )
-            outcome = self._runner.run(task, lambda progress: self._tell(analysis, progress))
+            files = {kind: artifact.path for kind, artifact in artifacts.items()}
+            if analysis.state is State.RECEIVING:
+                outcome = self._follow(analysis, files)
+            else:
+                task = Task(self._blobs.path(analysis.upload), analysis.filename, files, analysis.id)
+                outcome = self._runner.run(task, lambda progress: self._tell(analysis, progress))
             if isinstance(outcome, Succeeded):
                 # Whoever took it over writes the same artifacts, with a nonce of its own.
                 if not self._store.renew({analysis.id}, self._lease()):
@@ -165,6 +210,69 @@ class Dispatcher:
                     )
                     self._tell_others(Event("analysis.ratio_warned", analysis.id))
         return outcome
+
+    def _follow(self, analysis: Analysis, files: dict[str, Path]) -> Outcome:
+        arriving, capture = self._blobs.places(analysis.upload)
+        expected = analysis.size_bytes or None
+        task = Task(capture, analysis.filename, files, analysis.id, arriving=arriving, size_bytes=expected)
+        log.info("analysis %s follows its upload", analysis.id)
+        watch = _Watch(analysis.received_bytes, time.monotonic())
+        try:
+            return self._runner.run(
+                task, lambda progress: self._tell(analysis, progress), lambda: self._arrived(analysis.id, watch)
+            )
+        finally:
+            with self._queued:
+                self._giving_way -= watch.gave_way
+
+    def _arrived(self, upload_id: str, watch: "_Watch") -> Arrived | None:
+        """How far a followed upload has come; None where it is not to be followed any more."""
+        try:
+            now = self._store.get(upload_id)
+            waiting = 0 if self._idle else self._store.count(State.QUEUED)
+        except Exception as error:
+            _complain(f"the store cannot say how far upload {upload_id} has come", error)
+            return Arrived(watch.size_bytes, whole=False)
+        if now is None or now.state not in {State.RECEIVING, State.RUNNING}:
+            return None
+        if now.state is State.RUNNING:
+            return Arrived(now.size_bytes, whole=True)
+        if now.received_bytes != watch.size_bytes:
+            watch.size_bytes, watch.since = now.received_bytes, time.monotonic()
+        if time.monotonic() - watch.since > STALLED_S:
+            self._rest(upload_id, inf, "nothing comes")
+            return None
+        if self._gives_way(watch, waiting):
+            self._rest(upload_id, time.monotonic() + GAVE_WAY_S, "others wait")
+            return None
+        return Arrived(now.received_bytes, whole=False)
+
+    def _gives_way(self, watch: "_Watch", waiting: int) -> bool:
+        """Whether this follower's worker is needed. waiting: analyses that nobody is free for."""
+        if not waiting:
+            watch.needed_since = None
+            return False
+        now = time.monotonic()
+        watch.needed_since = watch.needed_since or now
+        with self._queued:
+            if now - watch.needed_since > _HANDOVER_S and self._giving_way < waiting:
+                self._giving_way += 1
+                watch.gave_way = True
+        return watch.gave_way
+
+    def _rest(self, upload_id: str, until: float, why: str) -> None:
+        log.info("analysis %s does not follow its upload any more: %s", upload_id, why)
+        with self._queued:
+            self._resting[upload_id] = until
+
+    def _give_back(self, analysis: Analysis) -> None:
+        """A follower was ended: its upload arrives, or has come in the last moment and is analysed anew."""
+        try:
+            if not self._store.release(analysis.id, self._name) and not self._stopping:
+                self._store.requeue(analysis.id, self._name, "its worker was needed", self._clock())
+        except Exception as error:
+            # Its lease ends, and with it what is not given back.
+            _complain(f"the store cannot take back analysis {analysis.id}", error)
 
     def _tell(self, analysis: Analysis, progress: Progress) -> None:
         try:
@@ -190,6 +298,11 @@ class Dispatcher:
                 self._queued.wait(_IDLE_S)
 
     def _finish(self, analysis: Analysis, outcome: Succeeded | Failed | Killed) -> None:
+        if not isinstance(outcome, Succeeded) and analysis.state is State.RECEIVING:
+            self._given_up.add(analysis.id)
+            if self._store.release(analysis.id, self._name):
+                log.warning("analysis %s stopped following its upload: %s", analysis.id, ascii(outcome.reason))
+                return
         if isinstance(outcome, Killed):
             if analysis.attempts < MAX_ATTEMPTS:
                 log.warning("analysis %s runs again: %s", analysis.id, outcome.reason)
@@ -210,6 +323,19 @@ class Dispatcher:
             for kind in EXPORTERS:
                 self._blobs.delete(analysis.artifact(kind))
             log.info("analysis %s was ended before it was done", analysis.id)
+
+
+@dataclass
+class _Watch:
+    """A followed upload: how much of it was there, since when (time.monotonic).
+
+    needed_since: when others were seen to wait.  gave_way: its worker is theirs.
+    """
+
+    size_bytes: int
+    since: float
+    needed_since: float | None = None
+    gave_way: bool = False
 
 
 def _failure(analysis: Analysis, error: Exception) -> Failed:

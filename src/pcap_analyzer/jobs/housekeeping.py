@@ -103,5 +103,7 @@ class Housekeeping:
 def _is_wanted(analysis: Analysis | None) -> bool:
     if analysis is None or analysis.state is State.EXPIRED:
         return False
+    if analysis.duplicate_of is not None:
+        return False
     # Of a cancelled upload nothing can become any more; a whole one can be analysed again.
     return analysis.state is not State.CANCELLED or analysis.received_bytes == analysis.size_bytes

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from pcap_analyzer.analysis.model import FirstResults
+
 # The answers of a worker are believed only within bounds: it has read hostile bytes.
 Count = Annotated[int, Meta(ge=0, le=1 << 62)]
 Sentence = Annotated[str, Meta(max_length=2000)]
@@ -15,7 +17,9 @@ Sentence = Annotated[str, Meta(max_length=2000)]
 class State(StrEnum):
     """receiving → queued → running → succeeded | failed | cancelled → expired.
 
-    A running analysis whose worker or server ended is queued again; one that failed or was cancelled can be.
+    A running analysis whose worker or server ended is queued again; one that failed or was cancelled can be. A worker
+    may follow the bytes of one that is receiving: with the last of them it is running. Where those bytes were analysed
+    before, receiving ends in succeeded.
     """
 
     RECEIVING = "receiving"
@@ -52,6 +56,7 @@ class Progress(Struct, frozen=True, tag="progress"):
     """How far an analysis has come.
 
     bytes_total: what bytes_read will be at the end; None where the reader cannot know.  seconds: since reading began.
+    first_results: where there are new ones.
     """
 
     phase: Phase = Phase.READING
@@ -59,6 +64,7 @@ class Progress(Struct, frozen=True, tag="progress"):
     bytes_read: Count = 0
     bytes_total: Count | None = None
     seconds: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
+    first_results: FirstResults | None = None
 
 
 class Succeeded(Struct, frozen=True, tag="succeeded"):
@@ -118,13 +124,23 @@ class Task(Struct, frozen=True):
     """One run of a worker process.
 
     name: by which Runner.end knows it.  filename: as the user called the capture; for the report, never a path of ours.
-    artifacts: by format, as in export.EXPORTERS, the files that the worker fills.
+    artifacts: by format, as in export.EXPORTERS, the files that the worker fills.  arriving: where the capture is while
+    its bytes still come, until it is at `capture`; None: it is there already.  size_bytes: what will have come.
     """
 
     capture: Path
     filename: str
     artifacts: dict[str, Path]
     name: str = ""
+    arriving: Path | None = None
+    size_bytes: int | None = None
+
+
+class Arrived(Struct, frozen=True):
+    """How far a capture has come that a worker follows. size_bytes: valid so far.  whole: nothing more will come."""
+
+    size_bytes: int
+    whole: bool
 
 
 class Order(Struct, frozen=True):
@@ -144,9 +160,10 @@ class Analysis(Struct, frozen=True):
     """The job and what is known of its results.
 
     id: also names the upload and the artifacts.  filename: the user's, for display only.
-    size_bytes: of the upload, in the end.  received_bytes: kept so far.  reason: why it failed, was cancelled or
-    expired.  content_hash: of the whole upload.  expires_at: when an upload that nobody goes on with is removed.
-    attempts: how often it was begun.
+    size_bytes: of the upload, in the end; of a form that still comes, what was announced, 0 for nothing.
+    received_bytes: kept so far.  reason: why it failed, was cancelled or expired.  content_hash: of the whole upload.
+    expires_at: when an upload that nobody goes on with is removed; None for a form, which nobody can go on with.
+    attempts: how often it was begun.  duplicate_of: the analysis of the same bytes whose results are this one's, too.
     """
 
     id: str
@@ -162,7 +179,13 @@ class Analysis(Struct, frozen=True):
     content_hash: str | None = None
     expires_at: datetime | None = None
     attempts: int = 0
+    duplicate_of: str | None = None
     progress: Progress = Progress()
+
+    @property
+    def is_form(self) -> bool:
+        """Whether it comes as a plain form, at once or not at all."""
+        return self.state is State.RECEIVING and self.expires_at is None
 
     @property
     def upload(self) -> str:

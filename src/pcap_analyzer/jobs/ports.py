@@ -5,8 +5,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from pcap_analyzer.analysis.model import FirstResults
 from pcap_analyzer.jobs.model import (
     Analysis,
+    Arrived,
     Failed,
     Lease,
     Outcome,
@@ -26,9 +28,6 @@ class Store(Protocol):
     Each raises OSError with ENOSPC when the disk is full, and then nothing has changed.
     """
 
-    def add(self, analysis: Analysis, max_queued: int) -> bool:
-        """Keep a queued analysis; False, and nothing kept, when `max_queued` are already queued."""
-
     def receive(self, analysis: Analysis) -> None:
         """Keep an analysis whose upload is receiving; it takes no place in the queue."""
 
@@ -38,8 +37,12 @@ class Store(Protocol):
     def block_digests(self, analysis_id: str) -> bytes:
         """What was last recorded as received.block_digests; empty when nothing was."""
 
-    def complete(self, analysis_id: str, content_hash: str, now: datetime) -> bool:
-        """Queue the analysis of an upload that was receiving and is whole; False, and of no effect, on any other."""
+    def complete(self, analysis_id: str, content_hash: str, size_bytes: int, now: datetime) -> State | None:
+        """An upload that was receiving is whole; the state it is in now. None, and of no effect, on any other.
+
+        RUNNING where a worker follows it, else QUEUED. SUCCEEDED where an analysis of so many bytes with this hash has
+        succeeded: it is a duplicate of that one.
+        """
 
     def get(self, analysis_id: str) -> Analysis | None:
         """The analysis as it is now; None when there is none."""
@@ -53,11 +56,23 @@ class Store(Protocol):
     def claim(self, now: datetime, lease: Lease) -> Analysis | None:
         """Take the oldest queued analysis: it is running from `now`. None when none is queued. Nobody gets it twice."""
 
+    def follow(self, now: datetime, lease: Lease, besides: Collection[str]) -> Analysis | None:
+        """Take the oldest receiving upload of which something is kept, but none of `besides`; it stays receiving.
+
+        None when there is none that nobody follows.
+        """
+
+    def release(self, analysis_id: str, worker: str) -> bool:
+        """Give back a receiving upload, without progress; False, and of no effect, unless `worker` follows it."""
+
     def renew(self, analysis_ids: Collection[str], lease: Lease) -> set[str]:
-        """Hold running analyses until lease.until; those of them that are still lease.worker's."""
+        """Hold what is running or followed until lease.until; those of it that are still lease.worker's."""
 
     def record_progress(self, analysis_id: str, worker: str, progress: Progress) -> bool:
-        """Keep how far a running analysis has come; False, and of no effect, when it is not `worker`'s."""
+        """Keep how far a running or following analysis has come; False, and of no effect, when it is not `worker`'s."""
+
+    def first_results(self, analysis_id: str) -> FirstResults | None:
+        """What progress.first_results said last; None when nothing was said, or it begins again."""
 
     def finish(self, analysis_id: str, worker: str, outcome: Succeeded | Failed, now: datetime) -> bool:
         """End a running analysis; False, and of no effect, when it is not `worker`'s."""
@@ -66,22 +81,28 @@ class Store(Protocol):
         """Queue a running analysis of `worker` again, without progress, in its old place; False as for finish."""
 
     def requeue_running(self, now: datetime, reason: str, *, lapsed_only: bool = False) -> list[str]:
-        """Requeue all that run, or those whose lease ended before `now`; which they were."""
+        """Requeue all that run, or those whose lease ended before `now`; which they were. Release likewise."""
 
     def retry(self, analysis_id: str, max_queued: int, now: datetime) -> bool:
         """Queue a failed or cancelled analysis of a whole upload as if it were new; False when it cannot be."""
 
     def end(self, analysis_id: str, state: State, reason: str, now: datetime) -> bool:
-        """Make it cancelled or expired, from any state that `state` may follow; False, and of no effect, otherwise."""
+        """Make it cancelled or expired, from any state that `state` may follow; False, and of no effect, otherwise.
 
-    def remove(self, analysis_id: str) -> bool:
-        """Forget it; False when there is none."""
+        Its duplicates expire with it.
+        """
+
+    def remove(self, analysis_id: str, now: datetime) -> bool:
+        """Forget it; False when there is none. Its duplicates expire."""
 
     def receiving(self) -> list[Analysis]:
         """Every analysis whose upload is receiving."""
 
     def lapsed(self, now: datetime, ended_before: datetime) -> list[Analysis]:
-        """What shall expire: uploads with expires_at before `now`, and what ended before `ended_before`."""
+        """What shall expire: uploads with expires_at before `now`, and what ended before `ended_before`.
+
+        Not yet, where a duplicate of it ended later.
+        """
 
     def transitions(self, analysis_id: str) -> list[Transition]:
         """Every change of its state, oldest first."""
@@ -115,6 +136,9 @@ class Blobs(Protocol):
         Its bytes outlive this process: `sweep` spares them. One writer at a time.
         """
 
+    def places(self, name: str) -> tuple[Path, Path]:
+        """Where the bytes are of a blob that `resume` began, and where once it is committed: one of both exists."""
+
     def names(self, folder: str) -> list[str]:
         """The blobs whose name begins with "folder/", and those begun by `resume` there."""
 
@@ -134,9 +158,16 @@ class Blobs(Protocol):
 class Runner(Protocol):
     """Runs analyses apart from this process."""
 
-    def run(self, task: Task, on_progress: Callable[[Progress], None]) -> Outcome:
+    def run(
+        self,
+        task: Task,
+        on_progress: Callable[[Progress], None],
+        arrived: Callable[[], Arrived | None] | None = None,
+    ) -> Outcome:
         """Analyse a capture; block until it has ended.
 
+        arrived: of a task with `arriving`, how far the capture has come; asked many times a second, from another
+        thread, until it is whole. None: nobody wants it any more, which ends the run with Stopped.
         Whatever the capture does to the worker (crash, endless loop, all memory) comes back as Failed. Only errors of
         the caller are raised. Safe to call from several threads.
         """

@@ -1,18 +1,18 @@
-"""The use cases: take an upload, tell how analyses stand, hand out reports."""
+"""The use cases: admit an upload, tell how analyses stand, hand out reports."""
 
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import Struct
 
+from pcap_analyzer.analysis.model import FirstResults
 from pcap_analyzer.jobs.disk import REPORT_BYTES
 from pcap_analyzer.jobs.files import delete_files
 from pcap_analyzer.jobs.model import Analysis, Page, Queue, State, Transition
 from pcap_analyzer.jobs.ports import Blobs, Store
 from pcap_analyzer.jobs.refusals import Expired, NoReport, NotPossible, QueueFull, UnknownAnalysis
-from pcap_analyzer.jobs.upload import Upload, display_name, full_disk_refused, storage_full, too_large
+from pcap_analyzer.jobs.upload import storage_full, too_large
 
 
 class Limits(Struct, frozen=True):
@@ -62,31 +62,21 @@ class AnalysisService:
         if (announced_bytes or 1) + REPORT_BYTES > self._blobs.free_bytes():
             raise storage_full()
 
-    def receive(self, filename: str) -> Upload:
-        """Begin an upload; `enqueue` ends it. Raises StorageFull."""
-        analysis = Analysis(id=str(uuid.uuid4()), filename=display_name(filename), size_bytes=0, created_at=utc_now())
-        with full_disk_refused():
-            return Upload(analysis, self._blobs.create(analysis.upload), self.limits.max_upload_bytes)
-
-    def enqueue(self, upload: Upload) -> Analysis:
-        """Make a whole upload a queued analysis. Raises NotACapture, QueueFull, StorageFull."""
-        analysis = upload.finish()
-        try:
-            with full_disk_refused():
-                if not self._store.add(analysis, self.limits.max_queued):
-                    raise self._queue_full()
-        except BaseException:
-            self._blobs.delete(analysis.upload)
-            raise
-        self._on_queued()
-        return analysis
-
     def get(self, analysis_id: str) -> Analysis:
         """Raises UnknownAnalysis."""
         analysis = self._store.get(analysis_id)
         if analysis is None:
             raise UnknownAnalysis(f"there is no analysis {analysis_id}; it may have been deleted")
         return analysis
+
+    def results_of(self, analysis_id: str) -> Analysis:
+        """The analysis whose results are shown for this one: another where it is a duplicate. Raises UnknownAnalysis."""
+        analysis = self.get(analysis_id)
+        return analysis if analysis.duplicate_of is None else self.get(analysis.duplicate_of)
+
+    def first_results(self, analysis_id: str) -> FirstResults | None:
+        """What is known of an analysis that is not done; None where nothing is."""
+        return self._store.first_results(analysis_id)
 
     def transitions(self, analysis_id: str) -> list[Transition]:
         """Every change of its state, oldest first."""
@@ -121,7 +111,7 @@ class AnalysisService:
         """Forget an analysis with its capture and its reports, whatever it is at. Raises UnknownAnalysis."""
         analysis = self.get(analysis_id)
         # First the row: what is left by a kill in between belongs to nothing, and the next start removes it.
-        self._store.remove(analysis_id)
+        self._store.remove(analysis_id, utc_now())
         self._on_ended(analysis_id)
         delete_files(self._blobs, analysis)
 

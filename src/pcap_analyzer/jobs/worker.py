@@ -1,26 +1,28 @@
 """The worker process, `python -m pcap_analyzer.jobs.worker`: one capture in, two artifacts out, then it ends.
 
-An Order comes as JSON on standard input; Progress, then Succeeded or Failed, go out as JSON lines on standard output.
+An Order comes as a line of JSON on standard input; where its capture still arrives, lines behind it say how far it has
+come. Progress, then Succeeded or Failed, go out as JSON lines on standard output.
 It limits itself before it opens the capture. When the service is gone, the next line finds a closed pipe and ends it.
 """
 
 import os
 import secrets
-import sys
 import time
 import traceback
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
 from pcap_analyzer import pipeline
-from pcap_analyzer.analysis.model import Analysis
-from pcap_analyzer.capture.source import Limits
-from pcap_analyzer.errors import BeyondLimit, CaptureError
+from pcap_analyzer.analysis.model import Analysis, FirstResults
+from pcap_analyzer.capture.source import Limits, Source, open_growing_source, open_source
+from pcap_analyzer.errors import BeyondLimit, Cancelled, CaptureError
 from pcap_analyzer.export import EXPORTERS, html
 from pcap_analyzer.jobs.disk import is_full
+from pcap_analyzer.jobs.following import Following
 from pcap_analyzer.jobs.limits import limit_this_process
 from pcap_analyzer.jobs.model import DISK_FULL, Cause, Failed, Order, Phase, Progress, Succeeded, Task
 from pcap_analyzer.report import build_report
@@ -29,11 +31,14 @@ _REPORT_EVERY_S = 0.25
 RECORD_HEADER = 16  # bytes
 
 Tell = Callable[[Progress | Succeeded | Failed], None]
-Analyse = Callable[[Order, Callable[[Progress], None]], Succeeded]
+Analyse = Callable[[Order, Callable[[Progress], None], Following | None], Succeeded]
 
 
-def analyse_capture(order: Order, on_progress: Callable[[Progress], None]) -> Succeeded:
-    """Run the whole pipeline and fill the artifacts. Raises CaptureError."""
+def analyse_capture(order: Order, on_progress: Callable[[Progress], None], following: Following | None) -> Succeeded:
+    """Run the whole pipeline and fill the artifacts. Raises CaptureError, and Cancelled when nobody is there any more.
+
+    following: of a capture that still arrives.
+    """
     task, last = order.task, Progress()
 
     def reading(told: pipeline.Progress) -> None:
@@ -41,9 +46,16 @@ def analyse_capture(order: Order, on_progress: Callable[[Progress], None]) -> Su
         last = Progress(Phase.READING, told.packets, told.bytes_read, told.bytes_total, told.seconds)
         on_progress(last)
 
-    limits = Limits(max_ratio=order.max_ratio)
-    analysis = pipeline.analyze_capture(
-        task.capture, progress=reading, threads=order.threads, limits=limits, keep_flows=False
+    def found(first: FirstResults) -> None:
+        on_progress(replace(last, first_results=first))
+
+    analysis = pipeline.analyze_source(
+        _opened(order, following),
+        progress=reading,
+        first_results=found,
+        cancelled=None if following is None else following.lost,
+        threads=order.threads,
+        keep_flows=False,
     )
     on_progress(replace(last, phase=Phase.REPORTING))
     # The file has our name for it; the reader knows the user's.
@@ -57,6 +69,25 @@ def analyse_capture(order: Order, on_progress: Callable[[Progress], None]) -> Su
     return Succeeded(nonce, _ratio(analysis))
 
 
+def _opened(order: Order, following: Following | None) -> Source:
+    task, limits = order.task, Limits(max_ratio=order.max_ratio)
+    if following is None or task.arriving is None:
+        return open_source(task.capture, limits=limits)
+    try:
+        file = FileIO(task.arriving)
+    except FileNotFoundError:
+        file = FileIO(task.capture)  # it came whole meanwhile, and got its name
+    return open_growing_source(
+        file,
+        finished=following.finished,
+        committed=following.committed,
+        cancelled=following.lost,
+        name=task.filename,
+        size_bytes=task.size_bytes,
+        limits=limits,
+    )
+
+
 def _ratio(analysis: Analysis) -> float:
     """How many times its size a compressed capture had, record headers as those of pcap; 1 where it was plain."""
     size, capture = analysis.source.size_bytes, analysis.capture
@@ -68,17 +99,20 @@ def _ratio(analysis: Analysis) -> float:
 def main(analyse: Analyse = analyse_capture) -> None:
     """Carry out the order on standard input."""
     tell = _own_standard_output()
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order, dec_hook=_path)
+    # Not sys.stdin: a thread that is blocked in it holds a lock which Python wants at its end.
+    orders = FileIO(0, closefd=False)
+    order = msgspec.json.decode(orders.readline(), type=Order, dec_hook=_path)
     limit_this_process(order.memory_bytes, order.cpu_seconds)
+    following = None if order.task.arriving is None else Following(orders)
     try:
-        tell(analyse(order, _seldom(tell)))
+        tell(analyse(order, _seldom(tell), following))
     except CaptureError as error:
         cause = Cause.RATIO if isinstance(error, BeyondLimit) else Cause.UNREADABLE
         tell(Failed(_as_the_user_calls_it(str(error), order.task)[:2000], cause))
     except MemoryError:
         limit = f"the analysis needed more than the {order.memory_bytes >> 20} MiB of memory it may use"
         tell(Failed(limit, Cause.MEMORY))
-    except BrokenPipeError:
+    except (BrokenPipeError, Cancelled):
         # Nobody is left to be told; without this, Python's own flush at exit would complain once more.
         os._exit(1)
     except Exception as error:
@@ -114,14 +148,14 @@ def _own_standard_output() -> Tell:
 
 
 def _seldom(tell: Tell) -> Callable[[Progress], None]:
-    """Pass on progress at most every _REPORT_EVERY_S, and always when the phase changes."""
+    """Pass on progress at most every _REPORT_EVERY_S, and always when the phase changes or there are results."""
     last_told = float("-inf")
     phase: Phase | None = None
 
     def on_progress(progress: Progress) -> None:
         nonlocal last_told, phase
         now = time.monotonic()
-        if progress.phase is not phase or now - last_told >= _REPORT_EVERY_S:
+        if progress.first_results or progress.phase is not phase or now - last_told >= _REPORT_EVERY_S:
             last_told, phase = now, progress.phase
             tell(progress)
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import msgspec
-from anyio.to_thread import run_sync
 from litestar import Response, delete, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, QueryParameter
@@ -15,15 +14,13 @@ from pcap_analyzer.audit import note
 from pcap_analyzer.export import EXPORTERS, html, json
 from pcap_analyzer.jobs.model import State
 from pcap_analyzer.jobs.refusals import UnknownAnalysis
-from pcap_analyzer.jobs.service import AnalysisService
-from pcap_analyzer.web.injected import AnyRequest, Service, TaskId
+from pcap_analyzer.web.injected import AnyRequest, LiveOfService, Service, TaskId
 from pcap_analyzer.web.language import spoken
+from pcap_analyzer.web.live import LOOK_EVERY_S, Live
 from pcap_analyzer.web.messages import teller
 from pcap_analyzer.web.policy import new_nonce, report_policy
 from pcap_analyzer.web.status import Status, status_of
 
-# As often as a worker tells.
-_LOOK_EVERY_S = 0.25
 # A silent stream looks dead to proxies.
 _SIGN_OF_LIFE_S = 15.0
 _RECONNECT_AFTER_MS = 1000
@@ -78,30 +75,36 @@ def queue_status(service: Service) -> QueueStatus:
 
 
 @get("/api/progress/{task_id:uuid}")
-async def progress(task_id: TaskId, service: Service) -> ServerSentEvent:
-    """Status as server-sent events, whole each time, so that a client that missed some has missed nothing."""
-    await run_sync(service.get, str(task_id))
-    return ServerSentEvent(_changes(str(task_id), service))
+async def progress(request: AnyRequest, task_id: TaskId, live: LiveOfService) -> Response[None] | ServerSentEvent:
+    """LiveStatus as server-sent events, whole each time: a client that missed some has missed nothing.
+
+    The id of an event stands for what it says, so whoever comes back with the last one is told only what is new, also
+    after a restart of the service. 204 once nothing more will come: a browser then stops asking.
+    """
+    known = request.headers.get("last-event-id")
+    now = await live.look(str(task_id))
+    if now.final and now.id == known:
+        return Response(None, status_code=204)
+    return ServerSentEvent(_changes(live, str(task_id), known))
 
 
-async def _changes(analysis_id: str, service: AnalysisService) -> AsyncIterator[ServerSentEventMessage]:
-    number, told, silent_s = 0, b"", 0.0
+async def _changes(live: Live, analysis_id: str, known: str | None) -> AsyncIterator[ServerSentEventMessage]:
+    silent_s = 0.0
     while True:
         try:
-            analysis = await run_sync(service.get, analysis_id)
+            now = await live.look(analysis_id)
         except UnknownAnalysis:
             return  # deleted; who connects again is told so
-        now = msgspec.json.encode(status_of(analysis))
-        if now != told:
-            number, told, silent_s = number + 1, now, 0.0
-            yield ServerSentEventMessage(event="status", id=number, retry=_RECONNECT_AFTER_MS, data=now)
+        if now.id != known:
+            known, silent_s = now.id, 0.0
+            yield ServerSentEventMessage(event="status", id=now.id, retry=_RECONNECT_AFTER_MS, data=now.data)
         elif silent_s >= _SIGN_OF_LIFE_S:
             silent_s = 0.0
             yield ServerSentEventMessage(comment="still here", data=None)
-        if analysis.state.final:
+        if now.final:
             return
-        await asyncio.sleep(_LOOK_EVERY_S)
-        silent_s += _LOOK_EVERY_S
+        await asyncio.sleep(LOOK_EVERY_S)
+        silent_s += LOOK_EVERY_S
 
 
 @post("/api/analyses/{task_id:uuid}/cancel", status_code=200, sync_to_thread=True)
@@ -132,7 +135,7 @@ def report(
     """
     if kind not in EXPORTERS:
         raise NotFoundException(f"there is no report as {kind}; there is {' and '.join(EXPORTERS)}")
-    analysis = service.get(str(task_id))
+    analysis = service.results_of(str(task_id))
     headers: dict[str, str] = {}
     body = service.report(analysis, kind).read_bytes()
     language = spoken(request.headers) if kind == "html" else "en"

@@ -13,6 +13,7 @@ from pcap_analyzer.jobs.tables import Tables
 from pcap_analyzer.web import analyses, flows, health, language, metrics, resumable, sign_in, tables, uploads
 from pcap_analyzer.web.access import Guard
 from pcap_analyzer.web.answers import EXCEPTION_HANDLERS
+from pcap_analyzer.web.live import Live
 from pcap_analyzer.web.pages import PAGES
 from pcap_analyzer.web.rates import Rates
 from pcap_analyzer.web.safety import Safety
@@ -32,6 +33,7 @@ def create_app(
 ) -> ASGIApp:
     """The web face of `service`; `guard` says who may come in, `on_shutdown` is called once no request is answered."""
     vitals = Vitals(service, audit)
+    live = Live(service)
     application = Litestar(
         route_handlers=[
             *PAGES,
@@ -61,6 +63,7 @@ def create_app(
             "service": Provide(lambda: service, sync_to_thread=False),
             "arrivals": Provide(lambda: arrivals, sync_to_thread=False),
             "tables": Provide(lambda: kept_tables, sync_to_thread=False),
+            "live": Provide(lambda: live, sync_to_thread=False),
             "figures": Provide(lambda: figures, sync_to_thread=False),
             "vitals": Provide(lambda: vitals, sync_to_thread=False),
             "guard": Provide(lambda: guard, sync_to_thread=False),

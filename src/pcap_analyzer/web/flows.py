@@ -42,7 +42,7 @@ class OneFlow(msgspec.Struct, frozen=True):
 @get("/api/analyses/{task_id:uuid}/flows/{flow_id:int}")
 async def flow(task_id: TaskId, flow_id: FlowId, service: Service, tables: TablesOfService) -> OneFlow:
     """One flow: all that was counted, marked and measured of it."""
-    analysis = await run_sync(service.get, str(task_id))
+    analysis = await run_sync(service.results_of, str(task_id))
     row = await flow_row(tables, analysis, flow_id)
     note("flow.viewed", analysis=analysis.id, flow=flow_id)
     return OneFlow(row, display_filter(row), links_of(str(task_id), flow_id))
@@ -62,7 +62,7 @@ async def packets(
 ) -> Response[bytes]:
     """A page of the flow's packets, as of a table; they are read out of the capture when they are first asked for."""
     query = Query(PACKETS, names(columns), where, names(sort))
-    analysis = await run_sync(service.get, str(task_id))
+    analysis = await run_sync(service.results_of, str(task_id))
     await require(tables, analysis, flow_id, PACKETS)
     return await page_of(await run_sync(tables.flow_path, analysis, flow_id, PACKETS), query, offset, limit)
 
@@ -70,7 +70,7 @@ async def packets(
 @get("/api/analyses/{task_id:uuid}/flows/{flow_id:int}/series")
 async def series(task_id: TaskId, flow_id: FlowId, service: Service, tables: TablesOfService) -> FlowSeries:
     """The flow over time: sequence numbers, windows, round trips, rates; some thousand points at most."""
-    analysis = await run_sync(service.get, str(task_id))
+    analysis = await run_sync(service.results_of, str(task_id))
     await require(tables, analysis, flow_id, PACKETS)
     return await read(series_of, await run_sync(tables.flow_path, analysis, flow_id, PACKETS))
 
@@ -79,7 +79,7 @@ async def series(task_id: TaskId, flow_id: FlowId, service: Service, tables: Tab
 async def capture(task_id: TaskId, flow_id: FlowId, service: Service, tables: TablesOfService) -> Stream:
     """The flow's packets as a capture: records as they were, with the interfaces of the capture."""
     DOWNLOADS.require_room()
-    analysis = await run_sync(service.get, str(task_id))
+    analysis = await run_sync(service.results_of, str(task_id))
     await require(tables, analysis, flow_id, SLICE)
     path = await run_sync(tables.flow_path, analysis, flow_id, SLICE)
     note("flow.downloaded", analysis=analysis.id, flow=flow_id)

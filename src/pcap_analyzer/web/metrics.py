@@ -60,7 +60,7 @@ class Metrics:
 
     def _measure(self, event: Event) -> None:
         analysis = event.analysis
-        if analysis is None or analysis.started_at is None:
+        if analysis is None or analysis.started_at is None or event.type == "analysis.duplicate":
             return
         if event.type == "analysis.started":
             waited = analysis.started_at - analysis.created_at

@@ -5,16 +5,17 @@ twice, and refused only at its end. Here its bytes go where they belong as they 
 """
 
 import re
-from collections.abc import Callable
 from urllib.parse import unquote
 
+from anyio import CancelScope
 from anyio.to_thread import run_sync
 from multipart import MultipartError, MultipartSegment, PushMultipartParser  # type: ignore[import-untyped]
 
-from pcap_analyzer.audit import note
-from pcap_analyzer.jobs.upload import Upload
-from pcap_analyzer.web.body import WRITE_BYTES, body
+from pcap_analyzer.jobs.arrivals import Arrival, Arrivals
+from pcap_analyzer.jobs.model import Analysis
+from pcap_analyzer.web.body import body
 from pcap_analyzer.web.injected import AnyRequest
+from pcap_analyzer.web.intake import Intake
 from pcap_analyzer.web.problems import BadForm
 
 FILE_FIELD = "file"
@@ -22,73 +23,73 @@ _MAX_FIELDS = 8
 # RFC 5987. RFC 7578 forbids it in forms, but some programs send it.
 _EXTENDED_NAME = re.compile(r";\s*filename\*\s*=\s*\"?(?P<charset>[\w-]*)'[\w-]*'(?P<name>[^\s;\"]+)", re.IGNORECASE)
 
-BeginUpload = Callable[[str], Upload]
 
+async def receive_file(request: AnyRequest, arrivals: Arrivals, announced_bytes: int | None) -> Analysis:
+    """Make the field `file` an upload and its analysis.
 
-async def receive_file(request: AnyRequest, begin: BeginUpload) -> Upload:
-    """Hand the field `file` to the upload that `begin` makes of its name.
-
-    Raises BadForm, Interrupted, Stalled and what `write` raises.
+    Raises BadForm, Interrupted, Stalled and what Arrival.write and Arrivals.complete raise; then nothing is left of it.
     """
-    arriving = _ArrivingFile(begin)
+    arriving = _ArrivingFile(arrivals, announced_bytes)
     try:
         with _parser(request) as parser:
             async for chunk in body(request.receive):
                 for event in parser.parse(chunk):
                     await arriving.take(event)
+        return await arriving.complete()
     except MultipartError as error:
-        arriving.discard()
+        await arriving.refuse()
         raise BadForm(f"the multipart form is not well formed: {_words(error)}") from error
     except BaseException:
-        arriving.discard()
+        await arriving.refuse()
         raise
-    if arriving.upload is None:
-        raise BadForm(f'the form has no file; send one in the field "{FILE_FIELD}"')
-    return arriving.upload
 
 
 class _ArrivingFile:
-    def __init__(self, begin: BeginUpload) -> None:
-        self._begin = begin
+    def __init__(self, arrivals: Arrivals, announced_bytes: int | None) -> None:
+        self._arrivals = arrivals
+        self._announced_bytes = announced_bytes
         self._inside = False
-        self._waiting: list[bytes] = []
-        self._waiting_bytes = 0
-        self.upload: Upload | None = None
+        self._arrival: Arrival | None = None
+        self._intake: Intake | None = None
 
     async def take(self, event: MultipartSegment | bytes | None) -> None:
         """The parser's next event: a field begins, bytes of it, or (None) it ends."""
         if isinstance(event, MultipartSegment):
             await self._enter(event)
         elif event is None:
-            await self._write()
             self._inside = False
-        elif self._inside:
-            self._waiting.append(event)
-            self._waiting_bytes += len(event)
-            if self._waiting_bytes >= WRITE_BYTES:
-                await self._write()
+        elif self._inside and self._intake is not None:
+            await self._intake.put(event)
 
-    def discard(self) -> None:
-        if self.upload is not None:
-            self.upload.discard()
+    async def complete(self) -> Analysis:
+        if self._arrival is None or self._intake is None:
+            raise BadForm(f'the form has no file; send one in the field "{FILE_FIELD}"')
+        await self._intake.flush()
+        await self._intake.close()
+        try:
+            return await run_sync(self._arrivals.complete, self._arrival)
+        finally:
+            self._arrival.close()
+
+    async def refuse(self) -> None:
+        # Shielded from a client that has gone.
+        with CancelScope(shield=True):
+            if self._intake is not None:
+                await self._intake.close()
+            if self._arrival is not None:
+                await run_sync(self._arrivals.refuse, self._arrival)
 
     async def _enter(self, field: MultipartSegment) -> None:
         if field.name != FILE_FIELD:
             return
-        if self.upload is not None:
+        if self._arrival is not None:
             raise BadForm("the form has several files; send one form for each")
         filename = field.filename or _extended_filename(field)
         if not filename:
             raise BadForm("no file was chosen; choose a capture first")
-        self.upload = await run_sync(self._begin, filename)
-        note("upload.begun", analysis=self.upload.id, by="form")
+        self._arrival = await run_sync(self._arrivals.begin_form, filename, self._announced_bytes)
+        self._intake = Intake(self._arrival)
         self._inside = True
-
-    async def _write(self) -> None:
-        if self._waiting and self.upload is not None:
-            data = b"".join(self._waiting)
-            self._waiting, self._waiting_bytes = [], 0
-            await run_sync(self.upload.write, data)
 
 
 def _extended_filename(field: MultipartSegment) -> str | None:

@@ -11,11 +11,12 @@ from litestar import Response, delete, head, patch, post, route
 from litestar.enums import HttpMethod
 
 from pcap_analyzer.audit import note
-from pcap_analyzer.jobs.arrivals import KEEP_EVERY_BYTES, Arrival, Arrivals
+from pcap_analyzer.jobs.arrivals import Arrivals
 from pcap_analyzer.jobs.refusals import NotACapture, WrongLength
 from pcap_analyzer.web import tus
-from pcap_analyzer.web.body import WRITE_BYTES, body
+from pcap_analyzer.web.body import body
 from pcap_analyzer.web.injected import AnyRequest, ArrivalsOfService, TaskId
+from pcap_analyzer.web.intake import Intake
 from pcap_analyzer.web.problems import BadMethod, Busy, Interrupted, Stalled, WrongChecksum
 
 # How long whoever comes back waits for the broken connection's part to be kept.
@@ -172,6 +173,7 @@ async def _receive(
     await run_sync(arrivals.get, upload_id)
     async with _turn(upload_id) as scope:
         arrival = await run_sync(arrivals.open, upload_id, start)
+        intake = Intake(arrival, checksum)
         try:
             announced = request.headers.get("content-length", "")
             if announced.isdecimal() and int(announced) > arrival.analysis.size_bytes - start:
@@ -179,14 +181,22 @@ async def _receive(
                     f"this part has {announced} bytes, expected are at most {arrival.analysis.size_bytes - start}"
                 )
             with scope:
-                await _write(request, arrival, checksum)
+                await _write(request, intake, keep_what_came=checksum is None)
             # Shielded from a client that has gone: what it sent is kept for when it comes back.
             with CancelScope(shield=True):
-                await _keep(arrivals, arrival, checksum, whole=not scope.cancel_called)
+                if checksum is not None and (scope.cancel_called or not checksum.matches):
+                    raise WrongChecksum("the bytes of this part are not those that were announced; send them again")
+                await intake.keep()
+                if arrival.is_whole:
+                    await run_sync(arrivals.complete, arrival)
         except NotACapture:
-            await run_sync(arrivals.refuse, arrival)
+            with CancelScope(shield=True):
+                await intake.close()
+                await run_sync(arrivals.refuse, arrival)
             raise
         finally:
+            with CancelScope(shield=True):
+                await intake.close()
             arrival.close()
         note("upload.piece", analysis=upload_id, received_bytes=arrival.kept)
         return arrival.kept
@@ -198,39 +208,17 @@ def _turn(upload_id: str) -> AbstractAsyncContextManager[CancelScope]:
     return _turns.of(upload_id)
 
 
-async def _write(request: AnyRequest, arrival: Arrival, checksum: tus.Checksum | None) -> None:
-    waiting: list[bytes] = []
-    waiting_bytes = 0
+async def _write(request: AnyRequest, intake: Intake, *, keep_what_came: bool) -> None:
     try:
         async for data in body(request.receive):
-            waiting.append(data)
-            waiting_bytes += len(data)
-            if waiting_bytes >= WRITE_BYTES:
-                part, waiting, waiting_bytes = b"".join(waiting), [], 0
-                await run_sync(_take, arrival, part, checksum)
+            await intake.put(data)
     except (Interrupted, Stalled, get_cancelled_exc_class()):
         with CancelScope(shield=True):
-            await run_sync(_take, arrival, b"".join(waiting), checksum)
-            if checksum is None:
-                await run_sync(arrival.keep)
+            await intake.flush()
+            if keep_what_came:
+                await intake.keep()
         raise
-    await run_sync(_take, arrival, b"".join(waiting), checksum)
-
-
-def _take(arrival: Arrival, data: bytes, checksum: tus.Checksum | None) -> None:
-    arrival.write(data)
-    if checksum is not None:
-        checksum.update(data)
-    elif arrival.offset - arrival.kept >= KEEP_EVERY_BYTES:
-        arrival.keep()
-
-
-async def _keep(arrivals: Arrivals, arrival: Arrival, checksum: tus.Checksum | None, *, whole: bool) -> None:
-    if checksum is not None and not (whole and checksum.matches):
-        raise WrongChecksum("the bytes of this part are not those that were announced; send them again")
-    await run_sync(arrival.keep)
-    if arrival.is_whole:
-        await run_sync(arrivals.complete, arrival)
+    await intake.flush()
 
 
 ROUTES = [capabilities, create, offset, receive, terminate, overridden]

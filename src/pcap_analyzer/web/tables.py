@@ -72,7 +72,7 @@ class TablePage(msgspec.Struct, frozen=True):
 @get("/api/analyses/{task_id:uuid}/tables")
 async def listing(task_id: TaskId, service: Service, tables: TablesOfService) -> TableInfos:
     """Which tables there are, how many rows they have, and what their columns mean."""
-    known = await tables_of(tables, await run_sync(service.get, str(task_id)))
+    known = await tables_of(tables, await run_sync(service.results_of, str(task_id)))
     return TableInfos(known.schema_version, [_described(name, rows) for name, rows in known.rows.items()])
 
 
@@ -96,7 +96,7 @@ async def table(
     name, _, form = table.partition(".")
     if name not in KEPT_TABLES:
         raise UnknownTable(f"there is no table {name!r}; there are {', '.join(KEPT_TABLES)}")
-    analysis = await run_sync(service.get, str(task_id))
+    analysis = await run_sync(service.results_of, str(task_id))
     await tables_of(tables, analysis)
     path = await run_sync(tables.path, analysis, name)
     query = Query(name, names(columns), where, names(sort))

@@ -8,7 +8,7 @@ from litestar.response import Redirect
 from msgspec import Struct
 
 from pcap_analyzer.jobs.model import Analysis, State
-from pcap_analyzer.web.injected import AnyRequest, Service
+from pcap_analyzer.web.injected import AnyRequest, ArrivalsOfService, Service
 from pcap_analyzer.web.multipart_form import receive_file
 from pcap_analyzer.web.problems import BadForm, wants_page
 
@@ -29,11 +29,11 @@ class Accepted(Struct, frozen=True):
 
 # The body has no limit of litestar's: the service has its own, and counts while the bytes come.
 @post("/api/upload", request_max_body_size=None, status_code=202)
-async def upload(request: AnyRequest, service: Service) -> Response[Accepted] | Redirect:
+async def upload(request: AnyRequest, service: Service, arrivals: ArrivalsOfService) -> Response[Accepted] | Redirect:
     """Take a capture and queue its analysis; a browser without scripts is led to the analysis' page."""
-    await run_sync(service.admit, _announced_file_bytes(request))
-    received = await receive_file(request, service.receive)
-    analysis = await run_sync(service.enqueue, received)
+    announced = _announced_file_bytes(request)
+    await run_sync(service.admit, announced)
+    analysis = await receive_file(request, arrivals, announced)
     if wants_page(request):
         return Redirect(f"/analyses/{analysis.id}", status_code=303)
     return Response(_accepted(analysis), status_code=202, headers={"Location": f"/api/status/{analysis.id}"})

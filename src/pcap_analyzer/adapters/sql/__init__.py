@@ -9,25 +9,34 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
     ExceptionContext,
+    Row,
     create_engine,
     delete,
     event,
     func,
     insert,
-    literal,
     select,
     update,
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from pcap_analyzer.adapters.sql.rows import COLUMNS, analysis_of, columns_of, progress_columns, transition_of
+from pcap_analyzer.adapters.sql.rows import (
+    COLUMNS,
+    analysis_of,
+    columns_of,
+    news_columns,
+    progress_columns,
+    transition_of,
+)
 from pcap_analyzer.adapters.sql.schema import analyses, transitions
 from pcap_analyzer.adapters.sql.upgrade import Newer, upgrade
+from pcap_analyzer.analysis.model import FirstResults
 from pcap_analyzer.errors import SettingsError
 from pcap_analyzer.jobs.model import (
     Analysis,
@@ -43,8 +52,11 @@ from pcap_analyzer.jobs.model import (
 
 _OLDEST_FIRST = (analyses.c.created_at, analyses.c.id)
 _NEWEST_FIRST = (analyses.c.created_at.desc(), analyses.c.id.desc())
+# By a worker.
+_HOLDABLE = (State.RECEIVING, State.RUNNING)
 _UNHELD = {"worker": None, "lease_until": None}
-_FRESH = {"started_at": None, "finished_at": None, "reason": None, **_UNHELD, **progress_columns(Progress())}
+_UNTOLD = {**progress_columns(Progress()), "first_results": None}
+_FRESH = {"started_at": None, "finished_at": None, "reason": None, **_UNHELD, **_UNTOLD}
 
 
 class SqlStore:
@@ -66,15 +78,11 @@ class SqlStore:
                 "allowed is a database of this service, or a new file in a folder that exists and may be written"
             ) from error
 
-    def add(self, analysis: Analysis, max_queued: int) -> bool:
-        """See Store.add."""
-        with self._engine.begin() as connection:
-            return _insert(connection, analysis, _number_in(State.QUEUED) < max_queued)
-
     def receive(self, analysis: Analysis) -> None:
         """See Store.receive."""
         with self._engine.begin() as connection:
-            _insert(connection, analysis, literal(value=True))
+            connection.execute(insert(analyses).values(columns_of(analysis)))
+            _note(connection, [analysis.id], None, analysis.state, analysis.created_at, None)
 
     def record_received(self, analysis_id: str, received: Received) -> bool:
         """See Store.record_received."""
@@ -91,16 +99,23 @@ class SqlStore:
             kept = connection.execute(select(analyses.c.block_digests).where(analyses.c.id == analysis_id)).scalar()
         return bytes(kept or b"")
 
-    def complete(self, analysis_id: str, content_hash: str, now: datetime) -> bool:
+    def complete(self, analysis_id: str, content_hash: str, size_bytes: int, now: datetime) -> State | None:
         """See Store.complete."""
         values = {
             "created_at": now,
-            "received_bytes": analyses.c.size_bytes,
+            "size_bytes": size_bytes,
+            "received_bytes": size_bytes,
             "content_hash": content_hash,
             "block_digests": None,
             "expires_at": None,
         }
-        return bool(self._move({analysis_id}, [State.RECEIVING], State.QUEUED, now, "every byte has come", values))
+        arrived = (analyses.c.id == analysis_id) & (analyses.c.state == State.RECEIVING)
+        with self._engine.begin() as connection:
+            changed = update(analyses).where(arrived).values(values).returning(analyses.c.worker)
+            row = connection.execute(changed).one_or_none()
+            if row is None:
+                return None
+            return _go_on(connection, analysis_id, now, _original(connection, content_hash, size_bytes), row.worker)
 
     def get(self, analysis_id: str) -> Analysis | None:
         """See Store.get."""
@@ -142,19 +157,43 @@ class SqlStore:
                 _note(connection, [row.id], State.QUEUED, State.RUNNING, now, None)
         return None if row is None else analysis_of(row)
 
+    def follow(self, now: datetime, lease: Lease, besides: Collection[str]) -> Analysis | None:
+        """See Store.follow."""
+        alone = (analyses.c.state == State.RECEIVING) & analyses.c.worker.is_(None)
+        wanted = alone & (analyses.c.received_bytes > 0) & analyses.c.id.not_in(besides)
+        oldest = select(analyses.c.id).where(wanted).order_by(*_OLDEST_FIRST).limit(1)
+        taken = (
+            update(analyses)
+            .where(analyses.c.id == oldest.scalar_subquery(), alone)
+            .values(started_at=now, worker=lease.worker, lease_until=lease.until)
+            .returning(*COLUMNS)
+        )
+        with self._engine.begin() as connection:
+            row = connection.execute(taken).one_or_none()
+        return None if row is None else analysis_of(row)
+
+    def release(self, analysis_id: str, worker: str) -> bool:
+        """See Store.release."""
+        followed = (analyses.c.state == State.RECEIVING) & (analyses.c.worker == worker)
+        return self._change((analyses.c.id == analysis_id) & followed, _FRESH)
+
     def renew(self, analysis_ids: Collection[str], lease: Lease) -> set[str]:
         """See Store.renew."""
-        held = (
-            analyses.c.id.in_(analysis_ids) & (analyses.c.state == State.RUNNING) & (analyses.c.worker == lease.worker)
-        )
+        held = analyses.c.id.in_(analysis_ids) & analyses.c.state.in_(_HOLDABLE) & (analyses.c.worker == lease.worker)
         with self._engine.begin() as connection:
             changed = update(analyses).where(held).values(lease_until=lease.until).returning(analyses.c.id)
             return set(connection.execute(changed).scalars())
 
     def record_progress(self, analysis_id: str, worker: str, progress: Progress) -> bool:
         """See Store.record_progress."""
-        running = (analyses.c.state == State.RUNNING) & (analyses.c.worker == worker)
-        return self._change((analyses.c.id == analysis_id) & running, progress_columns(progress))
+        held = analyses.c.state.in_(_HOLDABLE) & (analyses.c.worker == worker)
+        return self._change((analyses.c.id == analysis_id) & held, news_columns(progress))
+
+    def first_results(self, analysis_id: str) -> FirstResults | None:
+        """See Store.first_results."""
+        with self._engine.connect() as connection:
+            kept = connection.execute(select(analyses.c.first_results).where(analyses.c.id == analysis_id)).scalar()
+        return None if kept is None else msgspec.json.decode(kept, type=FirstResults)
 
     def finish(self, analysis_id: str, worker: str, outcome: Succeeded | Failed, now: datetime) -> bool:
         """See Store.finish."""
@@ -174,6 +213,9 @@ class SqlStore:
     def requeue_running(self, now: datetime, reason: str, *, lapsed_only: bool = False) -> list[str]:
         """See Store.requeue_running."""
         lapsed = analyses.c.lease_until.is_(None) | (analyses.c.lease_until < now) if lapsed_only else None
+        followed = (analyses.c.state == State.RECEIVING) & analyses.c.worker.is_not(None)
+        with self._engine.begin() as connection:
+            connection.execute(update(analyses).where(followed if lapsed is None else followed & lapsed).values(_FRESH))
         return self._move(None, [State.RUNNING], State.QUEUED, now, reason, _FRESH, lapsed)
 
     def retry(self, analysis_id: str, max_queued: int, now: datetime) -> bool:
@@ -187,13 +229,19 @@ class SqlStore:
     def end(self, analysis_id: str, state: State, reason: str, now: datetime) -> bool:
         """See Store.end."""
         values = {"finished_at": now, "reason": reason, "block_digests": None, "expires_at": None, **_UNHELD}
-        return bool(self._move({analysis_id}, list(state.may_follow), state, now, reason, values))
+        with self._engine.begin() as connection:
+            ended = _move(connection, {analysis_id}, list(state.may_follow), state, now, reason, values)
+            if ended:
+                _expire_duplicates(connection, analysis_id, now)
+        return bool(ended)
 
-    def remove(self, analysis_id: str) -> bool:
+    def remove(self, analysis_id: str, now: datetime) -> bool:
         """See Store.remove."""
         with self._engine.begin() as connection:
             connection.execute(delete(transitions).where(transitions.c.analysis_id == analysis_id))
-            return connection.execute(delete(analyses).where(analyses.c.id == analysis_id)).rowcount == 1
+            removed = connection.execute(delete(analyses).where(analyses.c.id == analysis_id)).rowcount == 1
+            _expire_duplicates(connection, analysis_id, now)
+        return removed
 
     def receiving(self) -> list[Analysis]:
         """See Store.receiving."""
@@ -203,8 +251,14 @@ class SqlStore:
 
     def lapsed(self, now: datetime, ended_before: datetime) -> list[Analysis]:
         """See Store.lapsed."""
+        duplicates = analyses.alias()
+        still_used = (
+            select(duplicates.c.id)
+            .where(duplicates.c.duplicate_of == analyses.c.id, duplicates.c.finished_at >= ended_before)
+            .exists()
+        )
         ended = analyses.c.state.in_([state for state in State if state.final and state is not State.EXPIRED])
-        old = (ended & (analyses.c.finished_at < ended_before)) | (
+        old = (ended & (analyses.c.finished_at < ended_before) & ~still_used) | (
             (analyses.c.state == State.RECEIVING) & (analyses.c.expires_at < now)
         )
         with self._engine.connect() as connection:
@@ -234,29 +288,66 @@ class SqlStore:
         values: dict[str, Any],
         only: ColumnElement[bool] | None = None,
     ) -> list[str]:
-        """Change the state, and note it, of those (None: of all) that are in one of `from_states`; which they were."""
-        moved: list[str] = []
         with self._engine.begin() as connection:
-            for state in from_states:
-                change = update(analyses).where(analyses.c.state == state)
-                if ids is not None:
-                    change = change.where(analyses.c.id.in_(ids))
-                if only is not None:
-                    change = change.where(only)
-                changed = change.values({**values, "state": to}).returning(analyses.c.id)
-                found = list(connection.execute(changed).scalars())
-                _note(connection, found, state, to, now, reason)
-                moved += found
-        return moved
+            return _move(connection, ids, from_states, to, now, reason, values, only)
 
 
-def _insert(connection: Connection, analysis: Analysis, condition: ColumnElement[bool]) -> bool:
-    values = columns_of(analysis)
-    row = select(*(literal(value, analyses.c[name].type) for name, value in values.items())).where(condition)
-    if connection.execute(insert(analyses).from_select(list(values), row)).rowcount != 1:
-        return False
-    _note(connection, [analysis.id], None, analysis.state, analysis.created_at, None)
-    return True
+def _move(
+    connection: Connection,
+    ids: Collection[str] | None,
+    from_states: list[State],
+    to: State,
+    now: datetime,
+    reason: str | None,
+    values: dict[str, Any],
+    only: ColumnElement[bool] | None = None,
+) -> list[str]:
+    """Change the state, and note it, of those (None: of all) that are in one of `from_states`; which they were."""
+    moved: list[str] = []
+    for state in from_states:
+        change = update(analyses).where(analyses.c.state == state)
+        if ids is not None:
+            change = change.where(analyses.c.id.in_(ids))
+        if only is not None:
+            change = change.where(only)
+        changed = change.values({**values, "state": to}).returning(analyses.c.id)
+        found = list(connection.execute(changed).scalars())
+        _note(connection, found, state, to, now, reason)
+        moved += found
+    return moved
+
+
+def _original(connection: Connection, content_hash: str, size_bytes: int) -> Row[Any] | None:
+    """The newest result of these bytes."""
+    same = (analyses.c.content_hash == content_hash) & (analyses.c.size_bytes == size_bytes)
+    whole = same & (analyses.c.state == State.SUCCEEDED) & analyses.c.duplicate_of.is_(None)
+    return connection.execute(select(analyses).where(whole).order_by(*_NEWEST_FIRST).limit(1)).one_or_none()
+
+
+def _go_on(
+    connection: Connection, analysis_id: str, now: datetime, original: Row[Any] | None, worker: str | None
+) -> State:
+    """What becomes of an upload that has come whole."""
+    if original is not None:
+        same = {name: getattr(original, name) for name in ("script_nonce", *_UNTOLD)}
+        values = {**same, **_UNHELD, "duplicate_of": original.id, "finished_at": now}
+        reason = f"the same bytes were analysed before, as {original.id}"
+        _move(connection, {analysis_id}, [State.RECEIVING], State.SUCCEEDED, now, reason, values)
+        return State.SUCCEEDED
+    _move(connection, {analysis_id}, [State.RECEIVING], State.QUEUED, now, "every byte has come", {})
+    if worker is None:
+        return State.QUEUED
+    values = {"attempts": analyses.c.attempts + 1}
+    _move(connection, {analysis_id}, [State.QUEUED], State.RUNNING, now, "it was followed while it came", values)
+    return State.RUNNING
+
+
+def _expire_duplicates(connection: Connection, analysis_id: str, now: datetime) -> None:
+    """Of a result that is no longer there."""
+    reason = "the result of the same bytes, which was shown for it, is no longer stored"
+    values = {"reason": reason, "duplicate_of": None}
+    its = analyses.c.duplicate_of == analysis_id
+    _move(connection, None, [State.SUCCEEDED], State.EXPIRED, now, reason, values, its)
 
 
 def _note(

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row
 
 from pcap_analyzer.adapters.sql.schema import analyses
 from pcap_analyzer.jobs.model import Analysis, Phase, Progress, State, Transition
 
-# Not the digests, which only the resumed upload needs: 20 KiB for each 10 GB.
-COLUMNS = [column for column in analyses.c if column.name != "block_digests"]
+# Not the digests, which only the resumed upload needs: 20 KiB for each 10 GB; nor what only its own page shows.
+COLUMNS = [column for column in analyses.c if column.name not in {"block_digests", "first_results"}]
 
 
 def columns_of(analysis: Analysis) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def columns_of(analysis: Analysis) -> dict[str, Any]:
 
 
 def progress_columns(progress: Progress) -> dict[str, Any]:
-    """The columns that a worker's news change."""
+    """The columns that say how far an analysis has come."""
     return {
         "phase": progress.phase,
         "packets": progress.packets,
@@ -35,6 +36,13 @@ def progress_columns(progress: Progress) -> dict[str, Any]:
         "bytes_total": progress.bytes_total,
         "seconds": progress.seconds,
     }
+
+
+def news_columns(progress: Progress) -> dict[str, Any]:
+    """The same, and first results where there are new ones."""
+    if progress.first_results is None:
+        return progress_columns(progress)
+    return {**progress_columns(progress), "first_results": msgspec.json.encode(progress.first_results)}
 
 
 def analysis_of(row: Row[Any]) -> Analysis:
@@ -53,6 +61,7 @@ def analysis_of(row: Row[Any]) -> Analysis:
         content_hash=row.content_hash,
         expires_at=row.expires_at,
         attempts=row.attempts,
+        duplicate_of=row.duplicate_of,
         progress=Progress(Phase(row.phase), row.packets, row.bytes_read, row.bytes_total, row.seconds),
     )
 

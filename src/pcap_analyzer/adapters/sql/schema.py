@@ -61,9 +61,15 @@ analyses = Table(
     Column("worker", String(64)),
     Column("lease_until", UtcDateTime),
     Column("attempts", Integer, nullable=False, server_default="0"),
+    # What is told of it before it is done, as JSON, and whose results it has, where the same bytes had come before.
+    Column("first_results", LargeBinary),
+    Column("duplicate_of", String(36)),
     # Claiming and counting by state, the history by time.
     Index("analyses_by_state", "state", "created_at"),
     Index("analyses_by_time", "created_at"),
+    # Is this upload known? What hangs on this result?
+    Index("analyses_by_content", "content_hash"),
+    Index("analyses_by_original", "duplicate_of"),
 )
 transitions = Table(
     "transitions",

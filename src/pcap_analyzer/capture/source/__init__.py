@@ -86,7 +86,7 @@ def open_source(
 
 
 def open_growing_source(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | FileIO,
     *,
     finished: Callable[[], bool],
     committed: Callable[[], int | None] | None = None,
@@ -95,15 +95,15 @@ def open_growing_source(
     limits: Limits = NO_LIMITS,
     cancelled: Callable[[], bool] | None = None,
 ) -> Source:
-    """The bytes of a file that is still being written; windows wait for more of it.
+    """The bytes of a file that is still being written; windows wait for more of it. A FileIO is taken over.
 
     finished: nothing will be added any more.  committed: how many bytes are valid so far; without it, or where it says
     None, all that the file has.  cancelled: asked while waiting.  All three are called from another thread, too.
     size_bytes: what is expected in the end, if that is known.
     Waits for the first bytes. Raises CaptureError as open_source() does, and Cancelled.
     """
-    basename, file = _open(path)
-    name = name or basename
+    basename, file = (str(path.name), path) if isinstance(path, FileIO) else _open(path)
+    name = name or _last_part(basename)
     growing = GrowingFile(
         file, name, finished=finished, committed=committed, cancelled=cancelled, size_bytes=size_bytes
     )
