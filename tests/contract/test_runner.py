@@ -2,16 +2,30 @@
 
 import gzip
 import os
+import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from pcap_analyzer.adapters.process import WORKER, ProcessRunner
 from pcap_analyzer.config import worker_environment
-from pcap_analyzer.jobs.model import DISK_FULL, Cause, Failed, Killed, Outcome, Progress, Stopped, Succeeded, Task
+from pcap_analyzer.jobs.model import (
+    DISK_FULL,
+    Arrived,
+    Cause,
+    Failed,
+    Killed,
+    Order,
+    Outcome,
+    Progress,
+    Stopped,
+    Succeeded,
+    Task,
+)
 from tests.jobs.captures import capture, ordering
 from tests.jobs.double_worker import COMMAND
 
@@ -185,3 +199,70 @@ def test_an_error_of_the_caller_is_raised_and_ends_the_worker(task: MakeTask) ->
 
     with pytest.raises(ZeroDivisionError):
         runner(command=COMMAND).run(task(ordering("wait")), refuse)
+
+
+class Arriving:
+    """A capture of which `step` bytes more have come whenever somebody asks; behind them stand others."""
+
+    def __init__(self, task: Task, data: bytes, step: int) -> None:
+        self.data, self.step, self.there = data, step, 0
+        arriving = task.capture.with_name(".arriving")
+        arriving.write_bytes(b"")
+        self.task = replace(task, arriving=arriving, size_bytes=len(data))
+        task.capture.unlink()
+
+    def arrived(self) -> Arrived:
+        self.there = min(len(self.data), self.there + self.step)
+        whole = self.there == len(self.data)
+        arriving, capture = self.task.arriving, self.task.capture
+        assert arriving is not None
+        if arriving.exists():
+            arriving.write_bytes(self.data[: self.there] + (b"" if whole else b"\xff" * 9))
+            if whole:
+                arriving.rename(capture)
+        return Arrived(self.there, whole)
+
+
+@pytest.mark.parametrize("step", [3000, 10**6])
+def test_a_capture_that_arrives_is_followed(task: MakeTask, step: int) -> None:
+    data = capture(400)
+    followed, told = Arriving(task(b""), data, step), list[Progress]()
+    assert isinstance(runner().run(followed.task, told.append, followed.arrived), Succeeded)
+    report = msgspec.json.decode(followed.task.artifacts["json"].read_bytes())
+    assert (report["capture"]["packets"], report["source"]["size_bytes"]) == (400, len(data))
+    assert report["source"]["name"] == "users own name.pcap"
+    whole = task(data)
+    assert isinstance(runner().run(whole, lambda _: None), Succeeded)
+    expected = msgspec.json.decode(whole.artifacts["json"].read_bytes())
+    assert {**report, "source": None} == {**expected, "source": None}
+
+
+def test_a_compressed_capture_is_followed_too(task: MakeTask) -> None:
+    followed = Arriving(task(b""), gzip.compress(capture(300), 0), 9000)
+    assert isinstance(runner().run(followed.task, lambda _: None, followed.arrived), Succeeded)
+    report = msgspec.json.decode(followed.task.artifacts["json"].read_bytes())
+    assert report["capture"]["packets"] == 300
+
+
+def test_what_arrives_and_is_no_capture_is_a_failure(task: MakeTask) -> None:
+    followed = Arriving(task(b""), b"\x1f\x8b\x08 but no gzip" + bytes(1000), 50)
+    outcome = runner().run(followed.task, lambda _: None, followed.arrived)
+    assert isinstance(outcome, Failed)
+    assert "users own name.pcap" in outcome.reason
+
+
+def test_a_follower_of_what_nobody_wants_is_stopped(task: MakeTask) -> None:
+    followed = Arriving(task(b""), capture(400), 10)
+    asked = iter([Arrived(50, whole=False)] * 5)
+    assert runner().run(followed.task, lambda _: None, lambda: next(asked, None)) == Stopped()
+
+
+def test_a_follower_ends_with_its_service(task: MakeTask) -> None:
+    followed = Arriving(task(b""), capture(400), 10)
+    order = Order(followed.task, 1 << 30, 60, 1, 100)
+    with subprocess.Popen(WORKER, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as worker:
+        assert worker.stdin is not None
+        worker.stdin.write(msgspec.json.encode(order, enc_hook=str) + b"\n")
+        worker.stdin.flush()
+        worker.stdin.close()
+        assert worker.wait(30) == 1

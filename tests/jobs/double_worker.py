@@ -58,7 +58,7 @@ def analyse(order: Order, on_progress: Callable[[Progress], None], following: Fo
                 time.sleep(0.05)
         case ["environment"]:
             order.task.artifacts["json"].write_text("\n".join(os.environ))
-    on_progress(Progress(Phase.READING, 3, 100, 100, 0.5))
+    on_progress(Progress(Phase.REPORTING, 3, 100, 100, 0.5))
     for kind, path in order.task.artifacts.items():
         if not path.stat().st_size:
             path.write_text(f'{kind} of {order.task.filename} <script nonce="{NONCE}"></script>')

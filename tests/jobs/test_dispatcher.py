@@ -14,7 +14,7 @@ from pcap_analyzer.adapters.files import FileBlobs, NewFile
 from pcap_analyzer.adapters.process import ProcessRunner
 from pcap_analyzer.adapters.sql import SqlStore
 from pcap_analyzer.config import worker_environment
-from pcap_analyzer.jobs.arrivals import Arrivals
+from pcap_analyzer.jobs.arrivals import Arrival, Arrivals
 from pcap_analyzer.jobs.disk import REPORT_BYTES
 from pcap_analyzer.jobs.dispatcher import MAX_ATTEMPTS, Dispatcher
 from pcap_analyzer.jobs.housekeeping import Housekeeping
@@ -315,3 +315,140 @@ def test_a_run_that_others_took_over_is_ended(make: MakeHouse) -> None:
     house.store.requeue_running(utc_now(), "taken")
     house.housekeeping.once()
     wait_for(house, waiting, State.SUCCEEDED)
+
+
+def begin(house: SimpleNamespace, behaviour: str, kept: int = 60) -> tuple[Analysis, Arrival, bytes]:
+    """An upload in parts, of which a few bytes are kept."""
+    data = ordering(f"{behaviour} {next(numbers)}" + " " * 100)
+    analysis = house.arrivals.begin(f"{behaviour}.pcap", len(data))
+    arrival = house.arrivals.open(analysis.id, 0)
+    arrival.write(data[:kept])
+    arrival.keep(arrival.written())
+    return analysis, arrival, data
+
+
+def is_followed(house: SimpleNamespace, analysis: Analysis) -> bool:
+    """Whether a worker has said how far it is."""
+    return bool(house.service.get(analysis.id).progress.packets == 7)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def finish(house: SimpleNamespace, arrival: Arrival, data: bytes) -> None:
+    arrival.write(data[arrival.offset :])
+    house.arrivals.complete(arrival)
+    arrival.close()
+
+
+def test_an_upload_is_followed_and_runs_on_when_it_is_whole(make: MakeHouse) -> None:
+    house = make()
+    house.dispatcher.start()
+    analysis, arrival, data = begin(house, "succeed")
+    wait_until(lambda: is_followed(house, analysis))
+    assert house.service.get(analysis.id).state is State.RECEIVING
+    assert house.service.queue().running == 0
+    finish(house, arrival, data)
+    done = wait_for(house, analysis, State.SUCCEEDED)
+    assert done.attempts == 1
+    assert ended(house, analysis) == ["receiving", "queued", "running", "succeeded"]
+    assert house.blobs.path(analysis.upload).read_bytes() == data
+
+
+def test_a_follower_gives_way_to_what_is_queued(make: MakeHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = make()
+    house.dispatcher.start()
+    analysis, arrival, data = begin(house, "succeed")
+    wait_until(lambda: is_followed(house, analysis))
+    wait_for(house, give(house, "succeed"), State.SUCCEEDED)
+    assert house.service.get(analysis.id).progress.packets == 0
+    finish(house, arrival, data)
+    wait_for(house, analysis, State.SUCCEEDED)
+
+
+def test_an_upload_of_which_nothing_comes_is_left_until_something_comes(
+    make: MakeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pcap_analyzer.jobs.dispatcher.STALLED_S", 0.3)
+    house = make()
+    house.dispatcher.start()
+    analysis, arrival, data = begin(house, "succeed")
+    wait_until(lambda: is_followed(house, analysis))
+    wait_until(lambda: not is_followed(house, analysis))
+    arrival.write(data[60:70])
+    arrival.keep(arrival.written())
+    wait_until(lambda: is_followed(house, analysis))
+    finish(house, arrival, data)
+    wait_for(house, analysis, State.SUCCEEDED)
+
+
+@pytest.mark.parametrize("behaviour", ["fail-following", "killed-following"])
+def test_a_follower_that_breaks_costs_only_its_work(make: MakeHouse, behaviour: str) -> None:
+    house = make()
+    house.dispatcher.start()
+    analysis, arrival, data = begin(house, behaviour)
+    wait_until(lambda: analysis.id in house.dispatcher._given_up)
+    # The same worker is free for others, and this upload is read again when it is whole.
+    wait_for(house, give(house, "succeed"), State.SUCCEEDED)
+    finish(house, arrival, data)
+    assert wait_for(house, analysis, State.SUCCEEDED).attempts == 1
+
+
+@pytest.mark.parametrize("way", ["cancel", "delete", "terminate", "expire"])
+def test_an_upload_that_ends_takes_its_follower_along(make: MakeHouse, tmp_path: Path, way: str) -> None:
+    house = make()
+    house.dispatcher.start()
+    analysis, arrival, _ = begin(house, "succeed")
+    wait_until(lambda: is_followed(house, analysis))
+    match way:
+        case "cancel":
+            house.service.cancel(analysis.id)
+        case "delete":
+            house.service.delete(analysis.id)
+        case "terminate":
+            house.arrivals.remove(analysis.id)
+        case "expire":
+            house.housekeeping._clock = lambda: utc_now() + 2 * KEPT
+            house.housekeeping.expire()
+    wait_until(lambda: not house.dispatcher._held)
+    arrival.close()
+    assert not list(tmp_path.glob(f"*/*{analysis.id}*"))
+    wait_for(house, give(house, "succeed"), State.SUCCEEDED)
+
+
+def test_known_bytes_end_their_follower_and_leave_no_second_copy(make: MakeHouse, tmp_path: Path) -> None:
+    house = make()
+    house.dispatcher.start()
+    analysis, arrival, data = begin(house, "succeed")
+    finish(house, arrival, data)
+    wait_for(house, analysis, State.SUCCEEDED)
+    copy = house.arrivals.begin("copy.pcap", len(data))
+    arrival = house.arrivals.open(copy.id, 0)
+    arrival.write(data[:60])
+    arrival.keep(arrival.written())
+    wait_until(lambda: is_followed(house, copy))
+    finish(house, arrival, data)
+    known = house.service.get(copy.id)
+    assert (known.state, known.duplicate_of) == (State.SUCCEEDED, analysis.id)
+    wait_until(lambda: not house.dispatcher._held)
+    assert not list(tmp_path.glob(f"*/*{copy.id}*"))
+    assert house.service.report(known, "json") == house.service.report(house.service.get(analysis.id), "json")
+
+
+def test_what_was_followed_when_the_service_stopped_is_followed_again(make: MakeHouse) -> None:
+    first = make()
+    first.dispatcher.start()
+    analysis, arrival, data = begin(first, "succeed")
+    wait_until(lambda: is_followed(first, analysis))
+    first.dispatcher.stop()
+    arrival.close()
+    second = make()
+    second.housekeeping.start()
+    second.dispatcher.start()
+    wait_until(lambda: is_followed(second, analysis))
+    finish(second, second.arrivals.open(analysis.id, 60), data)
+    wait_for(second, analysis, State.SUCCEEDED)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from pcap_analyzer.adapters.process import WORKER
-from tests.jobs.captures import capture, ordering
+from tests.jobs.captures import capture, fresh, ordering
 from tests.jobs.double_worker import NONCE
 from tests.web.server import give, serving, wait_for
 
@@ -26,14 +26,14 @@ def events(client: httpx.Client, task_id: str, last_id: str | None = None) -> li
 
 
 def test_progress_tells_every_state_and_ends(client: httpx.Client) -> None:
-    told = events(client, give(client, capture(3)))
+    told = events(client, give(client, fresh(3)))
     assert len({event["id"] for event in told}) == len(told)
     assert {event["event"] for event in told} == {"status"}
     assert {event["retry"] for event in told} == {"1000"}
     last = json.loads(told[-1]["data"])
     assert last["status"] == "succeeded"
     assert last["progress"] == {
-        "phase": "reading",
+        "phase": "reporting",
         "percent": 100.0,
         "packets": 3,
         "bytes_read": 100,
@@ -135,6 +135,36 @@ def test_a_report_can_be_saved(client: httpx.Client) -> None:
     assert client.get(f"/api/reports/{task_id}/xml").status_code == 404
 
 
+def test_known_bytes_are_not_analysed_again(client: httpx.Client) -> None:
+    data = fresh(2)
+    first, second = give(client, data), give(client, data, "copy.pcap")
+    original = wait_for(client, first, "succeeded")
+    third = give(client, data, "copy.pcap")
+    known = client.get(f"/api/status/{third}").json()
+    assert (known["status"], known["duplicate_of"], known["report"]) == ("succeeded", first, original["report"])
+    assert known["progress"]["packets"] == original["progress"]["packets"]
+    assert client.get(f"/api/reports/{third}/json").text.startswith("json of mine.pcap")
+    # The second came while the first was analysed: nobody knew its bytes.
+    assert wait_for(client, second, "succeeded")["duplicate_of"] in {None, first}
+    history = client.get("/api/history", params={"limit": 3}).json()["analyses"]
+    assert {one["task_id"]: one["duplicate_of"] for one in history}[third] == first
+    [end] = events(client, third)
+    assert json.loads(end["data"])["duplicate_of"] == first
+    assert client.delete(f"/api/reports/{third}").status_code == 204
+    assert client.get(original["report"]["html"]).status_code == 200
+
+
+def test_a_copy_ends_with_the_report_that_it_shows(client: httpx.Client) -> None:
+    data = fresh(2)
+    first = give(client, data)
+    wait_for(client, first, "succeeded")
+    second = give(client, data)
+    assert client.delete(f"/api/reports/{first}").status_code == 204
+    gone = client.get(f"/api/status/{second}").json()
+    assert (gone["status"], gone["report"], gone["duplicate_of"]) == ("expired", None, None)
+    assert wait_for(client, give(client, data), "succeeded")["duplicate_of"] is None
+
+
 def test_a_report_that_was_removed_says_so(data_dir: Path) -> None:
     with serving(data_dir) as address, httpx.Client(base_url=address) as client:
         task_id = give(client, capture(1))
@@ -172,7 +202,7 @@ def test_progress_of_a_deleted_analysis_ends(data_dir: Path) -> None:
 
 
 def test_a_deleted_analysis_is_gone_with_its_files(client: httpx.Client) -> None:
-    task_id = give(client, capture(1))
+    task_id = give(client, fresh(1))
     done = wait_for(client, task_id, "succeeded")
     assert client.delete(f"/api/reports/{task_id}").status_code == 204
     for path in (f"/api/status/{task_id}", done["report"]["html"], done["report"]["page"]):

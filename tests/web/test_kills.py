@@ -22,6 +22,11 @@ DATA = capture(PACKETS)
 PIECE = 200_000
 
 
+def data_of(number: int) -> bytes:
+    """Each upload has bytes of its own, or the second would be known when it is whole."""
+    return DATA[:-4] + number.to_bytes(4, "big")
+
+
 @pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.long)])
 def test_whatever_is_killed_nothing_is_lost(data_dir: Path, kills: int) -> None:
     seed = random.SystemRandom().randrange(10**6)
@@ -32,7 +37,10 @@ def test_whatever_is_killed_nothing_is_lost(data_dir: Path, kills: int) -> None:
         with process(data_dir, WORKER) as (service, client):
             places.append(begun(client, len(DATA)))
             stop = threading.Event()
-            sending = [threading.Thread(target=send_rest, args=(client, place, stop)) for place in places]
+            sending = [
+                threading.Thread(target=send_rest, args=(client, place, data_of(number), stop))
+                for number, place in enumerate(places)
+            ]
             for thread in sending:
                 thread.start()
             time.sleep(rng.uniform(0, 1.5))
@@ -46,24 +54,24 @@ def test_whatever_is_killed_nothing_is_lost(data_dir: Path, kills: int) -> None:
             for thread in sending:
                 thread.join()
     with process(data_dir, WORKER) as (_, client):
-        for place in places:
-            send_rest(client, place, threading.Event())
+        for number, place in enumerate(places):
+            send_rest(client, place, data_of(number), threading.Event())
         for place in places:
             assert_ends(client, task_of(place), time.monotonic() + 60 + kills)
         assert_whole(client, places)
-        for place in places:
-            assert (data_dir / "uploads" / f"{task_of(place)}.pcap").read_bytes() == DATA
+        for number, place in enumerate(places):
+            assert (data_dir / "uploads" / f"{task_of(place)}.pcap").read_bytes() == data_of(number)
     assert {path.name.partition(".")[0] for path in (data_dir / "uploads").iterdir()} == set(map(task_of, places))
 
 
-def send_rest(client: httpx.Client, place: str, stop: threading.Event) -> None:
+def send_rest(client: httpx.Client, place: str, data: bytes, stop: threading.Event) -> None:
     """Ask where the upload stands and go on, piece by piece, until it is whole or the service is gone."""
     with contextlib.suppress(httpx.TransportError):
         told = client.head(place, headers=TUS)
         assert told.status_code == 200, told.status_code
         offset = int(told.headers["upload-offset"])
-        while offset < len(DATA) and not stop.is_set():
-            part = DATA[offset : offset + PIECE]
+        while offset < len(data) and not stop.is_set():
+            part = data[offset : offset + PIECE]
             answer = client.patch(place, content=part, headers={**PART, "Upload-Offset": str(offset)})
             assert answer.status_code == 204, answer.text
             offset += len(part)

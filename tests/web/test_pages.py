@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from tests.jobs.captures import capture, ordering
+from tests.jobs.captures import capture, fresh, ordering
 from tests.web.server import give, wait_for
 
 EVIL = "<script>alert(1)</script>.pcap"
@@ -103,7 +103,7 @@ def test_the_page_of_a_running_analysis_counts_and_reloads(client: httpx.Client,
     page = client.get(f"/analyses/{task_id}").text
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page
     assert "packets" in page
-    waiting = give(client, capture(1))
+    waiting = give(client, fresh(1))
     assert "Waiting for a free worker" in client.get(f"/analyses/{waiting}").text
     [cancel] = re.findall(f'action="(/analyses/{task_id}/cancel[^"]+)"', client.get("/history").text)
     assert client.post(cancel.replace("&amp;", "&")).headers["location"] == "/history"

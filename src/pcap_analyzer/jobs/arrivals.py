@@ -107,7 +107,7 @@ class Arrivals:
         After StorageFull an upload in parts can be completed later.
         """
         arrival.recognise()
-        arrival.keep(arrival.written())
+        arrival.keep(arrival.written(), last=True)
         with full_disk_refused():
             arrival.commit()
             self._queue(arrival.analysis, arrival.offset, arrival.hexdigest)
@@ -165,12 +165,14 @@ class Arrivals:
         digests = self._store.block_digests(analysis.id)
         return Arrival(analysis, blob, digests, size_bytes, self.max_bytes, self._keep)
 
-    def _keep(self, analysis: Analysis, received: "Written") -> None:
+    def _keep(self, analysis: Analysis, received: "Written", last: bool) -> None:
         """Raises UploadGone, StorageFull."""
         until = None if analysis.is_form else self._until()
         if not self._store.record_received(analysis.id, Received(received.offset, received.block_digests, until)):
             raise UploadGone(f"the upload {analysis.id} was ended meanwhile; begin it again")
-        self._on_kept(analysis.id)
+        # What is whole will be queued in a moment.
+        if not last:
+            self._on_kept(analysis.id)
 
     def _queue(self, analysis: Analysis, size_bytes: int, content_hash: str) -> None:
         became = self._store.complete(analysis.id, content_hash, size_bytes, self._clock())
@@ -194,7 +196,8 @@ class Written(NamedTuple):
 class Arrival:
     """One part of an upload, or all of it, on its way. Ends with `close`; what was not kept by then is gone.
 
-    size_bytes: in the end; None where nobody knows, as of a form.  keep: makes known what is durable.
+    size_bytes: in the end; None where nobody knows, as of a form.  keep: makes known what is durable, and whether more
+    comes.
     """
 
     def __init__(
@@ -204,7 +207,7 @@ class Arrival:
         block_digests: bytes,
         size_bytes: int | None,
         max_bytes: int,
-        keep: Callable[[Analysis, Written], None],
+        keep: Callable[[Analysis, Written, bool], None],
     ) -> None:
         self.analysis = analysis
         self._blob = blob
@@ -257,13 +260,13 @@ class Arrival:
         """What `keep` can keep while more is written."""
         return Written(self.offset, self._hash.block_digests)
 
-    def keep(self, written: Written) -> None:
+    def keep(self, written: Written, *, last: bool = False) -> None:
         """Make it durable and known. From any thread, one at a time. Raises UploadGone, StorageFull."""
         if written.offset == self.kept:
             return
         with full_disk_refused():
             os.fdatasync(self._descriptor)
-            self._keep(self.analysis, written)
+            self._keep(self.analysis, written, last or written.offset == self._size_bytes)
         self.kept = written.offset
 
     def commit(self) -> None:
