@@ -220,7 +220,7 @@ def test_what_is_followed_runs_on_when_it_is_whole(store: Store) -> None:
     assert running is not None
     assert (running.progress.packets, running.attempts, running.started_at) == (3, 1, NOON)
     assert states(store, "a") == ["receiving", "queued", "running"]
-    assert store.requeue_running(NOON + timedelta(minutes=30), "lost", lapsed_only=True) == 0
+    assert store.requeue_running(NOON + timedelta(minutes=30), "lost", lapsed_only=True) == []
     assert store.finish("a", "me", Succeeded("n" * 32), NOON)
 
 
@@ -239,7 +239,7 @@ def test_what_is_followed_is_given_back_by_its_follower_only(store: Store) -> No
 @pytest.mark.parametrize("lapsed_only", [True, False])
 def test_a_follower_that_is_lost_holds_nothing(store: Store, lapsed_only: bool) -> None:
     followed(store, "a")
-    assert store.requeue_running(NOON + timedelta(hours=1), "lost", lapsed_only=lapsed_only) == 0
+    assert store.requeue_running(NOON + timedelta(hours=1), "lost", lapsed_only=lapsed_only) == []
     assert store.follow(NOON, YOURS, ()) is not None
     assert not store.record_progress("a", "me", Progress(packets=4))
 

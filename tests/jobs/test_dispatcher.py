@@ -359,7 +359,7 @@ def test_an_upload_is_followed_and_runs_on_when_it_is_whole(make: MakeHouse) -> 
     assert house.blobs.path(analysis.upload).read_bytes() == data
 
 
-def test_a_follower_gives_way_to_what_is_queued(make: MakeHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_follower_gives_way_to_what_is_queued(make: MakeHouse) -> None:
     house = make()
     house.dispatcher.start()
     analysis, arrival, data = begin(house, "succeed")
@@ -373,12 +373,13 @@ def test_a_follower_gives_way_to_what_is_queued(make: MakeHouse, monkeypatch: py
 def test_an_upload_of_which_nothing_comes_is_left_until_something_comes(
     make: MakeHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pcap_analyzer.jobs.dispatcher.STALLED_S", 0.3)
     house = make()
     house.dispatcher.start()
     analysis, arrival, data = begin(house, "succeed")
     wait_until(lambda: is_followed(house, analysis))
-    wait_until(lambda: not is_followed(house, analysis))
+    with monkeypatch.context() as impatient:
+        impatient.setattr("pcap_analyzer.jobs.dispatcher.STALLED_S", 0.1)
+        wait_until(lambda: not is_followed(house, analysis))
     arrival.write(data[60:70])
     arrival.keep(arrival.written())
     wait_until(lambda: is_followed(house, analysis))
@@ -436,7 +437,7 @@ def test_known_bytes_end_their_follower_and_leave_no_second_copy(make: MakeHouse
     assert (known.state, known.duplicate_of) == (State.SUCCEEDED, analysis.id)
     wait_until(lambda: not house.dispatcher._held)
     assert not list(tmp_path.glob(f"*/*{copy.id}*"))
-    assert house.service.report(known, "json") == house.service.report(house.service.get(analysis.id), "json")
+    assert house.service.results_of(copy.id) == house.service.get(analysis.id)
 
 
 def test_what_was_followed_when_the_service_stopped_is_followed_again(make: MakeHouse) -> None:

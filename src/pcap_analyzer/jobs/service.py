@@ -70,7 +70,7 @@ class AnalysisService:
         return analysis
 
     def results_of(self, analysis_id: str) -> Analysis:
-        """The analysis whose results are shown for this one: another where it is a duplicate. Raises UnknownAnalysis."""
+        """The analysis whose results are shown for it: another one of a duplicate. Raises UnknownAnalysis."""
         analysis = self.get(analysis_id)
         return analysis if analysis.duplicate_of is None else self.get(analysis.duplicate_of)
 
