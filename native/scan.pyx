@@ -806,7 +806,7 @@ cdef class FlowReader:
             if flows == NULL or self.observed == NULL:
                 raise MemoryError
             with nogil:
-                while at < end:
+                while at < end and not (summary.addresses.failed or summary.pairs.failed):
                     upto = at + ROWS_AT_ONCE if end - at > ROWS_AT_ONCE else end
                     collect(self.by_id, self.spilled, &self.scanner.scan.spill, at, upto, flows)
                     rows = self.observed + turn * ROWS_AT_ONCE

@@ -7,6 +7,7 @@ numbers, writes flows out, and says what the next phase is. So there is one meet
 
 Worker 0 is the caller. The others wait at the barrier until there is something to do.
 """
+from libc.errno cimport ENOMEM, errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
@@ -251,7 +252,7 @@ cdef inline void end_tracking(scan_t* scan) noexcept nogil:
         if not evict(
             scan.tables, scan.shards, scan.flow_limit, batch.frame_number[batch.rows - 1], &scan.spill
         ):
-            scan.failed = FAILED_DISK
+            scan.failed = FAILED_MEMORY if errno == ENOMEM else FAILED_DISK
 
 
 cdef inline void end_phase(scan_t* scan) noexcept nogil:

@@ -108,7 +108,8 @@ cdef inline int64_t* sums_row(sums_t* sums, const uint8_t* key, uint32_t hash) n
     if sums.count == sums.limit:
         return sums.beyond
     if sums.count == sums.capacity:
-        if not grow_sums(sums):
+        # Trying again for every key would take minutes.
+        if sums.failed or not grow_sums(sums):
             sums.failed = 1
             return sums.beyond
         at = hash & sums.mask

@@ -34,6 +34,17 @@ from pcap_analyzer.redaction import redaction
 LOOKING_MIB = 1024
 LOOKING_FLOWS = 100_000
 LOOKING_CPU_SECONDS = 120
+# A compressed capture may hold so many times the largest upload; a plain one could not be given at all.
+MAX_GROWTH = 10
+# What an analysis needs beside flows, and for each of them: its state, and its share in the sums at the end.
+_BESIDE_FLOWS_BYTES = 160 * MIB
+_FLOW_BYTES = 2048
+_FEWEST_FLOWS = 10_000
+
+
+def live_flows(memory_bytes: int) -> int:
+    """How many flows an analysis may hold; more of them are put on disk, and read again at the end."""
+    return max(_FEWEST_FLOWS, min(FLOW_LIMIT, (memory_bytes - _BESIDE_FLOWS_BYTES) // _FLOW_BYTES))
 
 
 class Running:
@@ -57,6 +68,8 @@ class Running:
                 memory_bytes=settings.analysis_memory_mb * MIB,
                 cpu_seconds=settings.analysis_cpu_seconds,
                 max_ratio=settings.decompression_ratio_max,
+                max_output=MAX_GROWTH * settings.max_upload_size_mb * MIB,
+                flow_limit=live_flows(settings.analysis_memory_mb * MIB),
                 threads=max(1, available_cores() // settings.workers),
                 command=worker,
             )
@@ -117,7 +130,7 @@ def _extractors(settings: Settings, command: Sequence[str]) -> tuple[ProcessExtr
         memory_bytes=settings.analysis_memory_mb * MIB,
         cpu_seconds=settings.analysis_cpu_seconds,
         threads=threads,
-        flow_limit=FLOW_LIMIT,
+        flow_limit=live_flows(settings.analysis_memory_mb * MIB),
         command=command,
     )
     looking = ProcessExtractor(

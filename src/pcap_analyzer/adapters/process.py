@@ -33,7 +33,7 @@ _decode = msgspec.json.Decoder(Progress | Succeeded | Failed).decode
 class ProcessRunner:
     """Starts `command` once for every task.
 
-    environment: all that the worker inherits.  memory_bytes, cpu_seconds, threads, max_ratio: see Order.
+    environment: all that the worker inherits.  The others but `command`: see Order.
     """
 
     def __init__(
@@ -44,6 +44,8 @@ class ProcessRunner:
         cpu_seconds: int,
         threads: int,
         max_ratio: int,
+        max_output: int | None = None,
+        flow_limit: int = 1_000_000,
         command: Sequence[str] = WORKER,
     ) -> None:
         self._environment = dict(environment)
@@ -51,6 +53,8 @@ class ProcessRunner:
         self._cpu_seconds = cpu_seconds
         self._threads = threads
         self._max_ratio = max_ratio
+        self._max_output = max_output
+        self._flow_limit = flow_limit
         self._command = list(command)
         self._lock = threading.Lock()
         self._processes: dict[subprocess.Popen[bytes], str] = {}
@@ -64,7 +68,15 @@ class ProcessRunner:
         arrived: Callable[[], Arrived | None] | None = None,
     ) -> Outcome:
         """See Runner.run."""
-        order = Order(task, self._memory_bytes, self._cpu_seconds, self._threads, self._max_ratio)
+        order = Order(
+            task,
+            self._memory_bytes,
+            self._cpu_seconds,
+            self._threads,
+            self._max_ratio,
+            self._max_output,
+            self._flow_limit,
+        )
         process = self._start(task.name)
         if process is None:
             return Stopped()

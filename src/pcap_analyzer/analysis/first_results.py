@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from pcap_analyzer.analysis import summary
@@ -43,7 +43,13 @@ class FirstLooks:
         if began < self._next or self._packets == self._reader.scanner.rows:
             return
         self._packets = self._reader.scanner.rows
-        self._tell(first_results(self._reader))
+        try:
+            found = first_results(self._reader)
+        except MemoryError:
+            # What is only told on the way must not cost the result: that may still fit.
+            self._next = inf
+            return
+        self._tell(found)
         now = time.monotonic()
         self._next = now + max(EVERY_S, PATIENCE * (now - began))
 

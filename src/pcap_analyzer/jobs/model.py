@@ -146,7 +146,8 @@ class Arrived(Struct, frozen=True):
 class Order(Struct, frozen=True):
     """A task and what the worker may use for it.
 
-    max_ratio: how many times its own size a compressed capture may hold; reading ends there.
+    max_ratio: how many times its own size a compressed capture may hold; reading ends there.  max_output: how many
+    bytes; None for any number.  flow_limit: flows held in memory; others are put on disk meanwhile.
     """
 
     task: Task
@@ -154,6 +155,8 @@ class Order(Struct, frozen=True):
     cpu_seconds: int
     threads: int
     max_ratio: int
+    max_output: int | None = None
+    flow_limit: int = 1_000_000
 
 
 class Analysis(Struct, frozen=True):

@@ -55,6 +55,7 @@ def analyse_capture(order: Order, on_progress: Callable[[Progress], None], follo
         first_results=found,
         cancelled=None if following is None else following.lost,
         threads=order.threads,
+        flow_limit=order.flow_limit,
         keep_flows=False,
     )
     on_progress(replace(last, phase=Phase.REPORTING))
@@ -70,7 +71,7 @@ def analyse_capture(order: Order, on_progress: Callable[[Progress], None], follo
 
 
 def _opened(order: Order, following: Following | None) -> Source:
-    task, limits = order.task, Limits(max_ratio=order.max_ratio)
+    task, limits = order.task, Limits(order.max_output, order.max_ratio)
     if following is None or task.arriving is None:
         return open_source(task.capture, limits=limits)
     try:
@@ -138,11 +139,11 @@ def _path(kind: type[Path], text: str) -> Path:
 
 def _own_standard_output() -> Tell:
     """Keep standard output for messages; whatever else prints goes to standard error."""
-    messages = os.fdopen(os.dup(1), "wb", buffering=0)
+    messages = os.dup(1)
     os.dup2(2, 1)
 
     def tell(message: Progress | Succeeded | Failed) -> None:
-        messages.write(msgspec.json.encode(message) + b"\n")
+        os.write(messages, msgspec.json.encode(message) + b"\n")
 
     return tell
 
