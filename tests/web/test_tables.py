@@ -17,7 +17,7 @@ from pcap_analyzer.adapters.process import WORKER
 from pcap_analyzer.jobs.takings import KEPT_TABLES
 from pcap_analyzer.schema import TABLES
 from pcap_analyzer.slices import slice_capture
-from tests.jobs.captures import capture
+from tests.jobs.captures import capture, fresh
 from tests.web.server import give, serving, wait_for
 
 LOSSY = Path(__file__).parent.parent / "captures" / "random_loss" / "client.pcap"
@@ -128,7 +128,7 @@ def test_one_flow_as_a_capture(reader: httpx.Client, analysis: str, tmp_path: Pa
 
 
 def test_tables_that_were_never_written_are_made_when_asked_for(data: Path, reader: httpx.Client) -> None:
-    task_id = give(reader, capture(3))
+    task_id = give(reader, fresh(3))
     wait_for(reader, task_id, "succeeded")
     assert reader.get(f"/api/analyses/{task_id}/tables").status_code == 200
     for file in (data / "tables" / task_id).iterdir():
@@ -137,7 +137,7 @@ def test_tables_that_were_never_written_are_made_when_asked_for(data: Path, read
 
 
 def test_tables_go_with_their_analysis(data: Path, reader: httpx.Client) -> None:
-    task_id = give(reader, capture(3))
+    task_id = give(reader, fresh(3))
     wait_for(reader, task_id, "succeeded")
     reader.get(f"/api/analyses/{task_id}/flows/0/packets")
     assert (data / "tables" / task_id / "flow-0.packets.parquet").exists()
@@ -147,7 +147,7 @@ def test_tables_go_with_their_analysis(data: Path, reader: httpx.Client) -> None
 
 
 def test_tables_are_written_before_anybody_asks(data: Path, reader: httpx.Client) -> None:
-    task_id = give(reader, capture(3))
+    task_id = give(reader, fresh(3))
     deadline = time.monotonic() + 30
     while not (data / "tables" / task_id / "tables.json").exists():
         assert time.monotonic() < deadline
