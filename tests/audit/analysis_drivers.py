@@ -12,6 +12,7 @@ from pcap_analyzer.jobs import dispatcher, housekeeping
 from tests.audit.drivers import UNKNOWN, World, drives
 from tests.jobs.captures import capture, ordering
 from tests.web.server import give, serving, wait_for
+from tests.web.test_resumable import begun, send, task_of
 from tests.web.test_serve import process
 
 
@@ -63,6 +64,18 @@ def tables_that_are_taken_away(world: World) -> None:
             assert client.get(f"/api/analyses/{task}/tables/flows.{form}").status_code == 200
         for what in ("", "/capture.pcapng"):
             assert client.get(f"/api/analyses/{task}/flows/0{what}").status_code == 200
+
+
+@drives("analysis.followed", "analysis.duplicate")
+def a_capture_that_comes_twice(world: World) -> None:
+    data = capture(30)
+    with world.service() as client:
+        for _ in range(2):
+            place = begun(client, len(data))
+            assert send(client, place, 0, data[:100]).status_code == 204
+            world.wait_for_event("analysis.followed")
+            assert send(client, place, 100, data[100:]).status_code == 204
+            wait_for(client, task_of(place), "succeeded")
 
 
 @drives("analysis.expired", "analysis.refused.expired")
