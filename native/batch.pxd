@@ -8,7 +8,7 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from completeness cimport completeness_bits
-from counters cimport count_lost, count_marks, count_one, count_trip, counters_t
+from counters cimport count_lost, count_marks, count_one, count_trip, counters_t, note_fragment
 from data cimport leave_out
 from decode cimport decode_frame
 from dns cimport dns_t, is_dns
@@ -385,6 +385,8 @@ cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader
         batch.stream[row] = NULL
         decode_frame(&worker.decoder, window.base + record.offset, packet)
         count_one(&worker.counters, packet)
+        if seldom(packet.present & HAS_FRAGMENT):
+            note_fragment(&worker.counters, batch.frame_number[row])
         if record.flags & HAS_TIME:
             note_time(&worker.counters, &told, record.timestamp)
             if <uint64_t>record.timestamp - <uint64_t>pulse.tick_begin >= TICK_NS:

@@ -73,6 +73,7 @@ ctypedef struct counters_t:
     uint64_t backward_time
     uint64_t without_time
     uint64_t fragments
+    uint64_t first_fragment          # frame, 0 none
     int64_t first_ns
     int64_t last_ns
     uint64_t path_packets[MAX_PATHS]
@@ -176,6 +177,11 @@ cdef inline void count_one(counters_t* counters, const packet_t* packet) noexcep
         counters.without_time += 1
 
 
+cdef inline void note_fragment(counters_t* counters, uint64_t frame) noexcept nogil:
+    if counters.first_fragment == 0 or frame < counters.first_fragment:
+        counters.first_fragment = frame
+
+
 cdef inline void count_series(intervals_t* intervals, int64_t now, uint32_t marks) noexcept nogil:
     cdef bucket_t* bucket
     if now >= intervals.bucket_end or now < intervals.bucket_begin:
@@ -261,6 +267,8 @@ cdef inline void merge_counters(counters_t* into, counters_t* other) noexcept no
     into.backward_time += other.backward_time
     into.without_time += other.without_time
     into.fragments += other.fragments
+    if other.first_fragment and (into.first_fragment == 0 or other.first_fragment < into.first_fragment):
+        into.first_fragment = other.first_fragment
     into.segments += other.segments
     into.segment_bytes += other.segment_bytes
     merge_trips(&into.trips[0], &other.trips[0])

@@ -375,7 +375,9 @@ cdef inline void note_overtaken(side_t* other) noexcept nogil:
     Only where the capture has it, once, as far as is remembered. other: the side that sent it.
     """
     cdef troubles_t* troubles = other.troubles
-    if other.coverage.count or recent_with(troubles, other.acknowledged, True) != NULL:
+    if other.coverage.count or after(troubles.sack_high, other.top):
+        return                                   # the capture lacks something itself
+    if recent_with(troubles, other.acknowledged, True) != NULL:
         return
     if troubles.recent_count == MAX_RECENTS and other.states & STATE_REPAIRED:
         if holds(other.repair_begin, other.repair_end, other.acknowledged):

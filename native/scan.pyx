@@ -578,6 +578,7 @@ cdef class Scanner:
             "backward_time": all_of_them.backward_time,
             "without_time": all_of_them.without_time,
             "fragments": all_of_them.fragments,
+            "first_fragment": all_of_them.first_fragment,
             "segments": all_of_them.segments,
             "segment_bytes": all_of_them.segment_bytes,
             "first_ns": all_of_them.first_ns if timed else None,

@@ -52,7 +52,8 @@ def test_a_sound_capture_has_no_remarks():
 def test_a_capture_that_suffers_from_everything_says_everything_worst_first():
     report = build_report(synthetic.damaged())
     absent = {check.__name__ for check in CHECKS} - {f"_{code.replace('-', '_')}" for code in codes(report)}
-    assert absent == {"_unknown_drops", "_silent"}
+    # The rest is asked of flows: tests/findings/test_doubts.py.
+    assert absent == {"_unknown_drops", "_silent", "_stepped", "_doubled", "_super_frames", "_midstream"}
     levels = [remark.level for remark in report.quality.remarks]
     assert levels == sorted(levels, key=["problem", "caution", "note"].index)
     assert report.quality.remarks[0].text.startswith("The file is damaged at byte 123,456: record length is 4294967295")

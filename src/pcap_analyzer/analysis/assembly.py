@@ -147,6 +147,7 @@ def _quality(
         one_sided_flows=summed["one_sided"],
         two_sided_flows=summed["two_sided"],
         unsupported_parts=parts,
+        first_fragment=counters["first_fragment"] or None,
     )
 
 

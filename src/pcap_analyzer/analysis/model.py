@@ -140,6 +140,8 @@ class Quality(msgspec.Struct, frozen=True):
     two_sided_flows: int
     unsupported_parts: list[UnsupportedPart] = msgspec.field(default_factory=list)
     """Most packets first, at most 100."""
+    first_fragment: int | None = None
+    """The frame of the first of `fragments`."""
 
 
 class Interface(msgspec.Struct, frozen=True):

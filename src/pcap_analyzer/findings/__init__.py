@@ -53,6 +53,7 @@ from pcap_analyzer.findings import (
     syn_unanswered,
 )
 from pcap_analyzer.findings.case import Case, Rule
+from pcap_analyzer.findings.doubts import QUESTIONS
 from pcap_analyzer.findings.health import health_of, measured_parts
 from pcap_analyzer.findings.model import Diagnosis, Finding
 from pcap_analyzer.findings.trust import trust_of
@@ -98,7 +99,8 @@ RULES: tuple[Rule, ...] = (
 @cache
 def program() -> Program:
     """What is asked of every flow."""
-    return Program({name: question for rule in RULES for name, question in rule.questions.items()})
+    asked = {name: question for rule in RULES for name, question in rule.questions.items()}
+    return Program(asked | QUESTIONS)
 
 
 def diagnose(analysis: Analysis) -> Diagnosis:

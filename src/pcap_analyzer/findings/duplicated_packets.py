@@ -44,6 +44,8 @@ def judge(case: Case) -> Iterator[Finding]:
     twice, copied, payload = (
         sum(case.tally(f"{NAME}.{side}.all").sums[name] for side in found) for name in ("twice", "copied", "payload")
     )
+    if not copied:  # but FINs
+        return
     share = copied / payload
     both = len(found) > 1
     way = "both ways" if both else f"from {found[0]} to {OTHER[found[0]]}"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pcap_analyzer.analysis.watches import Tally
 from pcap_analyzer.findings import terms
 from pcap_analyzer.findings.case import Case, Rule, Words, counted, first_frames, make, percent
-from pcap_analyzer.findings.model import Direction, Finding, Measure, harm_of
+from pcap_analyzer.findings.model import Direction, Evidence, Finding, Measure, harm_of
 from pcap_analyzer.findings.terms import DIRECTIONS, SIDES
 from pcap_analyzer.findings.thresholds import FRAGMENT_HARM, FRAGMENT_LEAST, FRAGMENT_SHARE
 from pcap_analyzer.findings.trust import sure
@@ -44,7 +44,8 @@ def judge(case: Case) -> Iterator[Finding]:
             source="RFC 8900; RFC 791 section 3.2",
         ),
         told=[flows[side] for side in found],
-        evidence=[one for side in found for one in first_frames(flows[side].worst, "the flow begins")],
+        evidence=[Evidence(case.analysis.quality.first_fragment or 1, None, "a part of a larger packet")]
+        + [one for side in found for one in first_frames(flows[side].worst, "the flow begins")],
         filter="ip.flags.mf == 1 || ip.frag_offset > 0 || ipv6.fraghdr.nxt",
     )
 

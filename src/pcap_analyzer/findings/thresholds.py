@@ -20,6 +20,14 @@ SHOWN_EVIDENCE = 10
 FILTER_STREAMS = 10
 """More streams than these make a filter that nobody reads."""
 
+# ---------------------------------------------------------------- what the capture is worth
+
+STEP_LEAST, STEP_STAYS = 100 * MS, 0.9
+"""By which segments come later at once than their sender's clock says, and how much of it must last to the end: no path
+becomes longer by so much, and stays so, but a clock that is set does."""
+DOUBLED_SHARE = 0.2
+"""Of TCP's payload: networks double a few packets, a mirror port nearly all."""
+
 # ---------------------------------------------------------------- packets that are lost, late, or twice
 
 LOSS_SHARE = 0.0005

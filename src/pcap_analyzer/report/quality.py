@@ -11,6 +11,7 @@ from msgspec.structs import asdict, replace
 
 from pcap_analyzer.analysis.model import Analysis
 from pcap_analyzer.analysis.silences import DAY_NS, silences
+from pcap_analyzer.findings.doubts import doubts_of
 from pcap_analyzer.report.model import QualitySummary, Remark
 from pcap_analyzer.report.text import plain
 from pcap_analyzer.report.words import count, duration, moment, plural, share, size
@@ -98,7 +99,7 @@ def _truncated(analysis: Analysis) -> Remark | None:
         return None
     text = (
         f"In {_packets(truncated, analysis)} even a header is cut off: "
-        "addresses, ports or TCP numbers may be missing there."
+        "addresses, ports, TCP numbers or options may be missing there."
     )
     return Remark(code="truncated", level="caution", text=text, display_filter="frame.cap_len < frame.len")
 
@@ -189,6 +190,53 @@ def _evicted(analysis: Analysis) -> Remark | None:
     return Remark(code="evicted", level="caution", text=text)
 
 
+def _super_frames(analysis: Analysis) -> Remark | None:
+    doubts = doubts_of(analysis)
+    if not doubts.long_flows:
+        return None
+    text = (
+        f"Segments of up to {plural(doubts.longest, 'byte')} are longer than their receiver takes: they were captured "
+        "before the network card cut them, or after it joined them (TSO, GRO). Packets are counted as the host saw "
+        "them; on the wire there were more."
+    )
+    return Remark(code="super-frames", level="note", text=text)
+
+
+def _stepped(analysis: Analysis) -> Remark | None:
+    doubts = doubts_of(analysis)
+    if not doubts.step_flows:
+        return None
+    text = (
+        f"From one packet on, {plural(doubts.step_flows, 'flow')} {_is(doubts.step_flows)} later by up to "
+        f"{duration(doubts.step_ns)} than the senders' own clocks say: the clock was set forward while capturing. "
+        "Times across that moment are too long."
+    )
+    return Remark(code="stepped", level="caution", text=text)
+
+
+def _doubled(analysis: Analysis) -> Remark | None:
+    doubts = doubts_of(analysis)
+    if not doubts.doubled:
+        return None
+    text = (
+        f"{100 * doubts.doubled:.0f} % of the data of TCP is there twice: a mirror port (SPAN) shows packets as they "
+        "come in and as they go out. Rates and sizes here count both."
+    )
+    return Remark(code="doubled", level="caution", text=text)
+
+
+def _midstream(analysis: Analysis) -> Remark | None:
+    doubts = doubts_of(analysis)
+    if not doubts.midstream:
+        return None
+    text = (
+        f"{plural(doubts.midstream, 'TCP flow')} of {count(doubts.flows)} had begun before the capture: what their "
+        "handshakes agreed on is unknown, so their windows and limits are less sure."
+    )
+    few = 10 * doubts.midstream < doubts.flows
+    return Remark(code="midstream", level="note" if few else "caution", text=text)
+
+
 def _unknown_drops(analysis: Analysis) -> Remark | None:
     if analysis.quality.dropped is not None or not analysis.capture.packets:
         return None
@@ -206,9 +254,13 @@ CHECKS: list[Callable[[Analysis], Remark | None]] = [
     _backward,
     _without_time,
     _silent,
+    _stepped,
     _evicted,
+    _doubled,
     _cut,
+    _super_frames,
     _one_sided,
+    _midstream,
     _fragments,
     _unknown_drops,
 ]

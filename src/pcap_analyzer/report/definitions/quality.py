@@ -88,6 +88,32 @@ QUALITY = [
         "would be a few strokes in a graph. Their ends are known to the width of an interval.",
     ),
     Definition(
+        "stepped",
+        "Clock set forward",
+        "TCP segments that arrive later, at once and from then on, than their sender's timestamps (RFC 7323) say.",
+        "tcp.options.timestamp.tsval",
+        "RFC 7323",
+        "https://www.rfc-editor.org/rfc/rfc7323.html",
+    ),
+    Definition(
+        "doubled",
+        "Seen twice",
+        "Payload of TCP that is there twice although nobody sent it again, from a fifth of all payload on.",
+    ),
+    Definition(
+        "super-frames",
+        "Offloaded segments",
+        "TCP segments with more payload than the other side's maximum segment size.",
+        "tcp.options.mss_val",
+        "RFC 9293 section 3.7.1",
+        "https://www.rfc-editor.org/rfc/rfc9293.html",
+    ),
+    Definition(
+        "midstream",
+        "Begun before the capture",
+        "TCP flows without a SYN of either side.",
+    ),
+    Definition(
         "one-sided",
         "One-sided flows",
         "TCP and UDP flows with packets in one direction only: nobody answered, or the answers take another way.",
