@@ -18,6 +18,7 @@ from pcap_analyzer.report.words import count, duration, moment, plural, share, s
 
 MAX_PARTS = 30
 NAMED_PARTS = 5
+LONGEST_PACKET = 65_535
 ORDER = {"problem": 0, "caution": 1, "note": 2}
 
 
@@ -109,7 +110,8 @@ def _cut(analysis: Analysis) -> Remark | None:
     if not cut:
         return None
     snap = analysis.quality.snap_length
-    to = f", at {plural(snap, 'byte')} a packet," if snap else ""
+    # A limit that no packet reaches has cut none: somebody did it later.
+    to = f", at {plural(snap, 'byte')} a packet," if snap and snap < LONGEST_PACKET else ""
     text = (
         f"{_packets(cut, analysis)} {_was(cut)} cut{to} when captured. Sizes and rates here use the original "
         "lengths, so they stay right; contents beyond the cut are unknown."
