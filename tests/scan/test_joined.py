@@ -67,6 +67,17 @@ def test_the_report_counts_all_files(tmp_path):
     assert (analysis.capture.packets, analysis.quality.damage, analysis.quality.backward_time) == (300, None, 0)
 
 
+@pytest.mark.parametrize("make", [pcap, pcapng])
+def test_packets_of_a_flow_are_found_again_in_every_file(tmp_path, make):
+    whole = tmp_path / "whole"
+    whole.write_bytes(make(FRAMES, TIMES))
+    one, joined = analyze_capture(whole), analyze_capture(parts_in(tmp_path, make))
+    flow = one.top_flows[0]
+    expected = one.lookup(flow, 100, 250)
+    assert len(expected) > 20
+    assert joined.lookup(flow, 100, 250) == expected
+
+
 def test_interfaces_of_pcapng_are_counted_over_all_files(tmp_path):
     paths = parts_in(tmp_path, pcapng)
     with open_capture(paths) as opened:

@@ -12,12 +12,12 @@ from ipaddress import IPv4Address, ip_address
 
 from pcap_analyzer.addresses import MAPPED
 from pcap_analyzer.analysis.model import FlowKey, FlowPacket, Lookup
-from pcap_analyzer.capture.frames import Frames, Record
+from pcap_analyzer.capture.frames import Frames, JoinedFrames, Record
 
 HAS_TCP = 32  # of present_t in native/packet.pxd
 
 
-def lookup_in(frames: Frames) -> Lookup:
+def lookup_in(frames: Frames | JoinedFrames) -> Lookup:
     """Analysis.lookup over the frames of a file."""
 
     def look(flow: FlowKey, first: int, last: int) -> list[FlowPacket]:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from pcap_analyzer.capture.pcap import PcapHeader
-from pcap_analyzer.capture.reader import CaptureReader
+from pcap_analyzer.capture.reader import CaptureReader, ReadFile
 from pcap_analyzer.capture.source import PlainSource
 
 MAX_WINDOW_BYTES = 64 << 20  # a window is longer only where a giant record made it so
@@ -113,19 +113,36 @@ class Frames:
             return b""
 
 
-def frames_of(reader: CaptureReader) -> Frames | None:
-    """Those of a scan that is over; None where the capture cannot be read twice: a pipe, a compressed stream."""
-    source, scanner = reader.source, reader.scanner
-    if not isinstance(source, PlainSource):
+class JoinedFrames:
+    """Frames of the files of a recording, which are numbered over all of them."""
+
+    def __init__(self, parts: Sequence[Frames]) -> None:
+        self._parts = parts
+
+    def decoded(self, first: int, last: int) -> Iterator[tuple[Record, bytes]]:
+        """See Frames."""
+        for part in self._parts:
+            yield from part.decoded(first, last)
+
+
+def frames_of(reader: CaptureReader) -> Frames | JoinedFrames | None:
+    """Those of a scan that is over; None where the capture cannot be read twice: a pipe, a compressed stream.
+
+    Of a recording those of its plain files, up to a number that may stay open.
+    """
+    files = list(reader.read_files)
+    if isinstance(reader.part, PlainSource):
+        waypoints = reader.scanner.waypoints()
+        files.append(ReadFile(reader.part.descriptor, waypoints, reader.bytes_walked, reader.header))
+    if not files:
         return None
-    interfaces = [] if reader.header is not None else scanner.interfaces(MAX_INTERFACES)
-    return Frames(
-        source.descriptor,
-        [Waypoint(*one) for one in scanner.waypoints()],
-        reader.bytes_walked,
-        reader.header,
-        [InterfaceClock(*one) for one in interfaces],
-    )
+    described = [] if reader.header is not None else reader.scanner.interfaces(MAX_INTERFACES)
+    interfaces = [InterfaceClock(*one) for one in described]
+    parts = [
+        Frames(one.descriptor, [Waypoint(*place) for place in one.waypoints], one.end, one.header, interfaces)
+        for one in files
+    ]
+    return parts[0] if len(parts) == 1 else JoinedFrames(parts)
 
 
 def _decoded(data: bytes, records: list[Record]) -> Iterator[tuple[Record, bytes]]:

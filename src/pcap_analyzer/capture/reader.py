@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pcap_analyzer._native.scan import Scanner
 from pcap_analyzer.capture.damage import Damage, damage_of
@@ -25,8 +25,21 @@ from pcap_analyzer.errors import CaptureError
 
 ENTROPY_BYTES = 32
 AWAIT_S = 0.01
+KEPT_FILES = 64  # open at once
 OVERLAP_NS = 1_000_000_000  # packets of several interfaces are not written strictly in order
 ENOUGH_FOR_THREE_RECORDS = 1 << 20  # bytes; Wireshark's limit of a record is a quarter of that
+
+
+class ReadFile(NamedTuple):
+    """A plain file of a recording that was read: what its frames are found again by (frames.py).
+
+    descriptor: a copy, closed with the reader.  waypoints: see Scanner.  end: where the walk ended.  header: of pcap.
+    """
+
+    descriptor: int
+    waypoints: list[tuple[int, int, int, bool]]
+    end: int
+    header: PcapHeader | None
 
 
 class CaptureReader:
@@ -55,6 +68,8 @@ class CaptureReader:
         self._joined = source if isinstance(source, JoinedSource) else None
         self.part = source if self._joined is None else self._joined.following() or source
         """The source, or of a recording the file that is read."""
+        self.read_files: list[ReadFile] = []
+        """Of a recording the files before this one, as many as may stay open."""
         self._damages: list[Damage] = []
         self._pcap_packets: dict[PcapHeader, int] = {}
         self._rows_before = 0
@@ -156,12 +171,12 @@ class CaptureReader:
 
     def _begin_next(self) -> bool:
         """Go on with the next file of a recording; False behind the last. Raises CaptureError where it does not fit."""
-        if self._joined is None:
+        if self._joined is None or not self._joined.waiting:
             return False
         before, header, damage = self.part.name, self.header, self._damage_of_part
+        self._keep_place()
         following = self._joined.following()
-        if following is None:
-            return False
+        assert following is not None
         self._check_order(before)
         if damage is not None:
             self._damages.append(damage)
@@ -177,6 +192,12 @@ class CaptureReader:
                 f"{before} and {following.name} are of different formats: convert one, e.g. with editcap"
             )
         return True
+
+    def _keep_place(self) -> None:
+        """Remember where the frames of the file that was read stand."""
+        if self._plain is not None and len(self.read_files) < KEPT_FILES:
+            copy = os.dup(self._plain.descriptor)
+            self.read_files.append(ReadFile(copy, self.scanner.waypoints(), self.bytes_walked, self.header))
 
     def _check_order(self, before: str) -> None:
         """Raises CaptureError where the file that comes was captured beside the one before, not behind it."""
@@ -324,3 +345,5 @@ class CaptureReader:
         """Let go of the window and the source."""
         self.scanner.release()
         self.source.close()
+        while self.read_files:
+            os.close(self.read_files.pop().descriptor)

@@ -32,6 +32,11 @@ class JoinedSource:
         self._source: Source | None = None
         self._read_before = 0
 
+    @property
+    def waiting(self) -> bool:
+        """Whether another part follows."""
+        return bool(self._waiting)
+
     def following(self) -> Source | None:
         """Close the part that was read and open the next; None behind the last. Raises CaptureError as open_source."""
         if not self._waiting:
