@@ -101,9 +101,9 @@ build/%/.built: $(NATIVE_SOURCES) $(PACKAGE_SOURCES) | develop
 # libstdc++ too: ASan looks for the throw of C++ when it starts, and pyarrow brings it later.
 SANITIZERS = $(foreach name,asan ubsan stdc++,$(shell gcc -print-file-name=lib$(name).so))
 # What a sanitizer finds, it writes to the real standard error: pytest must not capture that.
-# The tests left out start servers, browsers and limited processes around code that the others reach directly.
+# The tests left out start servers, browsers, limited processes or DuckDB around code that the others reach directly.
 UNSANITIZED := browser image traffic web jobs adapters audit contract chart test_architecture.py test_security.py \
-  test_sql_command.py test_table_pages.py
+  test_sql_command.py test_table_pages.py test_notebook.py
 
 .PHONY: sanitize
 sanitize: build/sanitize/.built ## the tests of native code under AddressSanitizer and UndefinedBehaviorSanitizer
