@@ -17,7 +17,7 @@ from pcap_analyzer.web.live import Live
 from pcap_analyzer.web.pages import PAGES
 from pcap_analyzer.web.rates import Rates
 from pcap_analyzer.web.safety import Safety
-from pcap_analyzer.web.static_files import static_files
+from pcap_analyzer.web.static_files import plotly, static_files
 from pcap_analyzer.web.vitals import Vitals
 
 
@@ -57,6 +57,7 @@ def create_app(
             flows.capture,
             health.health,
             metrics.metrics,
+            plotly,
             static_files(),
         ],
         dependencies={

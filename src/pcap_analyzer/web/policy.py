@@ -57,6 +57,14 @@ def page_policy(nonce: str) -> str:
     )
 
 
+def drawing_policy(nonce: str) -> str:
+    """For our own pages with graphs: Plotly sets styles on what it draws, and makes elements of its own markup."""
+    return (
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
 def report_policy(nonce: str) -> str:
     """For a report, whose every string came from a capture: sandboxed into an origin of its own, nothing is fetched.
 

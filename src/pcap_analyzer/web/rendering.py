@@ -26,6 +26,7 @@ from pcap_analyzer.web.language import LANGUAGE, spoken
 from pcap_analyzer.web.messages import teller, translation_of
 from pcap_analyzer.web.onward import here
 from pcap_analyzer.web.policy import nonce_of, visitor_of
+from pcap_analyzer.web.static_files import PLOTLY
 
 FOLDER = Path(__file__).parent / "pages"
 SCRIPTS = Path(__file__).parent / "static"
@@ -68,10 +69,12 @@ def _environment(language: str) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(known)
+    environment.filters["instant"] = known["moment"]
     environment.filters["moment"] = lambda when: minute(when, language)
     environment.globals.update(known)
     environment.globals |= {
         "version": __version__,
+        "plotly": f"/static/plotly-{PLOTLY}.js",
         "language": language,
         "languages": {one: _NAMES[one] for one in LANGUAGES},
         "choose_language": LANGUAGE,

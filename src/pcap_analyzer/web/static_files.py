@@ -1,17 +1,20 @@
 """Style sheets, scripts and images of our pages."""
 
+from importlib.metadata import version
 from pathlib import Path
 
-from litestar import Router
+from litestar import Router, get
 from litestar.file_system import BaseLocalFileSystem
+from litestar.response import File
 from litestar.static_files import create_static_files_router
 from litestar.types import PathType
 from litestar.types.file_types import FileInfo
 
-from pcap_analyzer.export.scripts import STATIC
+from pcap_analyzer.export.scripts import STATIC, plotly_path
 
 # The report's own styles too: its colours and type are those of every page.
 FOLDERS: list[PathType] = [Path(__file__).parent / "static", STATIC]
+PLOTLY = version("plotly")
 
 
 class _Files(BaseLocalFileSystem):
@@ -27,3 +30,10 @@ class _Files(BaseLocalFileSystem):
 def static_files() -> Router:
     """Serves FOLDERS below /static."""
     return create_static_files_router("/static", FOLDERS, file_system=_Files())
+
+
+@get(f"/static/plotly-{PLOTLY}.js", sync_to_thread=False)
+def plotly() -> File:
+    """Plotly as its Python package ships it. Its address holds its version, so browsers may keep it."""
+    headers = {"Cache-Control": "private, max-age=31536000, immutable"}
+    return File(plotly_path(), media_type="text/javascript", content_disposition_type="inline", headers=headers)
