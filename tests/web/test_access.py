@@ -57,6 +57,13 @@ def csrf_of(client: httpx.Client) -> str:
 
 
 def routes(tmp_path: Path) -> list[tuple[str, str]]:
+    """Every method and path that the application has, fit to be asked."""
+    return [
+        (method, re.sub(r"\{\w+:\w+\}", "html", re.sub(r"\{\w+:uuid\}", ID, path))) for method, path in served(tmp_path)
+    ]
+
+
+def served(tmp_path: Path) -> list[tuple[str, str]]:
     """Every method and path that the application has."""
     running = Running(load({"DATA_DIR": str(tmp_path)}))
     try:
@@ -74,10 +81,7 @@ def routes(tmp_path: Path) -> list[tuple[str, str]]:
         inner = app._app
         assert isinstance(inner, Litestar)
         return [
-            (method, re.sub(r"\{\w+:\w+\}", "html", re.sub(r"\{\w+:uuid\}", ID, route.path)))
-            for route in inner.routes
-            if isinstance(route, HTTPRoute)
-            for method in route.methods
+            (method, route.path) for route in inner.routes if isinstance(route, HTTPRoute) for method in route.methods
         ]
     finally:
         running.close()

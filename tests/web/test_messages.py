@@ -11,7 +11,7 @@ from pcap_analyzer.adapters import process
 from pcap_analyzer.export.catalog import catalog
 from pcap_analyzer.export.messages import said_in_python
 from pcap_analyzer.web.messages import LOCALE, teller
-from pcap_analyzer.web.problems import _KINDS
+from pcap_analyzer.web.problems import KINDS
 
 FRENCH = {"Accept-Language": "fr"}
 FAILURES = {"Failed", "Killed"}
@@ -21,7 +21,7 @@ PIECES = {"the analysis of {0} {1}"}
 
 def refusals() -> dict[str, str]:
     """Every sentence with which something is refused or has failed, with the file that says it."""
-    names = {kind.__name__ for kind in _KINDS} | FAILURES
+    names = {kind.__name__ for kind in KINDS} | FAILURES
     files = [Path(process.__file__)]
     for package in (jobs, web):
         files += sorted(Path(str(package.__file__)).parent.rglob("*.py"))
@@ -39,7 +39,7 @@ def test_no_refusal_is_left_in_english() -> None:
     known = catalog("fr", LOCALE).messages
     assert len(refusals()) > 40
     assert {said: file for said, file in refusals().items() if said not in known} == dict.fromkeys(PIECES, "service.py")
-    assert {title for _, _, title in _KINDS.values()} <= set(known)
+    assert {title for _, _, title in KINDS.values()} <= set(known)
 
 
 def test_a_sentence_is_found_with_what_stands_in_it() -> None:

@@ -122,7 +122,7 @@ class WrongHost(Refused):
     """The request was meant for another name than ours."""
 
 
-_KINDS: dict[type[Refused], tuple[int, str, str]] = {
+KINDS: dict[type[Refused], tuple[int, str, str]] = {
     BadForm: (400, "bad-form", "The form cannot be read"),
     Interrupted: (400, "interrupted", "The connection ended"),
     BadHeader: (400, "bad-header", "A header cannot be read"),
@@ -164,7 +164,7 @@ _KINDS: dict[type[Refused], tuple[int, str, str]] = {
 def problem_of(error: Exception) -> Problem:
     """What a client is told of an error; of an unexpected one, nothing of the inside."""
     if isinstance(error, Refused):
-        status, kind, title = _KINDS[type(error)]
+        status, kind, title = KINDS[type(error)]
         return Problem(type_of(kind), title, status, str(error))
     if isinstance(error, FilterError | TableError):
         return Problem(type_of("bad-query"), "This cannot be asked of the table", 400, str(error))

@@ -69,6 +69,7 @@ def _environment(language: str) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(known)
+    environment.filters["shown"] = lambda value: msgspec.json.format(msgspec.json.encode(value)).decode()
     environment.filters["instant"] = known["moment"]
     environment.filters["moment"] = lambda when: minute(when, language)
     environment.globals.update(known)
