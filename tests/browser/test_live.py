@@ -11,14 +11,14 @@ from pcap_analyzer.adapters.process import WORKER
 from tests.browser.axe import serious
 from tests.browser.conftest import OpenPage
 from tests.browser.test_resume import line
-from tests.jobs.captures import capture
+from tests.jobs.captures import fresh
 from tests.web.server import serving
 
 pytestmark = pytest.mark.browser
 
 SLOW = 30_000
 REPORT = re.compile(r"/analyses/([\w-]+)/report$")
-SLOW_LINE = 5_000_000  # bytes a second
+SLOW_LINE = 3_000_000  # bytes a second
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "long way.pcap"
-    path.write_bytes(capture(700_000))  # 44 MB
+    path.write_bytes(fresh(700_000))  # 44 MB
     return path
 
 
@@ -63,8 +63,9 @@ def test_first_results_are_there_while_bytes_still_arrive(visit: OpenPage, file:
 
 def test_the_same_capture_again_leads_to_its_report(visit: OpenPage, tmp_path: Path) -> None:
     same = [tmp_path / name for name in ("first.pcap", "again.pcap")]
+    content = fresh(77)
     for path in same:
-        path.write_bytes(capture(77))
+        path.write_bytes(content)
     page = visit()
     page.get_by_label("Choose captures").set_input_files(same[0])
     expect(page).to_have_url(REPORT, timeout=SLOW)
