@@ -191,11 +191,13 @@ def test_under_a_running_service_nothing_is_restored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 700, 5_000, -20_000])
-def test_a_cut_archive_is_refused_and_leaves_nothing(saved: bytes, tmp_path: Path, kept_bytes: int) -> None:
+def test_a_cut_archive_is_refused_and_leaves_nothing_but_a_note(saved: bytes, tmp_path: Path, kept_bytes: int) -> None:
     result = run(tmp_path / "new", "restore", "-", given=saved[:kept_bytes])
     assert result.returncode == 2, result.stderr
     assert b"Traceback" not in result.stderr
-    assert [path.name for path in (tmp_path / "new").iterdir()] == [".lock"]
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {".lock", "audit.jsonl"}
+    whole = run(tmp_path / "new", "restore", "-", given=saved)
+    assert whole.returncode == 0, whole.stderr
 
 
 def changed(files: dict[str, bytes], name: str, size: int = 1) -> dict[str, bytes]:
