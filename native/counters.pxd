@@ -125,6 +125,7 @@ cdef inline void widen(intervals_t* intervals) noexcept nogil:
     memset(&buckets[into], 0, (intervals.used - into) * sizeof(bucket_t))
     intervals.used = into
     intervals.shift += 1
+    intervals.bucket_end = INT64_MIN             # whoever widens: the current bucket is another one now
 
 
 cdef inline void find_bucket(intervals_t* intervals, int64_t now) noexcept nogil:
