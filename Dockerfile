@@ -30,7 +30,7 @@ RUN python3 -m venv tools \
       --require-hashes -r requirements/runtime.txt
 # What never runs: headers, tests, sources, services of Arrow that we do not use; of Plotly only its script is read.
 WORKDIR /opt/venv/lib/python3.11/site-packages
-RUN rm -rf pyarrow/include pyarrow/includes pyarrow/src pyarrow/tests pyarrow/*flight* pyarrow/*substrait* pyarrow/*gandiva* \
+RUN rm -rf pyarrow/include pyarrow/includes pyarrow/src pyarrow/tests pyarrow/*flight* pyarrow/*gandiva* \
       pyarrow/*.pyx pyarrow/*.pxi pyarrow/*.pxd numpy/f2py narwhals \
  && find plotly -type f ! -name plotly.min.js ! -path plotly/__init__.py -delete \
  && find . -type d \( -name tests -o -name __pycache__ \) -prune -exec rm -rf {} +
@@ -41,6 +41,7 @@ RUN tools/bin/python -m build --no-isolation --wheel \
 # Nothing can be compiled under a read-only root, so all is compiled here: modules, and the report's templates with the
 # script of the charts. The latter remember the times of their sources, and layers keep whole seconds only.
 RUN find /opt/venv -exec touch --no-dereference --date=@1700000000 {} + \
+ && /opt/venv/bin/python -c 'import numpy, pyarrow.csv, pyarrow.dataset, pyarrow.parquet' \
  && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib \
  && /opt/venv/bin/python -m pcap_analyzer.export
 
