@@ -41,7 +41,7 @@ RUN tools/bin/python -m build --no-isolation --wheel \
 # Nothing can be compiled under a read-only root, so all is compiled here: modules, and the report's templates with the
 # script of the charts. The latter remember the times of their sources, and layers keep whole seconds only.
 RUN find /opt/venv -exec touch --no-dereference --date=@1700000000 {} + \
- && /opt/venv/bin/python -c 'import numpy, pyarrow.csv, pyarrow.dataset, pyarrow.parquet' \
+ && /opt/venv/bin/python -B -c 'import numpy, pyarrow.csv, pyarrow.dataset, pyarrow.parquet' \
  && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/venv/lib \
  && /opt/venv/bin/python -m pcap_analyzer.export
 
