@@ -215,6 +215,7 @@ COMMANDS = {
     "sql": late("answer a query over the tables of captures", "sql_command", complete=True),
     "slice": late("the packets that match a filter, as a capture", "slice_command"),
     "serve": Command("the page for uploads and reports", SERVE, serve_options, serve),
+    "worker": late("run what the service queues, beside it", "worker_command"),
     "backup": late("copy all that the service keeps", "backup_command"),
     "restore": late("put a backup back", "restore_command"),
 }

@@ -33,6 +33,7 @@ class Settings:
 
     memory and upload sizes are in MiB, times in seconds but for hours where the name says so.  auth_mode: None where
     nothing was said; then a token is asked for where one is set, or where others than this machine can come.
+    workers: analyses at a time; 0 where only worker processes of their own run them.
     rate_limit_per_minute: requests of one address or session; 0 for any number.
     """
 
@@ -91,7 +92,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         max_upload_size_mb=whole("MAX_UPLOAD_SIZE_MB", 10240, 1, 1 << 24),
         report_ttl_hours=whole("REPORT_TTL_HOURS", 24, 1, 1 << 20),
         max_queue_size=whole("MAX_QUEUE_SIZE", 5, 1, 100_000),
-        workers=whole("WORKERS", max(1, available_cores() - 1), 1, 1024),
+        workers=whole("WORKERS", max(1, available_cores() - 1), 0, 1024),
         analysis_memory_mb=whole("ANALYSIS_MEMORY_MB", 4096, 256, 1 << 24),
         analysis_cpu_seconds=whole("ANALYSIS_CPU_SECONDS", 3600, 1, 1 << 24),
         decompression_ratio_warn=whole("DECOMPRESSION_RATIO_WARN", 1000, 1, 1 << 24),

@@ -10,10 +10,10 @@ from pathlib import Path
 from pcap_analyzer.adapters.backup import restore
 from pcap_analyzer.audit import OPERATOR, note, noting
 from pcap_analyzer.config import Settings, load
-from pcap_analyzer.wiring import audit_log, lock, sqlite_file
+from pcap_analyzer.wiring import audit_log, lock, require_no_workers, sqlite_file
 
 STANDARD = "-"
-TEXT = """Put a backup into DATA_DIR. No service may be running there.
+TEXT = """Put a backup into DATA_DIR. No service and no worker may be running there.
 
 DIR is a folder that `backup DIR` made; - reads the archive of `backup -` from standard input. The backup is read and
 checked as a whole before anything is replaced.
@@ -47,6 +47,7 @@ def _put_back(settings: Settings, given: Namespace) -> Mapping[str, int]:
     source = sys.stdin.buffer if given.source == STANDARD else Path(given.source)
     claimed = lock(settings.data_dir)
     try:
+        require_no_workers(settings.data_dir)
         return restore(source, settings.data_dir, sqlite_file(settings), replace=given.replace).files
     finally:
         os.close(claimed)

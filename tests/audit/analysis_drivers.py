@@ -8,12 +8,13 @@ from datetime import timedelta
 import httpx
 
 from pcap_analyzer.adapters.process import WORKER
-from pcap_analyzer.jobs import dispatcher, housekeeping
+from pcap_analyzer.jobs import dispatcher, heartbeat, housekeeping
 from tests.audit.drivers import UNKNOWN, World, drives
 from tests.jobs.captures import capture, ordering
 from tests.web.server import give, serving, wait_for
 from tests.web.test_resumable import begun, send, task_of
 from tests.web.test_serve import process
+from tests.web.test_worker import working
 
 
 @drives(
@@ -139,9 +140,16 @@ def a_service_that_was_killed(world: World) -> None:
         pass
 
 
+@drives("worker.started", "worker.stopped")
+def a_worker_beside_the_service(world: World) -> None:
+    with world.service(WORKERS="0") as client, working(world.folder):
+        wait_for(client, give(client, capture()), "succeeded")
+    world.wait_for_event("worker.stopped")
+
+
 @drives("analysis.requeued.lease_lost")
 def a_lease_that_lapsed(world: World) -> None:
-    world.patch.setattr(housekeeping, "PERIOD_S", 0.1)
+    world.patch.setattr(heartbeat, "PERIOD_S", 0.1)
     world.patch.setattr(dispatcher, "LEASE", timedelta(seconds=-1))
     with world.service() as client:
         give(client, ordering("wait"))

@@ -77,6 +77,15 @@ def test_the_files_stay_within_their_bound(tmp_path: Path) -> None:
     assert numbers == list(range(numbers[0], numbers[-1] + 1))
 
 
+def test_a_worker_writes_into_the_file_that_the_service_goes_on_with(tmp_path: Path) -> None:
+    worker = opened(tmp_path, "file", 10, str, rotates=False)
+    worker.record("worker.stopped")
+    (tmp_path / "audit.jsonl").rename(tmp_path / "audit.jsonl.1")
+    worker.record("worker.stopped")
+    worker.close()
+    assert [len(events(tmp_path / name)) for name in ("audit.jsonl.1", "audit.jsonl")] == [1, 1]
+
+
 def test_what_cannot_be_written_is_counted_and_told(audit: AuditLog, tmp_path: Path) -> None:
     audit.record("service.started")
     lines = audit._lines

@@ -8,11 +8,13 @@ from pcap_analyzer.adapters.files import FileBlobs
 from pcap_analyzer.jobs.ports import Blobs
 
 NAME = "reports/one.html"
+WRITER, LIVING = "0" * 16, "1" * 16
 
 
 @pytest.fixture(params=["files"])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
-    return {"files": lambda: FileBlobs(tmp_path / "data")}[request.param]()
+    """Of a process that ended: nobody's, from then on."""
+    return {"files": lambda: FileBlobs(tmp_path / "data", WRITER, lambda name: name == LIVING)}[request.param]()
 
 
 def put(blobs: Blobs, name: str, data: bytes) -> None:
@@ -65,6 +67,14 @@ def test_sweeping_removes_what_was_never_committed(blobs: Blobs) -> None:
     blobs.sweep()
     assert not begun.path.exists()
     assert blobs.path(NAME).read_bytes() == b"kept"
+
+
+def test_sweeping_spares_what_others_are_at(blobs: Blobs, tmp_path: Path) -> None:
+    theirs = FileBlobs(tmp_path / "data", LIVING, lambda _: True).create(NAME)
+    theirs.path.write_bytes(b"theirs")
+    blobs.sweep()
+    theirs.commit()
+    assert blobs.path(NAME).read_bytes() == b"theirs"
 
 
 def test_deleting_twice_is_no_error(blobs: Blobs) -> None:

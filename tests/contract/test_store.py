@@ -110,7 +110,10 @@ def test_what_ran_is_queued_again_in_its_old_place(store: Store) -> None:
     queue(store, analysis("b", 2))
     store.claim(NOON, MINE)
     store.record_progress("a", "me", Progress(packets=5))
-    assert store.requeue_running(NOON, "the service ended") == ["a"]
+    assert store.holders() == {"me"}
+    assert store.requeue_of({"you"}, NOON, "the service ended") == []
+    assert store.requeue_of({"me"}, NOON, "the service ended") == ["a"]
+    assert store.holders() == set()
     assert store.get("a") == replace(analysis("a", 1), attempts=1)
     again = store.claim(NOON, MINE)
     assert again is not None
@@ -166,7 +169,7 @@ def test_a_lease_is_renewed_by_its_holder_only(store: Store) -> None:
     store.claim(NOON, MINE)
     store.claim(NOON, YOURS)
     assert store.renew({"a", "b", "c"}, Lease("me", NOON + timedelta(hours=1))) == {"a"}
-    assert store.requeue_running(NOON + timedelta(minutes=2), "lost", lapsed_only=True) == ["b"]
+    assert store.requeue_lapsed(NOON + timedelta(minutes=2), "lost") == ["b"]
     assert [store.count(state) for state in (State.QUEUED, State.RUNNING)] == [1, 1]
     assert store.renew({"b"}, YOURS) == set()
 
@@ -174,7 +177,7 @@ def test_a_lease_is_renewed_by_its_holder_only(store: Store) -> None:
 def test_what_a_lost_worker_says_is_not_heard(store: Store) -> None:
     queue(store, analysis("a"))
     store.claim(NOON, MINE)
-    assert store.requeue_running(NOON + timedelta(minutes=2), "lost", lapsed_only=True) == ["a"]
+    assert store.requeue_lapsed(NOON + timedelta(minutes=2), "lost") == ["a"]
     again = store.claim(NOON, YOURS)
     assert again is not None
     assert again.attempts == 2
@@ -220,7 +223,7 @@ def test_what_is_followed_runs_on_when_it_is_whole(store: Store) -> None:
     assert running is not None
     assert (running.progress.packets, running.attempts, running.started_at) == (3, 1, NOON)
     assert states(store, "a") == ["receiving", "queued", "running"]
-    assert store.requeue_running(NOON + timedelta(minutes=30), "lost", lapsed_only=True) == []
+    assert store.requeue_lapsed(NOON + timedelta(minutes=30), "lost") == []
     assert store.finish("a", "me", Succeeded("n" * 32), NOON)
 
 
@@ -236,10 +239,13 @@ def test_what_is_followed_is_given_back_by_its_follower_only(store: Store) -> No
     assert store.complete("a", "hash", 24, NOON) is State.QUEUED
 
 
-@pytest.mark.parametrize("lapsed_only", [True, False])
-def test_a_follower_that_is_lost_holds_nothing(store: Store, lapsed_only: bool) -> None:
+@pytest.mark.parametrize("lapsed", [True, False])
+def test_a_follower_that_is_lost_holds_nothing(store: Store, lapsed: bool) -> None:
     followed(store, "a")
-    assert store.requeue_running(NOON + timedelta(hours=1), "lost", lapsed_only=lapsed_only) == []
+    assert store.holders() == {"me"}
+    later = NOON + timedelta(hours=1)
+    assert (store.requeue_lapsed(later, "lost") if lapsed else store.requeue_of({"me"}, later, "lost")) == []
+    assert store.holders() == set()
     assert store.follow(NOON, YOURS, ()) is not None
     assert not store.record_progress("a", "me", Progress(packets=4))
 

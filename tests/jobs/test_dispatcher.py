@@ -11,12 +11,14 @@ from types import SimpleNamespace
 import pytest
 
 from pcap_analyzer.adapters.files import FileBlobs, NewFile
+from pcap_analyzer.adapters.peers import FilePeers
 from pcap_analyzer.adapters.process import ProcessRunner
 from pcap_analyzer.adapters.sql import SqlStore
 from pcap_analyzer.config import worker_environment
 from pcap_analyzer.jobs.arrivals import Arrival, Arrivals
 from pcap_analyzer.jobs.disk import REPORT_BYTES
 from pcap_analyzer.jobs.dispatcher import MAX_ATTEMPTS, Dispatcher
+from pcap_analyzer.jobs.heartbeat import Heartbeat
 from pcap_analyzer.jobs.housekeeping import Housekeeping
 from pcap_analyzer.jobs.model import DISK_FULL, Analysis, Lease, State
 from pcap_analyzer.jobs.refusals import (
@@ -43,26 +45,30 @@ def make(tmp_path: Path) -> Iterator[MakeHouse]:
     """A service on tmp_path; made again, it is the service after a restart."""
     made: list[SimpleNamespace] = []
 
-    def house(workers: int = 1, max_queued: int = 50) -> SimpleNamespace:
-        store, blobs = SqlStore(f"sqlite:///{tmp_path}/store.db"), FileBlobs(tmp_path)
+    def house(workers: int = 1, max_queued: int = 50, idle_s: float = 5) -> SimpleNamespace:
+        for before in made:
+            before.peers.leave()
+        peers = FilePeers(tmp_path / ".processes", workers)
+        store, blobs = SqlStore(f"sqlite:///{tmp_path}/store.db"), FileBlobs(tmp_path, peers.name, peers.alive)
         runner = ProcessRunner(
             worker_environment(), memory_bytes=1 << 30, cpu_seconds=60, threads=1, max_ratio=100, command=COMMAND
         )
-        dispatcher = Dispatcher(store, blobs, runner, workers, warn_ratio=1000)
-        limits = Limits(1 << 20, max_queued, workers)
-        service = AnalysisService(store, blobs, limits, dispatcher.wake, dispatcher.drop)
-        arrivals = Arrivals(store, blobs, service, KEPT, dispatcher.wake, dispatcher.arrived)
-        keeping = Housekeeping(store, blobs, arrivals, dispatcher, KEPT)
+        dispatcher = Dispatcher(store, blobs, runner, workers, peers.name, idle_s=idle_s, warn_ratio=1000)
+        limits = Limits(1 << 20, max_queued)
+        service = AnalysisService(store, blobs, limits, peers.workers, dispatcher.wake, dispatcher.drop)
+        arrivals = Arrivals(store, blobs, service, KEPT, dispatcher.wake)
+        keeping, heartbeat = Housekeeping(store, blobs, arrivals, KEPT), Heartbeat(store, dispatcher, peers)
         parts = {"dispatcher": dispatcher, "service": service, "arrivals": arrivals, "housekeeping": keeping}
-        made.append(SimpleNamespace(store=store, blobs=blobs, **parts))
+        made.append(SimpleNamespace(store=store, blobs=blobs, peers=peers, heartbeat=heartbeat, **parts))
         return made[-1]
 
     yield house
     for one in made:
         if any(thread.is_alive() for thread in one.dispatcher._threads):
             one.dispatcher.stop()
-        if one.housekeeping._thread.is_alive():
-            one.housekeeping.stop()
+        one.housekeeping.stop()
+        one.heartbeat.stop()
+        one.peers.leave()
         one.store.close()
 
 
@@ -137,7 +143,7 @@ def test_what_ran_when_the_service_stopped_runs_again(make: MakeHouse, tmp_path:
     first.blobs.path(waiting.upload).write_bytes(ordering("succeed"))
     first.blobs.create("uploads/begun.pcap")
     second = make()
-    assert second.service.get(waiting.id).state is State.RUNNING
+    assert second.service.get(waiting.id).state is State.QUEUED
     second.housekeeping.start()
     second.dispatcher.start()
     wait_for(second, waiting, State.SUCCEEDED)
@@ -162,8 +168,7 @@ def test_a_store_that_cannot_write_for_a_while_loses_nothing(
 
     for name in refusals:
         refusing(name)
-    monkeypatch.setattr("pcap_analyzer.jobs.dispatcher._IDLE_S", 0.02)
-    house = make()
+    house = make(idle_s=0.02)
     house.dispatcher.start()
     for _ in range(2):
         wait_for(house, give(house, "succeed"), State.SUCCEEDED)
@@ -187,7 +192,7 @@ def test_too_large_and_too_large_for_the_disk_are_told_before_the_bytes_come(mak
     with pytest.raises(UploadTooLarge):
         house.service.admit((1 << 20) + 1)
     petabyte = 1 << 50
-    huge = AnalysisService(house.store, house.blobs, Limits(1 << 60, 5, 1), lambda: None)
+    huge = AnalysisService(house.store, house.blobs, Limits(1 << 60, 5), lambda: 1, lambda: None)
     with pytest.raises(StorageFull):
         huge.admit(petabyte)
     huge.admit(None)
@@ -198,7 +203,8 @@ def test_room_for_the_report_is_kept(make: MakeHouse, tmp_path: Path) -> None:
         def free_bytes(self) -> int:
             return REPORT_BYTES + 100
 
-    service = AnalysisService(make().store, SmallDisk(tmp_path), Limits(1 << 20, 5, 1), lambda: None)
+    disk = SmallDisk(tmp_path, "", lambda _: True)
+    service = AnalysisService(make().store, disk, Limits(1 << 20, 5), lambda: 1, lambda: None)
     service.admit(100)
     with pytest.raises(StorageFull):
         service.admit(101)
@@ -213,7 +219,7 @@ def test_a_disk_too_full_for_the_report_is_named(
 
     house = make()
     queued = give(house, "succeed")
-    house.dispatcher._blobs = FullDisk(tmp_path)
+    house.dispatcher._blobs = FullDisk(tmp_path, "", lambda _: True)
     house.dispatcher.start()
     assert wait_for(house, queued, State.FAILED).reason == DISK_FULL.reason
     assert "Traceback" not in caplog.text
@@ -300,10 +306,37 @@ def test_files_of_nothing_are_removed_at_the_start(make: MakeHouse, tmp_path: Pa
 def test_a_lapsed_lease_runs_again_here(make: MakeHouse) -> None:
     house = make()
     queued = give(house, "succeed")
-    house.store.claim(utc_now(), Lease("somebody who died", utc_now() - KEPT))
+    house.store.claim(utc_now(), Lease(house.peers.name, utc_now() - KEPT))
     house.dispatcher.start()
-    house.housekeeping.once()
+    house.heartbeat.once()
     wait_for(house, queued, State.SUCCEEDED)
+
+
+def test_what_a_dead_process_held_runs_again_before_its_lease_lapses(make: MakeHouse) -> None:
+    house = make()
+    queued = give(house, "succeed")
+    house.store.claim(utc_now(), Lease("0" * 16, utc_now() + KEPT))
+    house.dispatcher.start()
+    house.heartbeat.start()
+    wait_for(house, queued, State.SUCCEEDED)
+
+
+def test_a_drained_dispatcher_lets_runs_end_and_leaves_the_rest(make: MakeHouse) -> None:
+    house = make(workers=2)
+    house.dispatcher.start()
+    runs = [give(house, "succeed"), give(house, "wait")]
+    wait_for(house, runs[1], State.RUNNING)
+    wait_for(house, runs[0], State.RUNNING, State.SUCCEEDED)
+    followed, arrival, _ = begin(house, "succeed")
+    house.dispatcher.drain(2)
+    left = give(house, "succeed")
+    house.dispatcher.stop()
+    arrival.close()
+    assert house.service.get(runs[0].id).state is State.SUCCEEDED
+    assert ended(house, runs[1]) == ["receiving", "queued", "running", "queued"]
+    assert house.service.get(left.id).state is State.QUEUED
+    assert house.service.get(followed.id).started_at is None
+    assert house.store.holders() == set()
 
 
 def test_a_run_that_others_took_over_is_ended(make: MakeHouse) -> None:
@@ -312,8 +345,8 @@ def test_a_run_that_others_took_over_is_ended(make: MakeHouse) -> None:
     waiting = give(house, "wait")
     wait_for(house, waiting, State.RUNNING)
     house.blobs.path(waiting.upload).write_bytes(ordering("succeed"))
-    house.store.requeue_running(utc_now(), "taken")
-    house.housekeeping.once()
+    house.store.requeue_of({house.peers.name}, utc_now(), "taken")
+    house.heartbeat.once()
     wait_for(house, waiting, State.SUCCEEDED)
 
 

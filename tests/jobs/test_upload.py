@@ -23,8 +23,8 @@ class House:
     """Uploads on tmp_path, of which those of more than `max_bytes` are refused."""
 
     def __init__(self, path: Path, max_bytes: int = 1 << 20) -> None:
-        self.store, self.blobs = SqlStore(f"sqlite:///{path}/store.db"), FileBlobs(path)
-        service = AnalysisService(self.store, self.blobs, Limits(max_bytes, 5, 1), lambda: None)
+        self.store, self.blobs = SqlStore(f"sqlite:///{path}/store.db"), FileBlobs(path, "", lambda _: True)
+        service = AnalysisService(self.store, self.blobs, Limits(max_bytes, 5), lambda: 1, lambda: None)
         self.arrivals = Arrivals(self.store, self.blobs, service, timedelta(hours=1), lambda: None, clock=lambda: NOON)
 
     def begin(self) -> Arrival:

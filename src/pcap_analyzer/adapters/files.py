@@ -1,26 +1,30 @@
 """Blobs as files of one folder.
 
 A blob is written under a name of its own beside its place, made durable, then renamed over it: readers see the old
-file or the whole new one, whenever a process is killed.
+file or the whole new one, whenever a process is killed. That name says which process writes, so that what a dead one
+left can be told from what another is at.
 """
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 _UNFINISHED = ".part"
+_WRITTEN_BY = re.compile(r"\.([0-9a-f]{16})\.[0-9a-f]{16}\.part")
 _ARRIVING = ".arriving"
 
 
 class NewFile:
     """A file that has not got its name yet."""
 
-    def __init__(self, target: Path, *, resumed: bool = False) -> None:
+    def __init__(self, target: Path, writer: str, *, resumed: bool = False) -> None:
         self._target = target
         # A name nobody else has: a worker that outlived its service may still be writing the same artifact.
-        ending = _ARRIVING if resumed else f".{secrets.token_hex(8)}{_UNFINISHED}"
+        ending = _ARRIVING if resumed else f".{writer}.{secrets.token_hex(8)}{_UNFINISHED}"
         self.path = target.with_name(f".{target.name}{ending}")
         self.path.touch(mode=0o600, exist_ok=resumed)
 
@@ -36,23 +40,25 @@ class NewFile:
 
 
 class FileBlobs:
-    """Blobs below `root`, on one file system."""
+    """Blobs below `root`, on one file system. writer, alive: this process and whether one lives, see Peers."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, writer: str, alive: Callable[[str], bool]) -> None:
         self._root = root
+        self._writer = writer
+        self._alive = alive
         root.mkdir(parents=True, exist_ok=True)
 
     def create(self, name: str) -> NewFile:
         """See Blobs.create."""
         target = self._root / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        return NewFile(target)
+        return NewFile(target, self._writer)
 
     def resume(self, name: str) -> NewFile:
         """See Blobs.resume."""
         target = self._root / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        return NewFile(target, resumed=True)
+        return NewFile(target, self._writer, resumed=True)
 
     def places(self, name: str) -> tuple[Path, Path]:
         """See Blobs.places."""
@@ -90,8 +96,12 @@ class FileBlobs:
         """See Blobs.sweep."""
         # Not in hidden folders: a backup may be at work in its own.
         for unfinished in self._root.glob("[!.]*/**/.*"):
-            if _is_unfinished(unfinished):
+            if _is_unfinished(unfinished) and not self._is_written(unfinished):
                 unfinished.unlink(missing_ok=True)
+
+    def _is_written(self, unfinished: Path) -> bool:
+        by = _WRITTEN_BY.search(unfinished.name)
+        return by is not None and self._alive(by[1])
 
 
 def _is_unfinished(path: Path) -> bool:

@@ -101,13 +101,17 @@ class ObservedStore:
             self._tell(Event("analysis.requeued", analysis_id, reason=reason, cause="killed"))
         return queued
 
-    def requeue_running(self, now: datetime, reason: str, *, lapsed_only: bool = False) -> list[str]:
+    def holders(self) -> set[str]:
         """See Store."""
-        again = self._store.requeue_running(now, reason, lapsed_only=lapsed_only)
-        cause = "lease_lost" if lapsed_only else "restarted"
-        for analysis_id in again:
-            self._tell(Event("analysis.requeued", analysis_id, reason=reason, cause=cause))
-        return again
+        return self._store.holders()
+
+    def requeue_of(self, workers: Collection[str], now: datetime, reason: str) -> list[str]:
+        """See Store."""
+        return self._told(self._store.requeue_of(workers, now, reason), reason, "restarted")
+
+    def requeue_lapsed(self, now: datetime, reason: str) -> list[str]:
+        """See Store."""
+        return self._told(self._store.requeue_lapsed(now, reason), reason, "lease_lost")
 
     def retry(self, analysis_id: str, max_queued: int, now: datetime) -> bool:
         """See Store."""
@@ -150,3 +154,8 @@ class ObservedStore:
     def close(self) -> None:
         """See Store."""
         self._store.close()
+
+    def _told(self, again: list[str], reason: str, cause: str) -> list[str]:
+        for analysis_id in again:
+            self._tell(Event("analysis.requeued", analysis_id, reason=reason, cause=cause))
+        return again

@@ -74,7 +74,9 @@ _ANALYSIS = {
     ),
     "analysis.requeued.killed": Declared("Its worker was killed from outside; it runs again", ("analysis",)),
     "analysis.requeued.lease_lost": Declared("Its worker was not heard of any more; it runs again", ("analysis",)),
-    "analysis.requeued.restarted": Declared("The service ended during the run; it runs again", ("analysis",)),
+    "analysis.requeued.restarted": Declared(
+        "What ran it, the service or a worker, ended during the run; it runs again", ("analysis",)
+    ),
     "analysis.cancelled": Declared("It was ended on request", ("analysis",)),
     "analysis.retried": Declared("It was queued again on request", ("analysis",)),
     "analysis.deleted": Declared("It was forgotten on request, with its capture and report", ("analysis",)),
@@ -113,6 +115,10 @@ _SERVICE = {
     "service.settings_loaded": Declared("The settings of this run, without secrets", ("settings",)),
     "service.started": Declared("The service takes requests from now on", ("version",)),
     "service.stopped": Declared("The service ended as it was asked to"),
+    "worker.started": Declared(
+        "A worker process takes analyses from now on; workers: at a time", ("version", "workers")
+    ),
+    "worker.stopped": Declared("A worker process ended as it was asked to"),
     "service.unhealthy": Declared("The store or the disk cannot take work"),
     "service.healthy": Declared("They can again"),
     "service.error": Declared("A request met an error of the service's own"),

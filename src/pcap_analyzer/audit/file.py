@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -35,7 +36,7 @@ class Stream:
 class RotatingFile:
     """`path`, and path.1 (the youngest) to path.9 beside it; `max_bytes` for each. For its owner's eyes only.
 
-    max_bytes: None where another process rotates.  on_rotation: called after each.
+    max_bytes: None where another process rotates, which is followed.  on_rotation: called after each.
     """
 
     def __init__(self, path: Path, max_bytes: int | None, on_rotation: Callable[[], None] = lambda: None) -> None:
@@ -46,6 +47,8 @@ class RotatingFile:
 
     def write(self, line: bytes) -> None:
         """See Lines."""
+        if self._max_bytes is None:
+            self._follow()
         size = os.fstat(self._descriptor).st_size
         if self._max_bytes is not None and size and size + len(line) > self._max_bytes:
             self._rotate()
@@ -62,6 +65,14 @@ class RotatingFile:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def _follow(self) -> None:
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(self._descriptor), self._path.stat()):
+                return
+        fresh = self._open()
+        os.close(self._descriptor)
+        self._descriptor = fresh
 
     def _rotate(self) -> None:
         for number in range(KEPT, 0, -1):

@@ -28,7 +28,7 @@ KEEP_EVERY_BYTES = 16 << 20
 class Arrivals:
     """Every upload on its way.
 
-    on_queued: called when one has become a queued analysis.  on_kept: with the id of one of which more is kept.
+    on_news: called, from any thread, when more of one is kept, or it has become a queued analysis.
     """
 
     def __init__(
@@ -37,16 +37,14 @@ class Arrivals:
         blobs: Blobs,
         service: AnalysisService,
         patience: timedelta,
-        on_queued: Callable[[], None],
-        on_kept: Callable[[str], None] = lambda _: None,
+        on_news: Callable[[], None],
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store = store
         self._blobs = blobs
         self._service = service
         self._patience = patience
-        self._on_queued = on_queued
-        self._on_kept = on_kept
+        self._on_news = on_news
         self._clock = clock
 
     @property
@@ -172,7 +170,7 @@ class Arrivals:
             raise UploadGone(f"the upload {analysis.id} was ended meanwhile; begin it again")
         # What is whole will be queued in a moment.
         if not last:
-            self._on_kept(analysis.id)
+            self._on_news()
 
     def _queue(self, analysis: Analysis, size_bytes: int, content_hash: str) -> None:
         became = self._store.complete(analysis.id, content_hash, size_bytes, self._clock())
@@ -180,7 +178,7 @@ class Arrivals:
             # The same bytes are stored already.
             self._blobs.delete(analysis.upload)
         elif became is not None:
-            self._on_queued()
+            self._on_news()
 
     def _until(self) -> datetime:
         return self._clock() + self._patience

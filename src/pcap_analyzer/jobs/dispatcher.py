@@ -9,7 +9,6 @@ but its work, for a whole upload is queued in any case.
 """
 
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -42,9 +41,9 @@ from pcap_analyzer.jobs.service import utc_now
 
 log = logging.getLogger(__name__)
 
-# Only a fallback: `wake` ends the wait as soon as an analysis is queued. Also until the store is asked again after it
-# could not answer.
-_IDLE_S = 5.0
+# Only a fallback where `wake` ends the wait as soon as an analysis is queued. Also until the store is asked again after
+# it could not answer.
+IDLE_S = 5.0
 # Several renewals fit into it, so that one the disk was too busy for costs nothing.
 LEASE = timedelta(seconds=60)
 # A worker that is killed so often is killed for its capture's sake: it would take the memory of everybody else again.
@@ -58,8 +57,9 @@ _HANDOVER_S = 0.2
 
 
 class Dispatcher:
-    """`workers` threads, each of which waits for one worker process at a time.
+    """`workers` threads, each of which waits for one worker process at a time. name: by which it holds leases.
 
+    idle_s: how long it waits, unless woken, before it looks again for what to do.
     warn_ratio: a capture that grows more than so many times when decompressed is noted in the log.  afterwards: called
     with an analysis that succeeded, in its place among the workers: what it does delays no report, only the next run.
     """
@@ -70,8 +70,10 @@ class Dispatcher:
         blobs: Blobs,
         runner: Runner,
         workers: int,
+        name: str,
         clock: Callable[[], datetime] = utc_now,
         *,
+        idle_s: float = IDLE_S,
         warn_ratio: float = inf,
         tell: Listener = lambda _: None,
         afterwards: Callable[[Analysis], None] = lambda _: None,
@@ -83,15 +85,18 @@ class Dispatcher:
         self._warn_ratio = warn_ratio
         self._tell_others = tell
         self._afterwards = afterwards
-        self._name = secrets.token_hex(8)
+        self._name = name
+        self._idle_s = idle_s
         self._held: set[str] = set()
         self._queued = threading.Condition()
         self._idle = 0
         self._giving_way = 0
-        # Uploads that are not to be followed, until when (time.monotonic); `inf`: until more of them comes.
+        # Uploads that are not to be followed, until when (time.monotonic), or until more has come than so many bytes.
         self._resting: dict[str, float] = {}
+        self._stalled: dict[str, int] = {}
         # Nor those whose follower failed: when they are whole, it will be seen whether that was their fault.
         self._given_up: set[str] = set()
+        self._draining = False
         self._stopping = False
         self._threads = [threading.Thread(target=self._serve, name=f"analysis-{n}") for n in range(workers)]
 
@@ -101,15 +106,8 @@ class Dispatcher:
             thread.start()
 
     def wake(self) -> None:
-        """An analysis waits."""
+        """An analysis waits, or more of an upload is kept."""
         with self._queued:
-            self._queued.notify()
-
-    def arrived(self, upload_id: str) -> None:
-        """More of an upload is kept: it may be followed."""
-        with self._queued:
-            if self._resting.get(upload_id) == inf:
-                del self._resting[upload_id]
             self._queued.notify()
 
     def drop(self, analysis_id: str) -> None:
@@ -123,14 +121,28 @@ class Dispatcher:
         for lost in held - self._store.renew(held, self._lease()):
             self._runner.end(lost)
 
+    def drain(self, seconds: float) -> None:
+        """Begin nothing more, leave what is followed to others, and give what runs so long to end."""
+        with self._queued:
+            self._draining = True
+            self._queued.notify_all()
+        end = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+
     def stop(self) -> None:
-        """End the workers; what they were at stays claimed, and the next start queues it again."""
+        """End the workers; what they were at is queued again, for others or for the next start."""
         with self._queued:
             self._stopping = True
             self._queued.notify_all()
         self._runner.stop()
         for thread in self._threads:
             thread.join()
+        try:
+            self._store.requeue_of({self._name}, self._clock(), "what ran it was stopped")
+        except Exception as error:
+            # It is seen by whoever lives or starts that this one has ended.
+            _complain("the store cannot take back what ran here", error)
 
     def _lease(self) -> Lease:
         return Lease(self._name, self._clock() + LEASE)
@@ -162,7 +174,7 @@ class Dispatcher:
 
     def _next(self) -> Analysis | None:
         with self._queued:
-            while not self._stopping:
+            while not (self._stopping or self._draining):
                 try:
                     analysis = self._take()
                 except Exception as error:
@@ -172,7 +184,7 @@ class Dispatcher:
                         self._held.add(analysis.id)
                         return analysis
                 self._idle += 1
-                self._queued.wait(_IDLE_S)
+                self._queued.wait(self._idle_s)
                 self._idle -= 1
         return None
 
@@ -181,11 +193,18 @@ class Dispatcher:
         analysis = self._store.claim(self._clock(), self._lease())
         if analysis is not None:
             self._resting.pop(analysis.id, None)
+            self._stalled.pop(analysis.id, None)
             self._given_up.discard(analysis.id)
             return analysis
         now = time.monotonic()
         self._resting = {upload: until for upload, until in self._resting.items() if until > now}
-        return self._store.follow(self._clock(), self._lease(), {*self._resting, *self._given_up})
+        self._stalled = {upload: size for upload, size in self._stalled.items() if self._has_still(upload, size)}
+        besides = {*self._resting, *self._stalled, *self._given_up}
+        return self._store.follow(self._clock(), self._lease(), besides)
+
+    def _has_still(self, upload_id: str, size_bytes: int) -> bool:
+        now = self._store.get(upload_id)
+        return now is not None and now.state is State.RECEIVING and now.received_bytes == size_bytes
 
     def _run(self, analysis: Analysis) -> Outcome:
         with ExitStack() as undo:
@@ -237,13 +256,19 @@ class Dispatcher:
             return None
         if now.state is State.RUNNING:
             return Arrived(now.size_bytes, whole=True)
+        if self._draining:
+            return None
         if now.received_bytes != watch.size_bytes:
             watch.size_bytes, watch.since = now.received_bytes, time.monotonic()
         if time.monotonic() - watch.since > STALLED_S:
-            self._rest(upload_id, inf, "nothing comes")
+            log.info("analysis %s does not follow its upload any more: nothing comes", upload_id)
+            with self._queued:
+                self._stalled[upload_id] = watch.size_bytes
             return None
         if self._gives_way(watch, waiting):
-            self._rest(upload_id, time.monotonic() + GAVE_WAY_S, "others wait")
+            log.info("analysis %s does not follow its upload any more: others wait", upload_id)
+            with self._queued:
+                self._resting[upload_id] = time.monotonic() + GAVE_WAY_S
             return None
         return Arrived(now.received_bytes, whole=False)
 
@@ -259,11 +284,6 @@ class Dispatcher:
                 self._giving_way += 1
                 watch.gave_way = True
         return watch.gave_way
-
-    def _rest(self, upload_id: str, until: float, why: str) -> None:
-        log.info("analysis %s does not follow its upload any more: %s", upload_id, why)
-        with self._queued:
-            self._resting[upload_id] = until
 
     def _give_back(self, analysis: Analysis) -> None:
         """A follower was ended: its upload arrives, or has come in the last moment and is analysed anew."""
@@ -295,7 +315,7 @@ class Dispatcher:
             with self._queued:
                 if self._stopping:
                     return
-                self._queued.wait(_IDLE_S)
+                self._queued.wait(self._idle_s)
 
     def _finish(self, analysis: Analysis, outcome: Succeeded | Failed | Killed) -> None:
         if not isinstance(outcome, Succeeded) and analysis.state is State.RECEIVING:

@@ -1,24 +1,22 @@
-"""What is to be done again and again beside the analyses: renew leases, queue what lost its worker, expire.
+"""What the service does beside the analyses: expire what is too old, again and again.
 
 And once, at a start: put right what an end at any moment may have left.
 """
 
 import logging
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from pcap_analyzer.jobs.arrivals import Arrivals
-from pcap_analyzer.jobs.dispatcher import Dispatcher
 from pcap_analyzer.jobs.events import Event, Listener
 from pcap_analyzer.jobs.files import delete_files
 from pcap_analyzer.jobs.model import Analysis, State
 from pcap_analyzer.jobs.ports import Blobs, Store
+from pcap_analyzer.jobs.rounds import Rounds
 from pcap_analyzer.jobs.service import utc_now
 
 log = logging.getLogger(__name__)
 
-# A quarter of a lease.
 PERIOD_S = 15.0
 
 
@@ -30,7 +28,6 @@ class Housekeeping:
         store: Store,
         blobs: Blobs,
         arrivals: Arrivals,
-        dispatcher: Dispatcher,
         time_to_live: timedelta,
         clock: Callable[[], datetime] = utc_now,
         *,
@@ -39,35 +36,21 @@ class Housekeeping:
         self._store = store
         self._blobs = blobs
         self._arrivals = arrivals
-        self._dispatcher = dispatcher
         self._time_to_live = time_to_live
         self._clock = clock
         self._tell = tell
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="housekeeping")
+        self._rounds = Rounds("housekeeping", self.expire, PERIOD_S)
 
     def start(self) -> None:
         """Put right what the last end left, then go on."""
         self._blobs.sweep()
-        if again := self._store.requeue_running(self._clock(), "the service ended during the run"):
-            log.warning("%d analyses were running when the service ended; they run again", len(again))
         self._arrivals.recover()
         self.remove_orphans()
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """End the thread."""
-        self._ended.set()
-        self._thread.join()
-
-    def once(self) -> None:
-        """A round."""
-        self._dispatcher.renew()
-        lapsed = self._store.requeue_running(self._clock(), "its worker was not heard of any more", lapsed_only=True)
-        if lapsed:
-            log.warning("%d analyses lost their worker; they run again", len(lapsed))
-            self._dispatcher.wake()
-        self.expire()
+        self._rounds.stop()
 
     def expire(self) -> None:
         """End what is too old, with everything that is stored of it."""
@@ -91,13 +74,6 @@ class Housekeeping:
                     removed += 1
         if removed:
             self._tell(Event("service.files_removed", files=removed))
-
-    def _serve(self) -> None:
-        while not self._ended.wait(PERIOD_S):
-            try:
-                self.once()
-            except Exception:
-                log.exception("a round of housekeeping failed; the next one tries again")
 
 
 def _is_wanted(analysis: Analysis | None) -> bool:

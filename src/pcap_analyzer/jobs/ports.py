@@ -80,8 +80,14 @@ class Store(Protocol):
     def requeue(self, analysis_id: str, worker: str, reason: str, now: datetime) -> bool:
         """Queue a running analysis of `worker` again, without progress, in its old place; False as for finish."""
 
-    def requeue_running(self, now: datetime, reason: str, *, lapsed_only: bool = False) -> list[str]:
-        """Requeue all that run, or those whose lease ended before `now`; which they were. Release likewise."""
+    def holders(self) -> set[str]:
+        """Whoever holds what is running or followed, by the name in the lease."""
+
+    def requeue_of(self, workers: Collection[str], now: datetime, reason: str) -> list[str]:
+        """Requeue all that one of `workers` runs, release what it follows; which was requeued."""
+
+    def requeue_lapsed(self, now: datetime, reason: str) -> list[str]:
+        """The same for whatever is held by nobody, or by a lease that ended before `now`."""
 
     def retry(self, analysis_id: str, max_queued: int, now: datetime) -> bool:
         """Queue a failed or cancelled analysis of a whole upload as if it were new; False when it cannot be."""
@@ -124,6 +130,19 @@ class NewBlob(Protocol):
         """Forget it; of no effect after `commit`."""
 
 
+class Peers(Protocol):
+    """The processes that run analyses of one store, this one among them."""
+
+    name: str
+    """This one's, by which it holds leases."""
+
+    def alive(self, name: str) -> bool:
+        """Whether the process of that name may still run; False only where it has ended for certain."""
+
+    def workers(self) -> int:
+        """How many analyses all of them together run at a time."""
+
+
 class Blobs(Protocol):
     """Uploaded captures and artifacts by name, such as "reports/ID.html"."""
 
@@ -152,7 +171,7 @@ class Blobs(Protocol):
         """How many bytes can still be stored."""
 
     def sweep(self) -> None:
-        """Remove what was begun by `create` and never committed. Only for a start, before anything is created."""
+        """Remove what processes that have ended began by `create` and never committed."""
 
 
 class Runner(Protocol):

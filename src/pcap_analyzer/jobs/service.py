@@ -20,7 +20,6 @@ class Limits(Struct, frozen=True):
 
     max_upload_bytes: int
     max_queued: int
-    workers: int
 
 
 def utc_now() -> datetime:
@@ -31,6 +30,7 @@ def utc_now() -> datetime:
 class AnalysisService:
     """What the web may ask for.
 
+    workers: how many analyses run at a time, whoever runs them.
     on_queued: called, from any thread, when an analysis waits.  on_ended: with the id of one that may still run and
     that nobody wants any more.
     """
@@ -40,11 +40,13 @@ class AnalysisService:
         store: Store,
         blobs: Blobs,
         limits: Limits,
+        workers: Callable[[], int],
         on_queued: Callable[[], None],
         on_ended: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._blobs = blobs
+        self._workers = workers
         self._on_queued = on_queued
         self._on_ended = on_ended
         self.limits = limits
@@ -125,7 +127,7 @@ class AnalysisService:
             queued=self._store.count(State.QUEUED),
             running=self._store.count(State.RUNNING),
             max_queued=self.limits.max_queued,
-            workers=self.limits.workers,
+            workers=self._workers(),
         )
 
     def free_bytes(self) -> int:

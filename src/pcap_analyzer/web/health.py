@@ -23,7 +23,10 @@ State = Literal["healthy", "degraded", "unhealthy"]
 
 
 class Health(Struct, frozen=True):
-    """degraded: the queue is full or the disk nearly so.  unhealthy: the store does not answer or the disk is full."""
+    """degraded: the queue is full, the disk nearly so, or nobody is there to analyse.
+
+    unhealthy: the store does not answer or the disk is full.
+    """
 
     status: State
     version: str
@@ -31,7 +34,7 @@ class Health(Struct, frozen=True):
     active_analyses: int | None
     queue_size: int | None
     max_queue_size: int
-    workers: int
+    workers: int | None
     disk_space_gb: float | None
 
 
@@ -47,7 +50,7 @@ async def health(service: Service, vitals: TheVitals, probe: FromQuery[Probe | N
         active_analyses=queue.running if queue else None,
         queue_size=queue.queued if queue else None,
         max_queue_size=service.limits.max_queued,
-        workers=service.limits.workers,
+        workers=queue.workers if queue else None,
         disk_space_gb=None if free_bytes is None else round(free_bytes / 1e9, 1),
     )
     return Response(told, status_code=503 if probe == "readiness" and state == "unhealthy" else 200)
@@ -56,5 +59,5 @@ async def health(service: Service, vitals: TheVitals, probe: FromQuery[Probe | N
 def _judge(found: Found) -> State:
     if not found.able or found.queue is None or found.free_bytes is None:
         return "unhealthy"
-    full = found.queue.queued >= found.queue.max_queued
+    full = found.queue.queued >= found.queue.max_queued or not found.queue.workers
     return "degraded" if full or found.free_bytes < _LITTLE_DISK_BYTES else "healthy"

@@ -85,7 +85,9 @@ class _State(Collector):
         yield by_state
         limits = self._service.limits
         yield GaugeMetricFamily("pcap_analyzer_queue_limit", "Analyses that may wait", limits.max_queued)
-        yield GaugeMetricFamily("pcap_analyzer_workers", "Analyses that may run at a time", limits.workers)
+        yield GaugeMetricFamily(
+            "pcap_analyzer_workers", "Analyses that may run at a time", self._service.queue().workers
+        )
         yield GaugeMetricFamily("pcap_analyzer_disk_free_bytes", "Room for captures", self._service.free_bytes())
 
     def describe(self) -> list[GaugeMetricFamily]:

@@ -50,6 +50,8 @@ from pcap_analyzer.jobs.model import (
     Transition,
 )
 
+# An option of connections: nobody else writes between what its transactions read and what they write.
+ALONE = "pcap_analyzer_alone"
 _OLDEST_FIRST = (analyses.c.created_at, analyses.c.id)
 _NEWEST_FIRST = (analyses.c.created_at.desc(), analyses.c.id.desc())
 # By a worker.
@@ -69,7 +71,7 @@ class SqlStore:
         self._engine = create_engine(url)
         _prepare_sqlite(self._engine)
         try:
-            upgrade(self._engine)
+            upgrade(self._engine.execution_options(**{ALONE: True}))
             self.get("")  # a table of that name may be there and be another
         except (SQLAlchemyError, Newer) as error:
             self.close()
@@ -210,13 +212,19 @@ class SqlStore:
         held = analyses.c.worker == worker
         return bool(self._move({analysis_id}, [State.RUNNING], State.QUEUED, now, reason, _FRESH, held))
 
-    def requeue_running(self, now: datetime, reason: str, *, lapsed_only: bool = False) -> list[str]:
-        """See Store.requeue_running."""
-        lapsed = analyses.c.lease_until.is_(None) | (analyses.c.lease_until < now) if lapsed_only else None
-        followed = (analyses.c.state == State.RECEIVING) & analyses.c.worker.is_not(None)
-        with self._engine.begin() as connection:
-            connection.execute(update(analyses).where(followed if lapsed is None else followed & lapsed).values(_FRESH))
-        return self._move(None, [State.RUNNING], State.QUEUED, now, reason, _FRESH, lapsed)
+    def holders(self) -> set[str]:
+        """See Store.holders."""
+        held = analyses.c.state.in_(_HOLDABLE) & analyses.c.worker.is_not(None)
+        with self._engine.connect() as connection:
+            return set(connection.execute(select(analyses.c.worker).where(held).distinct()).scalars())
+
+    def requeue_of(self, workers: Collection[str], now: datetime, reason: str) -> list[str]:
+        """See Store.requeue_of."""
+        return self._requeue(analyses.c.worker.in_(workers), now, reason)
+
+    def requeue_lapsed(self, now: datetime, reason: str) -> list[str]:
+        """See Store.requeue_lapsed."""
+        return self._requeue(analyses.c.lease_until.is_(None) | (analyses.c.lease_until < now), now, reason)
 
     def retry(self, analysis_id: str, max_queued: int, now: datetime) -> bool:
         """See Store.retry."""
@@ -273,6 +281,12 @@ class SqlStore:
     def close(self) -> None:
         """See Store.close."""
         self._engine.dispose()
+
+    def _requeue(self, lost: ColumnElement[bool], now: datetime, reason: str) -> list[str]:
+        followed = (analyses.c.state == State.RECEIVING) & analyses.c.worker.is_not(None)
+        with self._engine.begin() as connection:
+            connection.execute(update(analyses).where(followed & lost).values(_FRESH))
+            return _move(connection, None, [State.RUNNING], State.QUEUED, now, reason, _FRESH, lost)
 
     def _change(self, where: ColumnElement[bool], values: dict[str, Any]) -> bool:
         with self._engine.begin() as connection:
@@ -374,16 +388,17 @@ def _prepare_sqlite(engine: Engine) -> None:
         # We begin transactions ourselves: the driver would leave changes of tables outside of them.
         connection.isolation_level = None
         cursor = connection.cursor()
+        # First, as others may be at the rest, too.
+        cursor.execute("PRAGMA busy_timeout=10000")
         # Readers do not wait for the writer. FULL: an upload that was answered with 202 survives a power cut.
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA busy_timeout=10000")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(ALONE) else "BEGIN")
 
     @event.listens_for(engine, "handle_error")
     def name_a_full_disk(context: ExceptionContext) -> None:
