@@ -132,9 +132,11 @@ def _looks(reader: CaptureReader, tell: Callable[[FirstResults], None] | None) -
     """What is to be called whenever the scan rests."""
     if tell is None:
         return lambda: None
-    from pcap_analyzer.analysis.first_results import FirstLooks
+    from pcap_analyzer.analysis.first_results import Diagnosing, FirstLooks
+    from pcap_analyzer.findings import program
+    from pcap_analyzer.report.findings import findings_so_far
 
-    return FirstLooks(reader, tell).look
+    return FirstLooks(reader, tell, Diagnosing(program(), findings_so_far)).look
 
 
 def _opened(path: CapturePath | Recording, limits: Limits, cancelled: Callable[[], bool] | None) -> Source:

@@ -6,13 +6,14 @@ import subprocess
 
 import pytest
 
-from pcap_analyzer.findings import diagnose
+from pcap_analyzer.findings import diagnose, found_so_far
 from pcap_analyzer.pipeline import analyze_capture
 from tests.traffic.cases import Case, kept
 
 CASES = kept()
 UNSHOWN = {"dns_errors", "dns_slow"}
 """Findings whose evidence is the question, while their filter shows the answer."""
+SILENCE = {"syn_unanswered", "idle_drop", "connection_lost", "mtu_black_hole"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -27,6 +28,13 @@ def test_the_cause_comes_first_and_nothing_else_is_named(case: Case):
     if expected["measure"] is not None:
         wanted = expected["measure"]["value"]
         assert top.measure.value == pytest.approx(wanted, abs=expected["tolerance"] * abs(wanted))
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_only_what_silence_shows_waits_for_the_end(case: Case):
+    analysis = analyze_capture(case.capture)
+    so_far = [one.id for one in found_so_far(analysis)]
+    assert so_far == [one for one in dict.fromkeys(one.id for one in diagnose(analysis).findings) if one not in SILENCE]
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.first], ids=str)

@@ -10,6 +10,7 @@ import pytest
 from pcap_analyzer.analysis import first_results
 from pcap_analyzer.capture.source import GrowingFile, open_growing_source
 from pcap_analyzer.errors import CaptureError
+from pcap_analyzer.findings import diagnose
 from pcap_analyzer.pipeline import analyze_capture, analyze_source
 from pcap_analyzer.report import build_report
 from tests.scan.files import DATA, pcap_file, pcapng_file, tcp_frame
@@ -112,5 +113,7 @@ def test_looking_at_first_results_changes_nothing(data, tmp_path, monkeypatch, t
     assert last.flows == analysis.totals.flows
     assert [talker.address for talker in last.talkers]
     assert last.protocols[0].path == "eth:ip:tcp"
+    ends = {finding.id for finding in diagnose(analysis).findings}
+    assert {finding.id for finding in last.findings} == ends - {"syn_unanswered", "connection_lost", "idle_drop"}
     # A worker's word is checked against these bounds.
     assert msgspec.json.decode(msgspec.json.encode(last), type=type(last)) == last

@@ -1,29 +1,49 @@
 """What the service says in another language: every sentence of a refusal or a failure, and what stands in it."""
 
 import ast
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
-from pcap_analyzer import jobs, web
+from pcap_analyzer import capture, jobs, web
 from pcap_analyzer.adapters import process
+from pcap_analyzer.analysis.model import EarlyFinding, FirstResults
 from pcap_analyzer.export.catalog import catalog
 from pcap_analyzer.export.messages import said_in_python
-from pcap_analyzer.web.messages import LOCALE, teller
+from pcap_analyzer.jobs.model import Analysis
+from pcap_analyzer.web.messages import LOCALE, in_words_of, teller
 from pcap_analyzer.web.problems import KINDS
+from pcap_analyzer.web.status import live_status_of
+from tests.jobs.captures import ordering
+from tests.web.server import give, wait_for
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 FRENCH = {"Accept-Language": "fr"}
-FAILURES = {"Failed", "Killed"}
+FAILURES = {"Failed", "Killed", "CaptureError", "BeyondLimit"}
 # Those whose cases are sentences of their own.
 PIECES = {"the analysis of {0} {1}"}
+# Of captures, what only the command line meets: paths, standard input, recordings of several files.
+ELSEWHERE = (
+    "there is no file",
+    "no permission",
+    "{0} is a folder",
+    "standard input",
+    "a recording",
+    "{0} begins",
+    "{0} and",
+)
 
 
 def refusals() -> dict[str, str]:
     """Every sentence with which something is refused or has failed, with the file that says it."""
     names = {kind.__name__ for kind in KINDS} | FAILURES
     files = [Path(process.__file__)]
-    for package in (jobs, web):
+    for package in (capture, jobs, web):
         files += sorted(Path(str(package.__file__)).parent.rglob("*.py"))
     found: dict[str, str] = {}
     for file in files:
@@ -38,7 +58,8 @@ def refusals() -> dict[str, str]:
 def test_no_refusal_is_left_in_english() -> None:
     known = catalog("fr", LOCALE).messages
     assert len(refusals()) > 40
-    assert {said: file for said, file in refusals().items() if said not in known} == dict.fromkeys(PIECES, "service.py")
+    unknown = {said: file for said, file in refusals().items() if said not in known and not said.startswith(ELSEWHERE)}
+    assert unknown == dict.fromkeys(PIECES, "service.py")
     assert {title for _, _, title in KINDS.values()} <= set(known)
 
 
@@ -62,3 +83,26 @@ def test_a_problem_is_told_in_the_language_of_who_asks(client: httpx.Client, acc
     assert "No such analysis" in client.get(nowhere, headers={"Accept": accept}).text
     elsewhere = {"Sec-Fetch-Site": "cross-site", "Accept": accept}
     assert "Envoyé par un autre site" in client.post("/api/upload", headers=FRENCH | elsewhere).text
+
+
+def test_an_event_is_told_in_the_language_of_who_listens(client: httpx.Client) -> None:
+    task_id = give(client, ordering("fail"))
+    wait_for(client, task_id, "failed")
+    told = {}
+    for language in ("en", "fr"):
+        with client.stream("GET", f"/api/progress/{task_id}", headers={"Accept-Language": language}) as events:
+            lines = [line for line in events.iter_lines() if line]
+        told[language] = json.loads(next(line for line in lines if line.startswith("data: "))[6:])["reason"]
+        told[f"id {language}"] = next(line for line in lines if line.startswith("id: "))
+    assert told["en"] == "this is no capture (at byte 24)"
+    assert told["fr"].endswith("(à l’octet 24)")
+    # Whoever changes the language meanwhile is not told the same twice.
+    assert told["id en"] == told["id fr"]
+
+
+def test_findings_so_far_are_told_as_the_report_tells_them() -> None:
+    found = EarlyFinding("packet_loss", "warning", "1.5 % of the data segments from client to server are lost.", 3)
+    status = live_status_of(Analysis("a", "a.pcap", 1, NOON), FirstResults(findings=[found]))
+    [told] = in_words_of(status, "fr").first_results.findings  # type: ignore[union-attr]
+    assert told == replace(found, title="1,5 % des segments de données du client au serveur sont perdus.")
+    assert in_words_of(status, "en") == status

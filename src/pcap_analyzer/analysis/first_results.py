@@ -8,13 +8,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from math import ceil, inf
-from typing import Any
+from typing import Any, NamedTuple
 
-from pcap_analyzer.analysis import summary
-from pcap_analyzer.analysis.assembly import BUCKET_FIELDS
-from pcap_analyzer.analysis.model import FirstResults, ProtocolShare, ServiceShare, Talker, Throughput
+from pcap_analyzer.analysis.assembly import BUCKET_FIELDS, assemble
+from pcap_analyzer.analysis.model import (
+    Analysis,
+    EarlyFinding,
+    FirstResults,
+    ProtocolShare,
+    ServiceShare,
+    Talker,
+    Throughput,
+)
 from pcap_analyzer.analysis.protocols import path_text
 from pcap_analyzer.analysis.tcp import RETRANSMISSION
+from pcap_analyzer.analysis.watches import Program
 from pcap_analyzer.capture.reader import CaptureReader
 from pcap_analyzer.iana import protocol_name, service_name
 
@@ -28,12 +36,20 @@ PATIENCE = 20
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class Diagnosing(NamedTuple):
+    """What is asked of every flow, and what findings are made of the answers, the most harmful first."""
+
+    program: Program
+    judge: Callable[[Analysis], list[EarlyFinding]]
+
+
 class FirstLooks:
     """Tells what `reader` has found, from time to time. Call `look` whenever the scan rests."""
 
-    def __init__(self, reader: CaptureReader, tell: Callable[[FirstResults], None]) -> None:
+    def __init__(self, reader: CaptureReader, tell: Callable[[FirstResults], None], diagnosing: Diagnosing) -> None:
         self._reader = reader
         self._tell = tell
+        self._diagnosing = diagnosing
         self._next = time.monotonic() + FIRST_AFTER_S
         self._packets = 0
 
@@ -44,7 +60,7 @@ class FirstLooks:
             return
         self._packets = self._reader.scanner.rows
         try:
-            found = first_results(self._reader)
+            found = first_results(self._reader, self._diagnosing)
         except MemoryError:
             # What is only told on the way must not cost the result: that may still fit.
             self._next = inf
@@ -54,18 +70,18 @@ class FirstLooks:
         self._next = now + max(EVERY_S, PATIENCE * (now - began))
 
 
-def first_results(reader: CaptureReader) -> FirstResults:
+def first_results(reader: CaptureReader, diagnosing: Diagnosing) -> FirstResults:
     """What is known now; the scan must rest."""
     scanner = reader.scanner
     counters = scanner.counters()
-    summed = summary.flow_summary(scanner.flow_reader(), None, last=False)
+    known = assemble(reader, seconds=0.0, threads=1, program=diagnosing.program)
     paths = [
         ProtocolShare(":".join(path_text(steps))[:MAX_PATH_LENGTH], packets, size)
         for steps, packets, size in scanner.paths()
     ]
     talkers = [
         Talker(row.address, row.packets_sent + row.packets_received, row.bytes_sent + row.bytes_received)
-        for row in summary.endpoints(summed).rows
+        for row in known.endpoints.rows
     ]
     services = [
         ServiceShare(
@@ -76,20 +92,21 @@ def first_results(reader: CaptureReader) -> FirstResults:
             row.packets,
             row.bytes,
         )
-        for row in summary.services(summed)
+        for row in known.services
     ]
     return FirstResults(
         packets=counters["packets"] or 0,
         bytes=counters["bytes"] or 0,
         first_seen=_moment(counters["first_ns"]),
         last_seen=_moment(counters["last_ns"]),
-        flows=sum(summed["kinds"]),
+        flows=known.totals.flows,
         segments=counters["segments"] or 0,
         retransmissions=sum(side[RETRANSMISSION] for side in scanner.marks()),
         throughput=_throughput(*scanner.intervals()),
         protocols=_largest(paths),
         talkers=_largest(talkers),
         services=_largest(services),
+        findings=diagnosing.judge(known)[:LONGEST_LIST],
     )
 
 

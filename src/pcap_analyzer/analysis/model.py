@@ -317,11 +317,21 @@ class ServiceShare(msgspec.Struct, frozen=True):
     bytes: Count
 
 
+class EarlyFinding(msgspec.Struct, frozen=True):
+    """A finding on what has come of a capture. flows: how many it is about."""
+
+    id: ShortText
+    severity: Literal["info", "notice", "warning", "critical"]
+    title: Annotated[str, msgspec.Meta(max_length=1000)]
+    flows: Count
+
+
 class FirstResults(msgspec.Struct, frozen=True):
     """What is known while a capture is still being read, small enough to be told every moment.
 
     bytes: on the wire.  protocols, talkers, services: at most 10, most bytes first.  retransmissions: of `segments`,
-    those of TCP that were judged.  Bounds hold for whoever reads it from a worker, which has read hostile bytes.
+    those of TCP that were judged.  findings: at most 10, most harmful first, without those that silence is judged by.
+    Bounds hold for whoever reads it from a worker, which has read hostile bytes.
     """
 
     packets: Count = 0
@@ -335,6 +345,7 @@ class FirstResults(msgspec.Struct, frozen=True):
     protocols: Annotated[list[ProtocolShare], msgspec.Meta(max_length=10)] = []
     talkers: Annotated[list[Talker], msgspec.Meta(max_length=10)] = []
     services: Annotated[list[ServiceShare], msgspec.Meta(max_length=10)] = []
+    findings: Annotated[list[EarlyFinding], msgspec.Meta(max_length=10)] = []
 
 
 class TcpDirection(msgspec.Struct, frozen=True):

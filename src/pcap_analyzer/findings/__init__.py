@@ -12,6 +12,7 @@ its reason in thresholds.py. The health score is in health.py.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 
 from msgspec.structs import replace
@@ -107,10 +108,24 @@ def diagnose(analysis: Analysis) -> Diagnosis:
     """Findings ordered by harm, and the health score."""
     if analysis.answers is None:
         return Diagnosis([], health_of([], set()))
-    case = Case(analysis, analysis.answers, trust_of(analysis))
-    found = [finding for rule in RULES for finding in rule.judge(case)]
-    found.sort(key=lambda finding: (-finding.harm, finding.id, finding.direction))
+    found = _found(Case(analysis, analysis.answers, trust_of(analysis)), RULES)
     return Diagnosis(joined(found), health_of(found, measured_parts(analysis)))
+
+
+def found_so_far(analysis: Analysis) -> list[Finding]:
+    """The worst of each kind, ordered by harm, of a capture of which more may come."""
+    if analysis.answers is None:
+        return []
+    case = Case(analysis, analysis.answers, trust_of(analysis))
+    worst: dict[str, Finding] = {}
+    for finding in _found(case, [rule for rule in RULES if not rule.by_silence]):
+        worst.setdefault(finding.id, finding)
+    return list(worst.values())
+
+
+def _found(case: Case, rules: Iterable[Rule]) -> list[Finding]:
+    found = [finding for rule in rules for finding in rule.judge(case)]
+    return sorted(found, key=lambda finding: (-finding.harm, finding.id, finding.direction))
 
 
 def joined(found: list[Finding]) -> list[Finding]:

@@ -46,10 +46,14 @@ class Case(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One finding: what it asks of flows, by name, and what it makes of the answers."""
+    """One finding: what it asks of flows, by name, and what it makes of the answers.
+
+    by_silence: it rests on what has not come by the end, so nothing can be said of a capture that still arrives.
+    """
 
     questions: Mapping[str, Question]
     judge: Callable[[Case], Iterable[Finding]]
+    by_silence: bool = False
 
 
 class Words(msgspec.Struct, frozen=True):

@@ -104,4 +104,5 @@ def _finding(case: Case, name: str, side: str, flows: Told, measure: Measure, wo
 RULE = Rule(
     questions={name: question for side in SIDES for name, question in _questions(side).items()},
     judge=judge,
+    by_silence=True,
 )

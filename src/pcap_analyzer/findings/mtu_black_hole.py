@@ -60,4 +60,4 @@ def judge(case: Case) -> Iterator[Finding]:
         )
 
 
-RULE = Rule(questions={f"{NAME}.{side}": _question(side) for side in SIDES}, judge=judge)
+RULE = Rule(questions={f"{NAME}.{side}": _question(side) for side in SIDES}, judge=judge, by_silence=True)

@@ -79,4 +79,5 @@ RULE = Rule(
         ),
     },
     judge=judge,
+    by_silence=True,
 )

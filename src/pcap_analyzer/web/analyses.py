@@ -78,6 +78,8 @@ def queue_status(service: Service) -> QueueStatus:
 async def progress(request: AnyRequest, task_id: TaskId, live: LiveOfService) -> Response[None] | ServerSentEvent:
     """LiveStatus as server-sent events, whole each time: a client that missed some has missed nothing.
 
+    Why it ended and what was found is told in the language of whoever asks.
+
     The id of an event stands for what it says, so whoever comes back with the last one is told only what is new, also
     after a restart of the service. 204 once nothing more will come: a browser then stops asking.
     """
@@ -85,10 +87,12 @@ async def progress(request: AnyRequest, task_id: TaskId, live: LiveOfService) ->
     now = await live.look(str(task_id))
     if now.final and now.id == known:
         return Response(None, status_code=204)
-    return ServerSentEvent(_changes(live, str(task_id), known))
+    return ServerSentEvent(_changes(live, str(task_id), known, spoken(request.headers)))
 
 
-async def _changes(live: Live, analysis_id: str, known: str | None) -> AsyncIterator[ServerSentEventMessage]:
+async def _changes(
+    live: Live, analysis_id: str, known: str | None, language: str
+) -> AsyncIterator[ServerSentEventMessage]:
     silent_s = 0.0
     while True:
         try:
@@ -97,7 +101,7 @@ async def _changes(live: Live, analysis_id: str, known: str | None) -> AsyncIter
             return  # deleted; who connects again is told so
         if now.id != known:
             known, silent_s = now.id, 0.0
-            yield ServerSentEventMessage(event="status", id=now.id, retry=_RECONNECT_AFTER_MS, data=now.data)
+            yield ServerSentEventMessage(event="status", id=now.id, retry=_RECONNECT_AFTER_MS, data=now.told(language))
         elif silent_s >= _SIGN_OF_LIFE_S:
             silent_s = 0.0
             yield ServerSentEventMessage(comment="still here", data=None)

@@ -3,26 +3,35 @@
 import asyncio
 import hashlib
 import time
-from typing import NamedTuple
 
 import msgspec
 from anyio.to_thread import run_sync
 
 from pcap_analyzer.jobs.service import AnalysisService
-from pcap_analyzer.web.status import live_status_of
+from pcap_analyzer.web.messages import in_words_of
+from pcap_analyzer.web.status import LiveStatus, live_status_of
 
 # As often as a worker tells.
 LOOK_EVERY_S = 0.25
 _MOST_KEPT = 1000
 
 
-class Look(NamedTuple):
-    """An analysis at one moment: LiveStatus as JSON. id: stands for what it says.  at: time.monotonic()."""
+class Look:
+    """An analysis at one moment. id: stands for what it says, in whatever language.  at: time.monotonic()."""
 
-    id: str
-    data: bytes
-    final: bool
-    at: float
+    def __init__(self, status: LiveStatus, at: float) -> None:
+        english = msgspec.json.encode(status)
+        self.id = hashlib.sha256(english).hexdigest()[:16]
+        self.final = status.status.final
+        self.at = at
+        self._status = status
+        self._told = {"en": english}
+
+    def told(self, language: str) -> bytes:
+        """LiveStatus as JSON, its sentences in that language."""
+        if language not in self._told:
+            self._told[language] = msgspec.json.encode(in_words_of(self._status, language))
+        return self._told[language]
 
 
 class Live:
@@ -60,5 +69,4 @@ class Live:
     def _look(self, analysis_id: str) -> Look:
         at = time.monotonic()
         analysis = self._service.get(analysis_id)
-        data = msgspec.json.encode(live_status_of(analysis, self._service.first_results(analysis_id)))
-        return Look(hashlib.sha256(data).hexdigest()[:16], data, analysis.state.final, at)
+        return Look(live_status_of(analysis, self._service.first_results(analysis_id)), at)

@@ -4,6 +4,12 @@ import { count, duration, percent, size, t } from "./words.js";
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 100;
 const ROWS = 5;
+const SEVERITIES = {
+  critical: () => t("Critical"),
+  warning: () => t("Warning"),
+  notice: () => t("Notice"),
+  info: () => t("Info"),
+};
 
 export class Live {
   constructor(place) {
@@ -17,10 +23,11 @@ export class Live {
     this.place.hidden = !first || !first.packets || Boolean(status.report);
     if (this.place.hidden) return;
     this.parts ??= this.build();
-    const { figures, chart, lists } = this.parts;
+    const { figures, chart, found, lists } = this.parts;
     const values = [count(first.packets), size(first.bytes), count(first.flows), repeated(first)];
     figures.forEach((figure, place) => { figure.textContent = values[place]; });
     draw(chart, first.throughput);
+    name(found, first.findings);
     fill(lists.protocols, first.protocols, (row) => row.path.split(":").slice(-2).join(" › "));
     fill(lists.talkers, first.talkers, (row) => row.address);
     fill(lists.services, first.services, (row) => row.name ?? `${row.protocol} ${row.port}`);
@@ -41,9 +48,12 @@ export class Live {
     chart.path = chart.svg.appendChild(document.createElementNS(SVG, "path"));
     chart.ends = add(figure, "p", "ends");
     chart.ends.append(document.createElement("span"), document.createElement("span"));
+    const findings = add(this.place, "div", "found");
+    add(findings, "h3").textContent = t("Found so far");
+    const found = add(findings, "ul");
     const columns = add(this.place, "div", "shares");
     const lists = { protocols: column(columns, t("Protocols")), talkers: column(columns, t("Talkers")), services: column(columns, t("Services")) };
-    return { figures, chart, lists };
+    return { figures, chart, found, lists };
   }
 }
 
@@ -80,6 +90,19 @@ function draw({ figure, svg, path, caption, ends }, { start, width_s: width, byt
   const clock = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
   from.textContent = start ? clock.format(new Date(start)) : "";
   to.textContent = `+ ${duration(width * bytes.length)}`;
+}
+
+/** What is wrong already: how bad, and what. Nothing is said of what only the end can show. */
+function name(list, findings) {
+  const shown = findings.slice(0, ROWS);
+  list.parentElement.hidden = shown.length === 0;
+  list.replaceChildren(...shown.map(({ severity, title }) => {
+    const item = document.createElement("li");
+    const level = add(item, "b", `level ${severity}`);
+    level.textContent = SEVERITIES[severity]();
+    item.append(" ", title);
+    return item;
+  }));
 }
 
 /** The unit is a byte's without its last letter: bits count by the same thousands. */

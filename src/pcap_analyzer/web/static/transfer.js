@@ -176,16 +176,9 @@ export class Transfer {
       this.row.show(status);
       this.state = status.status;
       if (hasEnded(status)) this.row.offer(status.report ? "open" : "remove");
-      if (status.reason) this.tellWhy(status.task_id);
       this.onStatus(this, status);
     }
     this.onChange();
-  }
-
-  /** What is told to all who follow is in English. */
-  async tellWhy(id) {
-    const answer = await fetch(`/api/status/${id}`);
-    if (answer.ok) this.row.problem = (await answer.json()).reason ?? "";
   }
 
   // What `send` tells.
