@@ -133,10 +133,13 @@ def _looks(reader: CaptureReader, tell: Callable[[FirstResults], None] | None) -
     if tell is None:
         return lambda: None
     from pcap_analyzer.analysis.first_results import Diagnosing, FirstLooks
-    from pcap_analyzer.findings import program
-    from pcap_analyzer.report.findings import findings_so_far
+    from pcap_analyzer.analysis.model import EarlyFinding
+    from pcap_analyzer.findings import found_so_far, program
 
-    return FirstLooks(reader, tell, Diagnosing(program(), findings_so_far)).look
+    def judge(analysis: Analysis) -> list[EarlyFinding]:
+        return [EarlyFinding(one.id, one.severity, one.title, one.flows_total) for one in found_so_far(analysis)]
+
+    return FirstLooks(reader, tell, Diagnosing(program(), judge)).look
 
 
 def _opened(path: CapturePath | Recording, limits: Limits, cancelled: Callable[[], bool] | None) -> Source:

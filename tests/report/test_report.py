@@ -10,11 +10,20 @@ import numpy as np
 import pytest
 from msgspec.structs import fields, replace
 
-from pcap_analyzer.analysis.model import Conversation, Histogram, Interface, ProtocolRow, Quality
+from pcap_analyzer.analysis.model import (
+    Conversation,
+    EarlyFinding,
+    FirstResults,
+    Histogram,
+    Interface,
+    ProtocolRow,
+    Quality,
+)
 from pcap_analyzer.analysis.silences import DAY_NS, silences
 from pcap_analyzer.report import SECTIONS, build_report
 from pcap_analyzer.report.definitions import DEFINITIONS
 from pcap_analyzer.report.distribution import MAX_BARS, distribution
+from pcap_analyzer.report.findings import fit_to_send
 from pcap_analyzer.report.model import Report
 from pcap_analyzer.report.protocols import MAX_ROWS
 from pcap_analyzer.report.quality import CHECKS
@@ -205,3 +214,10 @@ def test_importing_the_report_is_cheap():
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert heavy.isdisjoint(loaded)
+
+
+def test_findings_so_far_are_fit_to_be_sent() -> None:
+    hostile = EarlyFinding("dns_slow", "warning", "The resolver \x1b[2J\u202e" + "x" * 2000, 1)
+    [sent] = fit_to_send(FirstResults(findings=[hostile])).findings
+    assert sent.title.startswith("The resolver \ufffd[2J\ufffdxx")
+    assert len(sent.title) < 400

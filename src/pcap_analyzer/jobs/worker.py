@@ -26,6 +26,7 @@ from pcap_analyzer.jobs.following import Following
 from pcap_analyzer.jobs.limits import limit_this_process
 from pcap_analyzer.jobs.model import DISK_FULL, Cause, Failed, Order, Phase, Progress, Succeeded, Task
 from pcap_analyzer.report import build_report
+from pcap_analyzer.report.findings import fit_to_send
 
 _REPORT_EVERY_S = 0.25
 RECORD_HEADER = 16  # bytes
@@ -47,7 +48,7 @@ def analyse_capture(order: Order, on_progress: Callable[[Progress], None], follo
         on_progress(last)
 
     def found(first: FirstResults) -> None:
-        on_progress(replace(last, first_results=first))
+        on_progress(replace(last, first_results=fit_to_send(first)))
 
     analysis = pipeline.analyze_source(
         _opened(order, following),

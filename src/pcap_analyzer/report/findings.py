@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pcap_analyzer.analysis.model import Analysis, EarlyFinding
-from pcap_analyzer.findings import diagnose, found_so_far
+from pcap_analyzer.analysis.model import Analysis, FirstResults
+from pcap_analyzer.findings import diagnose
 from pcap_analyzer.findings.model import Diagnosis, Finding
 from pcap_analyzer.report.text import plain
 
@@ -21,12 +21,9 @@ def diagnosis_section(analysis: Analysis) -> Diagnosis:
     return Diagnosis([_plain(finding) for finding in diagnosis.findings], diagnosis.health)
 
 
-def findings_so_far(analysis: Analysis) -> list[EarlyFinding]:
-    """Of a capture of which more may come: the most harmful first, each kind once."""
-    return [
-        EarlyFinding(one.id, one.severity, plain(one.title), one.flows_total)
-        for one in map(_plain, found_so_far(analysis))
-    ]
+def fit_to_send(first: FirstResults) -> FirstResults:
+    """What is known so far, the words of its findings likewise."""
+    return replace(first, findings=[replace(one, title=plain(one.title)) for one in first.findings])
 
 
 def _plain(finding: Finding) -> Finding:
