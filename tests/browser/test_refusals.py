@@ -40,7 +40,7 @@ def test_a_full_queue_is_waited_for(visit: OpenPage, crowded: httpx.Client, file
     page = visit(at=str(crowded.base_url).rstrip("/"))
     page.get_by_label("Choose captures").set_input_files(file)
     job = page.locator("#jobs .job")
-    expect(job.get_by_role("alert")).to_have_text("1 analyses are waiting already; try again when one has ended")
+    expect(job.get_by_role("alert")).to_have_text("1 analysis is waiting already; try again when it has ended")
     expect(job).to_contain_text(re.compile(r"trying again in (10|[1-9])\ss"))
     [running] = crowded.get("/api/history?status=running").json()["analyses"]
     crowded.post(f"/api/analyses/{running['task_id']}/cancel")

@@ -166,7 +166,7 @@ def test_memory_is_limited(task: MakeTask) -> None:
 
 def test_processor_time_is_limited(task: MakeTask) -> None:
     outcome = outcome_of(task(ordering("spin")), cpu_seconds=2)
-    assert outcome == Failed("the analysis needed more than the 2 seconds of processor time it may use", Cause.TIME)
+    assert outcome == Failed("the analysis needed more than the 2 s of processor time it may use", Cause.TIME)
 
 
 def test_the_worker_inherits_only_what_it_is_given(task: MakeTask) -> None:

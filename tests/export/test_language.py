@@ -87,9 +87,14 @@ def test_our_reader_of_catalogs_agrees_with_babel(spoken):
     ours = catalog.read(catalog.path_of(spoken))
     theirs = {one.id: one.string for one in read if one.id}
     single = {name: text for name, text in theirs.items() if isinstance(name, str)}
-    assert ours.messages == single | {name[0]: texts[0] for name, texts in theirs.items() if isinstance(name, tuple)}
+    plural = {name: texts for name, texts in theirs.items() if isinstance(name, tuple)}
+    assert ours.messages == (
+        single
+        | {one: texts[0] for (one, _), texts in plural.items()}
+        | {many: texts[1] for (_, many), texts in plural.items() if "{" in many}
+    )
     assert {(one, many): texts for one, (many, *texts) in ours.plurals.items()} == {
-        name: list(texts) for name, texts in theirs.items() if isinstance(name, tuple)
+        name: list(texts) for name, texts in plural.items()
     }
 
 

@@ -19,7 +19,7 @@ from pcap_analyzer.web.messages import LOCALE, in_words_of, teller
 from pcap_analyzer.web.problems import KINDS
 from pcap_analyzer.web.status import live_status_of
 from tests.jobs.captures import ordering
-from tests.web.server import give, wait_for
+from tests.web.server import give, serving, wait_for
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -106,3 +106,22 @@ def test_findings_so_far_are_told_as_the_report_tells_them() -> None:
     [told] = in_words_of(status, "fr").first_results.findings  # type: ignore[union-attr]
     assert told == replace(found, title="1,5 % des segments de données du client au serveur sont perdus.")
     assert in_words_of(status, "en") == status
+
+
+@pytest.mark.parametrize(
+    ("most", "english", "french"),
+    [
+        ("1", "1 analysis is waiting already", "1 analyse attend déjà"),
+        ("2", "2 analyses are waiting already", "2 analyses attendent déjà"),
+    ],
+)
+def test_one_that_waits_is_not_several(most: str, english: str, french: str, data_dir: Path) -> None:
+    with serving(data_dir, WORKERS="0", MAX_QUEUE_SIZE=most) as address, httpx.Client(base_url=address) as client:
+        for number in range(int(most)):
+            give(client, ordering(f"succeed {number}"))
+        for language, words in (("en", english), ("fr", french)):
+            refused = client.post(
+                "/api/upload", files={"file": ("a.pcap", ordering("x"))}, headers={"Accept-Language": language}
+            )
+            assert refused.status_code == 429
+            assert refused.json()["detail"].startswith(words)

@@ -104,7 +104,7 @@ class ProcessExtractor:
         except msgspec.MsgspecError:
             log.error("an extraction sent no answer but %s", ascii(said[:200]))
         if code == -signal.SIGXCPU:
-            return NotTaken(f"it needs more than the {self._cpu_seconds} seconds of processor time that it may use")
+            return NotTaken(f"it needs more than the {self._cpu_seconds} s of processor time that it may use")
         if code < 0:
             return NotTaken(f"the capture crashed its process ({signal.Signals(-code).name}); nothing else was harmed")
         return NotTaken(f"its process ended with code {code} and without an answer")

@@ -168,7 +168,7 @@ class ProcessRunner:
 
     def _failure(self, code: int) -> Failed:
         if code == -signal.SIGXCPU:
-            limit = f"the analysis needed more than the {self._cpu_seconds} seconds of processor time it may use"
+            limit = f"the analysis needed more than the {self._cpu_seconds} s of processor time it may use"
             return Failed(limit, Cause.TIME)
         if code < 0:
             crash = f"the capture crashed its worker ({signal.Signals(-code).name}); nothing else was harmed"

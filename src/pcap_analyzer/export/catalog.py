@@ -67,6 +67,8 @@ def read(path: str) -> Catalog:
         if said.get("msgid_plural"):
             plurals[said["msgid"]] = said["msgid_plural"], said.get("msgstr[0]", ""), said.get("msgstr[1]", "")
             messages[said["msgid"]] = said.get("msgstr[0]", "")
+            if "{" in said["msgid_plural"]:  # a sentence, which is found by its form as any other
+                messages[said["msgid_plural"]] = said.get("msgstr[1]", "")
         elif said.get("msgid") and said.get("msgstr"):
             messages[said["msgid"]] = said["msgstr"]
     return Catalog(messages, plurals)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from gettext import ngettext
 from pathlib import Path
 
 from msgspec import Struct
@@ -149,4 +150,11 @@ class AnalysisService:
             raise NoReport(f"the report of {analysis.filename} is no longer stored; upload the capture again") from None
 
     def _queue_full(self) -> QueueFull:
-        return QueueFull(f"{self.limits.max_queued} analyses are waiting already; try again when one has ended")
+        waiting = self.limits.max_queued
+        return QueueFull(
+            ngettext(
+                "{0} analysis is waiting already; try again when it has ended",
+                "{0} analyses are waiting already; try again when one has ended",
+                waiting,
+            ).format(waiting)
+        )

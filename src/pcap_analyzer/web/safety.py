@@ -91,7 +91,7 @@ class Safety:
             with noting(self._audit, origin_of(scope, self._guard, None)):
                 note("limit.requests")
         raise TooManyRequests(
-            f"more requests come from you than this service answers in a minute; try again in {ceil(wait_s)} seconds",
+            f"more requests come from you than this service answers in a minute; try again in {ceil(wait_s)} s",
             wait_s,
         )
 
@@ -118,7 +118,7 @@ class Safety:
         guesses = self._guard.required and bearer(headers) is not None
         address = scope["client"][0] if scope["client"] else ""
         if guesses and (wait_s := self._guard.wait_s(address)):
-            raise TooManyTries(f"too many wrong tokens came from your address; try again in {wait_s} seconds", wait_s)
+            raise TooManyTries(f"too many wrong tokens came from your address; try again in {wait_s} s", wait_s)
         visitor = self._guard.visitor(headers)
         if guesses and visitor is None:
             self._guard.failed(address)

@@ -43,7 +43,7 @@ async def sign_in(request: AnyRequest, guard: TheGuard) -> Response[bytes] | Red
     address = request.client.host if request.client else ""
     wait_s = guard.wait_s(address)
     if wait_s:
-        raise TooManyTries(f"too many wrong tokens came from your address; try again in {wait_s} seconds", wait_s)
+        raise TooManyTries(f"too many wrong tokens came from your address; try again in {wait_s} s", wait_s)
     if not guard.opens(field_of(form, "token").strip()):
         guard.failed(address)
         note("access.wrong_token")
