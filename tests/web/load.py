@@ -1,7 +1,8 @@
 """Many clients of one service, in a process of their own: `python -m tests.web.load ADDRESS SECONDS POLLERS UPLOADERS`.
 
-A poller is a page: it follows an analysis by its stream of progress, and asks for status, queue or health every second.
-An uploader sends captures by tus, piece after piece, and deletes them. Prints what was seen as JSON.
+A poller is a page, opened within the first second: it follows an analysis by its stream of progress, and asks for
+status, queue or health every second, which no page of ours does. An uploader sends captures by tus, piece after piece
+as fast as they are taken, and deletes them. Prints what was seen as JSON.
 """
 
 import asyncio
@@ -95,8 +96,11 @@ async def read(reader: asyncio.StreamReader, method: str) -> Answer:
     return Answer(int(head[0].split()[1]), headers, await reader.readexactly(length))
 
 
-async def poll(client: Client, seen: Seen, followed: str, until: float) -> None:
+async def poll(address: str, seen: Seen, followed: str, until: float) -> asyncio.Task[None]:
+    """Ask until then; the page's stream goes on until what it follows is gone."""
+    client = Client(address, seen)
     await asyncio.sleep(random.random())
+    stream = asyncio.create_task(Client(address, seen).follow(f"/api/progress/{followed}"))
     paths = ("/api/health", f"/api/status/{followed}", "/api/health", "/api/queue/status")
     number = random.randrange(len(paths))
     while time.monotonic() < until:
@@ -107,6 +111,7 @@ async def poll(client: Client, seen: Seen, followed: str, until: float) -> None:
         (seen.health_s if path == "/api/health" else seen.other_s).append(took)
         number += 1
         await asyncio.sleep(max(0.0, 1 - took))
+    return stream
 
 
 async def upload(client: Client, seen: Seen, until: float) -> None:
@@ -135,10 +140,9 @@ async def run(address: str, seconds: float, pollers: int, uploaders: int) -> See
     first = Client(address, seen)
     begun = await first.ask("POST", "/api/uploads", {**TUS, "Upload-Length": "1000"})
     followed = begun.headers["location"].rpartition("/")[2]
-    streams = [asyncio.create_task(Client(address, seen).follow(f"/api/progress/{followed}")) for _ in range(pollers)]
-    people = [poll(Client(address, seen), seen, followed, until) for _ in range(pollers)]
-    senders = [upload(Client(address, seen), seen, until) for _ in range(uploaders)]
-    await asyncio.gather(*people, *senders)
+    people = asyncio.gather(*(poll(address, seen, followed, until) for _ in range(pollers)))
+    await asyncio.gather(*(upload(Client(address, seen), seen, until) for _ in range(uploaders)))
+    streams = await people
     await first.ask("DELETE", f"/api/reports/{followed}")
     await asyncio.wait_for(asyncio.gather(*streams), 20)
     return seen

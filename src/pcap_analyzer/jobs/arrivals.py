@@ -11,10 +11,13 @@ import os
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from pcap_analyzer.capture.magic import LOOK_BYTES
-from pcap_analyzer.jobs.content_hash import ContentHash, continued
+from pcap_analyzer.jobs.content_hash import ContentHash, HashesInHand, continued
 from pcap_analyzer.jobs.model import Analysis, Received, State
 from pcap_analyzer.jobs.ports import Blobs, NewBlob, Store
 from pcap_analyzer.jobs.refusals import UnknownUpload, UploadGone, WrongLength, WrongOffset
@@ -46,6 +49,7 @@ class Arrivals:
         self._patience = patience
         self._on_news = on_news
         self._clock = clock
+        self._hashes = HashesInHand()
 
     @property
     def max_bytes(self) -> int:
@@ -98,6 +102,12 @@ class Arrivals:
             raise WrongLength(f"all {analysis.size_bytes} bytes of this upload have come; there is nothing to add")
         with full_disk_refused():
             return self._arrival(analysis, size_bytes=analysis.size_bytes)
+
+    def leave(self, arrival: "Arrival") -> None:
+        """End a part; another one may come."""
+        arrival.close()
+        if arrival.kept == arrival.offset and not arrival.is_whole:
+            self._hashes.put(arrival.analysis.id, arrival.kept, arrival.reached)
 
     def complete(self, arrival: "Arrival") -> Analysis:
         """Every byte was written: queue the analysis. Raises NotACapture, StorageFull, UploadGone.
@@ -160,17 +170,21 @@ class Arrivals:
 
     def _arrival(self, analysis: Analysis, size_bytes: int | None) -> "Arrival":
         blob = self._blobs.resume(analysis.upload)
-        digests = self._store.block_digests(analysis.id)
-        return Arrival(analysis, blob, digests, size_bytes, self.max_bytes, self._keep)
+        return Arrival(analysis, blob, partial(self._reached, analysis, blob), size_bytes, self.max_bytes, self._keep)
 
-    def _keep(self, analysis: Analysis, received: "Written", last: bool) -> None:
-        """Raises UploadGone, StorageFull."""
+    def _reached(self, analysis: Analysis, blob: NewBlob, size_bytes: int) -> ContentHash:
+        in_hand = self._hashes.take(analysis.id, size_bytes)
+        return in_hand or continued(blob.path, size_bytes, self._store.block_digests(analysis.id))
+
+    def _keep(self, analysis: Analysis, received: "Written", last: bool) -> Analysis:
+        """The analysis as it is then. Raises UploadGone, StorageFull."""
         until = None if analysis.is_form else self._until()
         if not self._store.record_received(analysis.id, Received(received.offset, received.block_digests, until)):
             raise UploadGone(f"the upload {analysis.id} was ended meanwhile; begin it again")
         # What is whole will be queued in a moment.
         if not last:
             self._on_news()
+        return replace(analysis, received_bytes=received.offset, expires_at=until)
 
     def _queue(self, analysis: Analysis, size_bytes: int, content_hash: str) -> None:
         became = self._store.complete(analysis.id, content_hash, size_bytes, self._clock())
@@ -194,18 +208,21 @@ class Written(NamedTuple):
 class Arrival:
     """One part of an upload, or all of it, on its way. Ends with `close`; what was not kept by then is gone.
 
-    size_bytes: in the end; None where nobody knows, as of a form.  keep: makes known what is durable, and whether more
-    comes.
+    reached: gives the hash of as many bytes as are kept.  size_bytes: in the end; None where nobody knows, as of a
+    form.  keep: makes known what is durable, and whether more comes.
     """
+
+    analysis: Analysis
+    """As it is known to be, from the beginning or when something was kept last."""
 
     def __init__(
         self,
         analysis: Analysis,
         blob: NewBlob,
-        block_digests: bytes,
+        reached: Callable[[int], ContentHash],
         size_bytes: int | None,
         max_bytes: int,
-        keep: Callable[[Analysis, Written, bool], None],
+        keep: Callable[[Analysis, Written, bool], Analysis],
     ) -> None:
         self.analysis = analysis
         self._blob = blob
@@ -218,7 +235,7 @@ class Arrival:
         os.ftruncate(self._descriptor, self.kept)
         self.offset = self.kept
         self._recognised = self.kept >= LOOK_BYTES
-        self._hash: ContentHash = continued(blob.path, self.kept, block_digests)
+        self.reached = reached(self.kept)
 
     @property
     def is_whole(self) -> bool:
@@ -228,9 +245,9 @@ class Arrival:
     @property
     def hexdigest(self) -> str:
         """The hash of all that was written."""
-        return self._hash.hexdigest()
+        return self.reached.hexdigest()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Take the next bytes. Raises WrongLength, UploadTooLarge, NotACapture, StorageFull."""
         if self._size_bytes is None and len(data) > self._max_bytes - self.offset:
             raise too_large(self._max_bytes)
@@ -242,7 +259,7 @@ class Arrival:
             rest = memoryview(data)
             while rest:
                 written = os.pwrite(self._descriptor, rest, self.offset)
-                self._hash.update(rest[:written])
+                self.reached.update(rest[:written])
                 self.offset += written
                 rest = rest[written:]
         if self.offset >= LOOK_BYTES or self.is_whole:
@@ -256,7 +273,7 @@ class Arrival:
 
     def written(self) -> Written:
         """What `keep` can keep while more is written."""
-        return Written(self.offset, self._hash.block_digests)
+        return Written(self.offset, self.reached.block_digests)
 
     def keep(self, written: Written, *, last: bool = False) -> None:
         """Make it durable and known. From any thread, one at a time. Raises UploadGone, StorageFull."""
@@ -264,7 +281,7 @@ class Arrival:
             return
         with full_disk_refused():
             os.fdatasync(self._descriptor)
-            self._keep(self.analysis, written, last or written.offset == self._size_bytes)
+            self.analysis = self._keep(self.analysis, written, last or written.offset == self._size_bytes)
         self.kept = written.offset
 
     def commit(self) -> None:

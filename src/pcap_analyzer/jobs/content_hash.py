@@ -6,12 +6,14 @@ not be the plain SHA-256 of the file.
 """
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 BLOCK_BYTES = 16 << 20
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _READ_BYTES = 1 << 20
+_MOST_IN_HAND = 200
 
 
 class ContentHash:
@@ -38,6 +40,31 @@ class ContentHash:
     def hexdigest(self) -> str:
         """64 hexadecimal digits. More bytes may follow."""
         return hashlib.sha256(self.block_digests + self._block.digest()).hexdigest()
+
+
+class HashesInHand:
+    """The hashes of uploads between two of their parts, each at the number of bytes it covers. From any thread.
+
+    Without it, a part that begins within a block would have to hash what came of that block before.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[int, ContentHash]] = {}
+
+    def put(self, upload_id: str, size_bytes: int, reached: ContentHash) -> None:
+        """Keep it for the next part; where there are many, the oldest is forgotten, which costs only time."""
+        with self._lock:
+            self._known.pop(upload_id, None)
+            self._known[upload_id] = (size_bytes, reached)
+            if len(self._known) > _MOST_IN_HAND:
+                del self._known[next(iter(self._known))]
+
+    def take(self, upload_id: str, size_bytes: int) -> ContentHash | None:
+        """The hash of exactly so many bytes, for the taker alone; None where it is not in hand."""
+        with self._lock:
+            known_bytes, reached = self._known.pop(upload_id, (-1, None))
+        return reached if known_bytes == size_bytes else None
 
 
 def continued(path: Path, size_bytes: int, block_digests: bytes) -> ContentHash:

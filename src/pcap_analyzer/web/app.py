@@ -15,6 +15,7 @@ from pcap_analyzer.web.access import Guard
 from pcap_analyzer.web.answers import EXCEPTION_HANDLERS
 from pcap_analyzer.web.live import Live
 from pcap_analyzer.web.pages import PAGES
+from pcap_analyzer.web.precedence import few_at_a_time
 from pcap_analyzer.web.rates import Rates
 from pcap_analyzer.web.safety import Safety
 from pcap_analyzer.web.static_files import plotly, static_files
@@ -72,6 +73,7 @@ def create_app(
         route_handlers=[*handlers, *openapi.routes(handlers, dependencies)],
         dependencies=dependencies,
         exception_handlers=EXCEPTION_HANDLERS,
+        on_startup=[few_at_a_time],
         on_shutdown=[on_shutdown],
         openapi_config=None,
         # Errors are logged where they are answered.

@@ -1,7 +1,8 @@
 """The body of a request as it comes, which nobody may let wait for ever."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 
 from anyio import fail_after
 from litestar.types import Receive
@@ -16,24 +17,50 @@ IDLE_S = 60.0
 LEAST_BYTES = 1024
 
 
-async def body(receive: Receive) -> AsyncIterator[bytes]:
-    """Its bytes, as they come. Raises Interrupted when the connection ends first, Stalled when nothing comes."""
-    more, since, came = True, time.monotonic(), 0
-    while more:
+class Patience:
+    """With one body. Begins where that begins."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._came = 0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Wait within this for the next bytes. Raises Stalled."""
         try:
             with fail_after(IDLE_S):
-                message = await receive()
+                yield
         except TimeoutError:
             raise Stalled(f"nothing came for {IDLE_S:g} seconds; send it again") from None
+
+    def came(self, size_bytes: int, *, more: bool) -> None:
+        """So many have come. Raises Stalled where that is too few for the time, and more are expected."""
+        self._came += size_bytes
+        if time.monotonic() - self._since > IDLE_S:
+            if more and self._came < LEAST_BYTES:
+                raise Stalled(
+                    f"{self._came} bytes came in {IDLE_S:g} seconds, expected are {LEAST_BYTES}; send it again"
+                )
+            self._since, self._came = time.monotonic(), 0
+
+
+def interrupted() -> Interrupted:
+    """The error of a connection that ended."""
+    return Interrupted("the connection ended before the form did; send it again")
+
+
+async def body(receive: Receive) -> AsyncGenerator[bytes, None]:
+    """Its bytes, as they come. Raises Interrupted when the connection ends first, Stalled when nothing comes."""
+    more, patience = True, Patience()
+    while more:
+        with patience.waiting():
+            message = await receive()
         if message["type"] != "http.request":
-            raise Interrupted("the connection ended before the form did; send it again")
+            raise interrupted()
         if message["body"]:
             yield message["body"]
-        more, came = message["more_body"], came + len(message["body"])
-        if time.monotonic() - since > IDLE_S:
-            if more and came < LEAST_BYTES:
-                raise Stalled(f"{came} bytes came in {IDLE_S:g} seconds, expected are {LEAST_BYTES}; send it again")
-            since, came = time.monotonic(), 0
+        more = message["more_body"]
+        patience.came(len(message["body"]), more=more)
 
 
 async def short_body(receive: Receive, most_bytes: int) -> bytes:

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from typing import Any
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -13,6 +14,7 @@ from pcap_analyzer.audit import AuditLog, Origin, noting
 from pcap_analyzer.web.policy import HEADERS
 from pcap_analyzer.web.problems import Problem, type_of
 from pcap_analyzer.web.proxies import Proxies
+from pcap_analyzer.web.socket_body import LEAST_BYTES, SocketBody, offer
 
 MAX_HEAD_BYTES = 32 << 10
 HEAD_S = 20.0
@@ -81,6 +83,7 @@ class Connection(HttpToolsProtocol):
         self._all = connections
         self._address: str | None = None
         self._head_bytes = 0
+        self._body_bytes = 0
         self._refused = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -125,10 +128,13 @@ class Connection(HttpToolsProtocol):
         elif sum(name == b"host" for name, _ in self.headers) > 1:
             self._refuse(MALFORMED)  # RFC 9112 section 3.2
         if not self._refused:
+            self._body_bytes = _announced(self.headers)
+            offer(self.scope, self._lend)
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         if not self._refused:
+            self._body_bytes -= len(body)
             super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -143,6 +149,25 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(MALFORMED)
+
+    def _lend(self) -> SocketBody | None:
+        """The rest of the body of the request that is answered, in the socket."""
+        cycle: RequestResponseCycle = self.cycle
+        if self._body_bytes < LEAST_BYTES or cycle.body or cycle.disconnected or self.transport.is_closing():
+            return None
+        self.flow.pause_reading()
+        rest_bytes, self._body_bytes = self._body_bytes, 0
+        descriptor = self.transport.get_extra_info("socket").fileno()
+        return SocketBody(descriptor, rest_bytes, lambda left_bytes: self._take_back(cycle, left_bytes))
+
+    def _take_back(self, cycle: RequestResponseCycle, left_bytes: int) -> None:
+        if left_bytes:
+            cycle.keep_alive = False  # what comes next is no request
+        elif not self.transport.is_closing():
+            # As the other one, which would wait for the body.
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self.on_message_complete()
 
     def _within(self, seconds: float, problem: Problem) -> None:
         self._timer = self.loop.call_later(seconds, self._refuse, problem)
@@ -176,6 +201,11 @@ class Connection(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(0 if silent else LINGER_S, self.transport.close)
+
+
+def _announced(headers: list[tuple[bytes, bytes]]) -> int:
+    """Bytes of the body; 0 where nobody said. That it is one number, and the only length, the parser has seen."""
+    return next((int(value) for name, value in headers if name == b"content-length"), 0)
 
 
 def _answer(problem: Problem) -> bytes:

@@ -1,7 +1,7 @@
 """Captures coming in by tus 1.0.0, in parts that go on after a lost connection, a closed tab or a restart."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -12,12 +12,14 @@ from litestar.enums import HttpMethod
 
 from pcap_analyzer.audit import note
 from pcap_analyzer.jobs.arrivals import Arrivals
+from pcap_analyzer.jobs.model import Analysis
 from pcap_analyzer.jobs.refusals import NotACapture, WrongLength
 from pcap_analyzer.web import tus
 from pcap_analyzer.web.body import body
 from pcap_analyzer.web.injected import AnyRequest, ArrivalsOfService, TaskId
 from pcap_analyzer.web.intake import Intake
 from pcap_analyzer.web.problems import BadMethod, Busy, Interrupted, Stalled, WrongChecksum
+from pcap_analyzer.web.socket_body import borrowed
 
 # How long whoever comes back waits for the broken connection's part to be kept.
 _TURN_S = 10.0
@@ -108,10 +110,10 @@ async def create(request: AnyRequest, arrivals: ArrivalsOfService) -> Response[N
         tus.require_part(request)
     checksum = tus.checksum(request)
     upload = await run_sync(arrivals.begin, tus.filename(request), size_bytes)
-    kept = await _receive(request, arrivals, upload.id, 0, checksum) if has_body else 0
-    upload = await run_sync(arrivals.get, upload.id)
+    if has_body:
+        upload = await _receive(request, arrivals, upload.id, 0, checksum)
     location = {"Location": f"/api/uploads/{upload.id}"}
-    return Response(None, status_code=201, headers=tus.headers_of(upload, offset=kept) | location)
+    return Response(None, status_code=201, headers=tus.headers_of(upload) | location)
 
 
 @head("/api/uploads/{task_id:uuid}")
@@ -153,9 +155,8 @@ async def _patch(request: AnyRequest, task_id: UUID, arrivals: Arrivals) -> Resp
     tus.require_version(request)
     tus.require_part(request)
     start, checksum = tus.whole_number(request, "Upload-Offset"), tus.checksum(request)
-    kept = await _receive(request, arrivals, str(task_id), start, checksum)
-    upload = await run_sync(arrivals.get, str(task_id))
-    return Response(None, status_code=204, headers=tus.headers_of(upload, offset=kept))
+    upload = await _receive(request, arrivals, str(task_id), start, checksum)
+    return Response(None, status_code=204, headers=tus.headers_of(upload))
 
 
 async def _delete(request: AnyRequest, task_id: UUID, arrivals: Arrivals) -> Response[None]:
@@ -168,9 +169,8 @@ async def _delete(request: AnyRequest, task_id: UUID, arrivals: Arrivals) -> Res
 
 async def _receive(
     request: AnyRequest, arrivals: Arrivals, upload_id: str, start: int, checksum: tus.Checksum | None
-) -> int:
-    """Keep a part, all of it or, without a checksum, what came of it; how many bytes of the upload are kept now."""
-    await run_sync(arrivals.get, upload_id)
+) -> Analysis:
+    """Keep a part, all of it or, without a checksum, what came of it; the upload as it is then."""
     async with _turn(upload_id) as scope:
         arrival = await run_sync(arrivals.open, upload_id, start)
         intake = Intake(arrival, checksum)
@@ -187,8 +187,7 @@ async def _receive(
                 if checksum is not None and (scope.cancel_called or not checksum.matches):
                     raise WrongChecksum("the bytes of this part are not those that were announced; send them again")
                 await intake.keep()
-                if arrival.is_whole:
-                    await run_sync(arrivals.complete, arrival)
+                upload = await run_sync(arrivals.complete, arrival) if arrival.is_whole else arrival.analysis
         except NotACapture:
             with CancelScope(shield=True):
                 await intake.close()
@@ -197,9 +196,9 @@ async def _receive(
         finally:
             with CancelScope(shield=True):
                 await intake.close()
-            arrival.close()
-        note("upload.piece", analysis=upload_id, received_bytes=arrival.kept)
-        return arrival.kept
+            arrivals.leave(arrival)
+        note("upload.piece", analysis=upload_id, received_bytes=upload.received_bytes)
+        return upload
 
 
 def _turn(upload_id: str) -> AbstractAsyncContextManager[CancelScope]:
@@ -210,8 +209,13 @@ def _turn(upload_id: str) -> AbstractAsyncContextManager[CancelScope]:
 
 async def _write(request: AnyRequest, intake: Intake, *, keep_what_came: bool) -> None:
     try:
-        async for data in body(request.receive):
-            await intake.put(data)
+        async with aclosing(body(request.receive)) as pieces:
+            async for data in pieces:
+                await intake.put(data)
+                if (rest := borrowed(request.scope)) is not None:
+                    with rest:
+                        await intake.take(rest)
+                    break
     except (Interrupted, Stalled, get_cancelled_exc_class()):
         with CancelScope(shield=True):
             await intake.flush()

@@ -28,7 +28,7 @@ class Checksum:
         self._hash = hashlib.new(algorithm, usedforsecurity=False)
         self._expected = expected
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes of the part."""
         self._hash.update(data)
 
@@ -79,11 +79,11 @@ def checksum(request: AnyRequest) -> Checksum | None:
     return Checksum(algorithm, _decoded(digest, "Upload-Checksum"))
 
 
-def headers_of(upload: Analysis, *, offset: int | None = None) -> dict[str, str]:
-    """What is told of an upload. offset: None for as much as is kept."""
+def headers_of(upload: Analysis) -> dict[str, str]:
+    """What is told of an upload."""
     told = {
         "Tus-Resumable": VERSION,
-        "Upload-Offset": str(upload.received_bytes if offset is None else offset),
+        "Upload-Offset": str(upload.received_bytes),
         "Upload-Length": str(upload.size_bytes),
     }
     if upload.state is State.RECEIVING and upload.expires_at is not None:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Engine,
     ExceptionContext,
     Row,
+    bindparam,
     create_engine,
     delete,
     event,
@@ -58,6 +59,13 @@ _NEWEST_FIRST = (analyses.c.created_at.desc(), analyses.c.id.desc())
 _HOLDABLE = (State.RECEIVING, State.RUNNING)
 _UNHELD = {"worker": None, "lease_until": None}
 _UNTOLD = {**progress_columns(Progress()), "first_results": None}
+# What is asked again and again is put together once: that takes longer than the answer.
+_THE_ONE = analyses.c.id == bindparam("id")
+_BY_ID = select(*COLUMNS).where(_THE_ONE)
+_BLOCK_DIGESTS = select(analyses.c.block_digests).where(_THE_ONE)
+_FIRST_RESULTS = select(analyses.c.first_results).where(_THE_ONE)
+_COUNT = select(func.count()).select_from(analyses).where(analyses.c.state == bindparam("state"))
+_CONNECTIONS = 30
 _FRESH = {"started_at": None, "finished_at": None, "reason": None, **_UNHELD, **_UNTOLD}
 
 
@@ -68,7 +76,8 @@ class SqlStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = create_engine(url)
+        # A connection that is opened anew costs as much as twenty questions.
+        self._engine = create_engine(url, pool_size=_CONNECTIONS)
         _prepare_sqlite(self._engine)
         try:
             upgrade(self._engine.execution_options(**{ALONE: True}))
@@ -98,7 +107,7 @@ class SqlStore:
     def block_digests(self, analysis_id: str) -> bytes:
         """See Store.block_digests."""
         with self._engine.connect() as connection:
-            kept = connection.execute(select(analyses.c.block_digests).where(analyses.c.id == analysis_id)).scalar()
+            kept = connection.execute(_BLOCK_DIGESTS, {"id": analysis_id}).scalar()
         return bytes(kept or b"")
 
     def complete(self, analysis_id: str, content_hash: str, size_bytes: int, now: datetime) -> State | None:
@@ -122,7 +131,7 @@ class SqlStore:
     def get(self, analysis_id: str) -> Analysis | None:
         """See Store.get."""
         with self._engine.connect() as connection:
-            row = connection.execute(select(*COLUMNS).where(analyses.c.id == analysis_id)).one_or_none()
+            row = connection.execute(_BY_ID, {"id": analysis_id}).one_or_none()
         return None if row is None else analysis_of(row)
 
     def page(self, limit: int, offset: int, state: State | None = None) -> Page:
@@ -136,7 +145,7 @@ class SqlStore:
     def count(self, state: State) -> int:
         """See Store.count."""
         with self._engine.connect() as connection:
-            return int(connection.execute(select(_number_in(state))).scalar_one())
+            return int(connection.execute(_COUNT, {"state": state}).scalar_one())
 
     def claim(self, now: datetime, lease: Lease) -> Analysis | None:
         """See Store.claim."""
@@ -194,7 +203,7 @@ class SqlStore:
     def first_results(self, analysis_id: str) -> FirstResults | None:
         """See Store.first_results."""
         with self._engine.connect() as connection:
-            kept = connection.execute(select(analyses.c.first_results).where(analyses.c.id == analysis_id)).scalar()
+            kept = connection.execute(_FIRST_RESULTS, {"id": analysis_id}).scalar()
         return None if kept is None else msgspec.json.decode(kept, type=FirstResults)
 
     def finish(self, analysis_id: str, worker: str, outcome: Succeeded | Failed, now: datetime) -> bool:
