@@ -57,6 +57,34 @@ def test_the_way_from_the_report_to_a_flow_and_its_capture(visit: OpenPage, anal
     assert page.evaluate("getSelection().toString()") == "tcp.stream eq 0"
 
 
+@pytest.mark.parametrize("theme", ["", "dark"])
+def test_flows_of_a_report_lead_to_their_pages_and_back(visit: OpenPage, analysis: str, theme: str) -> None:
+    page = visit(f"{analysis}/report")
+    if theme:
+        page.context.add_cookies([{"name": "pcap_analyzer_theme", "value": theme, "url": page.url}])
+        page.reload()
+    report = page.frame_locator("iframe.report")
+    if theme:
+        expect(report.locator("html")).to_have_attribute("data-theme", theme)
+    report.locator("details.finding summary").first.click()
+    report.locator("details.finding").first.get_by_role("link", name=re.compile("→")).first.click()
+    expect(page).to_have_url(re.compile(r"/flows/0$"))
+    expect_graphs(page)
+    page.go_back()
+    report.locator("#flows tbody").get_by_role("link", name=re.compile("→")).first.press("Enter")
+    expect(page).to_have_url(re.compile(r"/flows/\d+$"))
+
+
+def test_a_report_leads_nowhere_but_to_flows(visit: OpenPage, analysis: str) -> None:
+    page = visit(f"{analysis}/report")
+    frame = page.frames[1]
+    frame.wait_for_load_state()
+    for word in ("'../../logout'", "-1", "1.5", "'https://example.invalid'", "{}", "NaN"):
+        frame.evaluate(f"parent.postMessage({{ flow: {word} }}, '*')")
+    page.wait_for_timeout(200)
+    assert page.url.endswith(f"{analysis}/report")
+
+
 def test_without_scripts_the_packets_are_there(visit: OpenPage, analysis: str) -> None:
     page = visit(f"{analysis}/flows", java_script_enabled=False)
     page.locator("tbody a").first.click()

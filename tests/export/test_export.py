@@ -87,6 +87,12 @@ def test_the_page_loads_nothing(name):
     assert not [attribute for attribute, _ in page.attributes if attribute in ("src", "srcset", "data", "action")]
 
 
+def test_a_page_of_its_own_leads_only_to_itself_and_to_standards():
+    _, page = outline("large")
+    leads = [str(value) for name, value in page.attributes if name == "href"]
+    assert {value.partition("/")[0] for value in leads if not value.startswith("#")} <= {"https:"}
+
+
 def test_a_graph_of_few_packets_has_few_steps_and_loses_nothing():
     series = build_report(synthetic.large()).intervals
     few = charts.coarser(series, packets=800)

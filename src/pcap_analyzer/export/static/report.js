@@ -404,6 +404,19 @@
     code.after(button);
   }
 
+  // In a service each flow has a page. A report has an origin of its own there, so the page around it is asked to go on.
+  const hasFlowPages = parent !== window && window.name.split(" ").includes("flows");
+  function leads(flow) {
+    const link = document.createElement("button");
+    link.type = "button";
+    link.className = "to-flow";
+    link.setAttribute("role", "link");
+    link.title = t("Packets and graphs of this flow");
+    link.append(...flow.childNodes);
+    link.addEventListener("click", () => parent.postMessage({ flow: Number(flow.dataset.flow) }, "*"));
+    flow.append(link);
+  }
+
   const system = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
   function themes(button) {
@@ -424,6 +437,7 @@
   document.querySelectorAll("table[data-rows]").forEach(shorten);
   document.querySelectorAll("table[data-sort]").forEach(sortable);
   document.querySelectorAll("[data-copy]").forEach(copyable);
+  if (hasFlowPages) document.querySelectorAll("[data-flow]").forEach(leads);
   document.querySelectorAll("[data-theme-toggle]").forEach(themes);
   document.querySelectorAll("[data-brush]").forEach(brush);
   const begin = () => setTimeout(() => drawInTurn([...document.querySelectorAll("[data-chart]")]), 50);

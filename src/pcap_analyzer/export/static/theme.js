@@ -6,7 +6,7 @@
     chosen = localStorage.getItem("pcap-analyzer-theme");
   } catch (error) {
     // In a sandbox there is no storage: the page around a frame says in its name what was chosen there.
-    chosen = window.name;
+    [chosen] = window.name.split(" ");
   }
   if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
 })();

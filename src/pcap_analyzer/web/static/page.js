@@ -25,10 +25,13 @@ function choose(theme) {
   document.cookie = `pcap_analyzer_theme=${theme}; path=/; max-age=31536000; samesite=lax`;
 }
 
-// A report in its frame has a switch of its own, and an origin of its own: it can only say what was chosen.
+// A report in its frame has a switch of its own, and an origin of its own: it can only say what was chosen. What it says
+// is believed to be a theme or the number of a flow, and nothing else.
 const frame = document.querySelector("iframe.report");
 addEventListener("message", ({ source, data }) => {
-  if (frame && source === frame.contentWindow && (data?.theme === "light" || data?.theme === "dark")) choose(data.theme);
+  if (!frame || source !== frame.contentWindow) return;
+  if (data?.theme === "light" || data?.theme === "dark") choose(data.theme);
+  if (Number.isSafeInteger(data?.flow) && data.flow >= 0) location.assign(frame.dataset.flows + data.flow);
 });
 
 const clock = new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeStyle: "short" });
