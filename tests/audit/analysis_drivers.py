@@ -3,12 +3,14 @@
 import gzip
 import os
 import signal
+import sys
 from datetime import timedelta
 
 import httpx
 
 from pcap_analyzer.adapters.process import WORKER
 from pcap_analyzer.jobs import dispatcher, heartbeat, housekeeping
+from pcap_analyzer.web import reading
 from tests.audit.drivers import UNKNOWN, World, drives
 from tests.jobs.captures import capture, ordering
 from tests.web.server import give, serving, wait_for
@@ -65,6 +67,32 @@ def tables_that_are_taken_away(world: World) -> None:
             assert client.get(f"/api/analyses/{task}/tables/flows.{form}").status_code == 200
         for what in ("", "/capture.pcapng"):
             assert client.get(f"/api/analyses/{task}/flows/0{what}").status_code == 200
+
+
+@drives("table.refused.unknown", "table.refused.bad_query", "flow.refused.unknown", "limit.readings")
+def tables_that_cannot_be_asked_so(world: World) -> None:
+    with serving(world.folder, WORKER, WORKERS="1") as address, httpx.Client(base_url=address, timeout=60) as client:
+        task = give(client, capture(3))
+        wait_for(client, task, "succeeded", seconds=60)
+        for path, status in (("tables/nothing", 404), ("tables/flows?sort=nothing", 400), ("flows/9", 404)):
+            assert client.get(f"/api/analyses/{task}/{path}").status_code == status, path
+        world.patch.setattr(reading, "MAX_DOWNLOADS", 0)
+        assert client.get(f"/api/analyses/{task}/tables/flows.csv").status_code == 429
+
+
+@drives("table.refused.not_takeable", "table.refused.not_ready")
+def tables_that_are_not_there(world: World) -> None:
+    sleeps = (sys.executable, "-c", "import time; time.sleep(60)")
+    for extractor, patience_s in ((("true",), 20.0), (sleeps, 0.1)):
+        world.patch.setattr(reading.made, "__defaults__", (patience_s,))
+        world.patch.setattr(reading.tables_of, "__defaults__", (patience_s,))
+        with (
+            serving(world.folder, extractor=extractor, WORKERS="1") as address,
+            httpx.Client(base_url=address, timeout=30) as client,
+        ):
+            task = give(client, ordering(f"succeed {patience_s}"))
+            wait_for(client, task, "succeeded")
+            assert client.get(f"/api/analyses/{task}/tables/flows").status_code == 409
 
 
 @drives("analysis.followed", "analysis.duplicate")

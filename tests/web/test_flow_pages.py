@@ -96,3 +96,26 @@ def test_without_a_report_the_way_leads_to_the_analysis(address: str) -> None:
         for page in ("flows", "flows/0"):
             answer = client.get(f"/analyses/{task_id}/{page}")
             assert (answer.status_code, answer.headers["location"]) == (303, f"/analyses/{task_id}")
+
+
+def test_only_pages_with_graphs_have_inline_styles(reader: httpx.Client, pages: str) -> None:
+    policies = {
+        path: dict(
+            part.split(" ", 1)
+            for part in reader.get(path).headers["content-security-policy"].split("; ")
+            if " " in part
+        )
+        for path in (f"{pages}/flows/0", f"{pages}/flows", "/", "/history", "/api/docs", "/nowhere")
+    }
+    drawn = policies.pop(f"{pages}/flows/0")
+    assert drawn["style-src"] == "'self' 'unsafe-inline'"
+    assert drawn["script-src"].startswith("'nonce-")
+    assert drawn["script-src"].count("'") == 2
+    assert {name: drawn[name] for name in ("default-src", "connect-src", "form-action", "base-uri")} == {
+        "default-src": "'none'",
+        "connect-src": "'self'",
+        "form-action": "'self'",
+        "base-uri": "'none'",
+    }
+    for path, policy in policies.items():
+        assert "unsafe" not in str(policy), path

@@ -14,9 +14,11 @@ import pytest
 
 from pcap_analyzer import analyze_capture, open_capture
 from pcap_analyzer.adapters.process import WORKER
+from pcap_analyzer.jobs import tables as jobs_tables
 from pcap_analyzer.jobs.takings import KEPT_TABLES
 from pcap_analyzer.schema import TABLES
 from pcap_analyzer.slices import slice_capture
+from pcap_analyzer.web import reading
 from tests.jobs.captures import capture, fresh
 from tests.web.server import give, serving, wait_for
 
@@ -182,3 +184,17 @@ def test_what_cannot_be_taken_is_said_and_remembered(address: str) -> None:
             answer = client.get(f"/api/analyses/{task_id}/tables/flows")
             assert answer.status_code == 409
             assert "its tables could not be taken out of the capture" in answer.json()["detail"]
+
+
+def test_readings_beyond_their_room_are_refused(
+    reader: httpx.Client, analysis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = []
+    for module, name, path in (
+        (reading, "MAX_DOWNLOADS", "tables/flows.csv"),
+        (jobs_tables, "MAX_WAITING", "flows/1/packets"),
+    ):
+        monkeypatch.setattr(module, name, -1)
+        answer = reader.get(f"{analysis}/{path}")
+        kinds.append((answer.status_code, answer.json()["type"].rpartition(":")[2], "retry-after" in answer.headers))
+    assert kinds == [(429, "too-many-readings", True)] * 2

@@ -98,6 +98,13 @@ _REPORT = {
     "table.exported.jsonl": Declared("Rows of a table were downloaded as JSON lines", ("analysis", "table")),
     "table.exported.parquet": Declared("Rows of a table were downloaded as Parquet", ("analysis", "table")),
     "table.exported.arrow": Declared("Rows of a table were downloaded as an Arrow stream", ("analysis", "table")),
+    "table.refused.unknown": Declared("There is no such table"),
+    "table.refused.bad_query": Declared(
+        "What was asked of a table cannot be answered: a wrong filter, order or column"
+    ),
+    "table.refused.not_ready": Declared("It is being read out of the capture; whoever asks again is told later"),
+    "table.refused.not_takeable": Declared("It cannot be had of the capture, or only beyond the limits of reading"),
+    "flow.refused.unknown": Declared("There is no such flow"),
     "flow.viewed": Declared("All that is known of one flow was handed out", ("analysis", "flow")),
     "flow.downloaded": Declared("The packets of one flow were downloaded as a capture", ("analysis", "flow")),
 }
@@ -107,6 +114,7 @@ _LIMITS = {
     "limit.many_connections": Declared("A client held too many connections"),
     "limit.slow_head": Declared("A request's head did not come in time"),
     "limit.large_head": Declared("A request's head was too large"),
+    "limit.readings": Declared("Too many captures or tables are being read for others"),
     "request.refused": Declared("No such page, method or parameter; status: of the answer", ("status", "problem")),
     "request.refused.malformed": Declared("Bytes that are no request"),
 }

@@ -4,6 +4,7 @@ A TakingOrder comes as JSON on standard input; Taken or NotTaken goes out as JSO
 before it opens the capture.
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -137,14 +138,20 @@ def _answer(order: TakingOrder) -> Taken | NotTaken:
         told = str(error).replace(str(taking.capture), taking.filename).replace(taking.capture.name, taking.filename)
         return NotTaken(told[:2000])
     except (MemoryError, pa.ArrowMemoryError):
-        return NotTaken(f"it needs more than the {order.memory_bytes >> 20} MiB of memory that it may use")
+        return _memory(order)
     except (ExportError, OSError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            return _memory(order)
         if isinstance(error, OSError) and not is_full(error):
             traceback.print_exception(error)
         return NotTaken(DISK_FULL if isinstance(error, ExportError) or is_full(error) else _OWN)
     except Exception as error:
         traceback.print_exception(error)
         return NotTaken(_OWN)
+
+
+def _memory(order: TakingOrder) -> NotTaken:
+    return NotTaken(f"it needs more than the {order.memory_bytes >> 20} MiB of memory that it may use")
 
 
 _OWN = "the service met an error of its own; its log has the trace"

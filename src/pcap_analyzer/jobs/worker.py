@@ -5,6 +5,7 @@ come. Progress, then Succeeded or Failed, go out as JSON lines on standard outpu
 It limits itself before it opens the capture. When the service is gone, the next line finds a closed pipe and ends it.
 """
 
+import errno
 import os
 import secrets
 import time
@@ -112,13 +113,12 @@ def main(analyse: Analyse = analyse_capture) -> None:
         cause = Cause.RATIO if isinstance(error, BeyondLimit) else Cause.UNREADABLE
         tell(Failed(_as_the_user_calls_it(str(error), order.task)[:2000], cause))
     except MemoryError:
-        limit = f"the analysis needed more than the {order.memory_bytes >> 20} MiB of memory it may use"
-        tell(Failed(limit, Cause.MEMORY))
+        tell(_beyond_memory(order))
     except (BrokenPipeError, Cancelled):
         # Nobody is left to be told; without this, Python's own flush at exit would complain once more.
         os._exit(1)
     except Exception as error:
-        tell(_failure(error))
+        tell(_failure(error, order))
 
 
 def _as_the_user_calls_it(message: str, task: Task) -> str:
@@ -126,9 +126,16 @@ def _as_the_user_calls_it(message: str, task: Task) -> str:
     return message.replace(str(task.capture), task.filename).replace(task.capture.name, task.filename)
 
 
-def _failure(error: Exception) -> Failed:
+def _beyond_memory(order: Order) -> Failed:
+    limit = f"the analysis needed more than the {order.memory_bytes >> 20} MiB of memory it may use"
+    return Failed(limit, Cause.MEMORY)
+
+
+def _failure(error: Exception, order: Order) -> Failed:
     if isinstance(error, OSError) and is_full(error):
         return DISK_FULL
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return _beyond_memory(order)
     traceback.print_exception(error)
     return Failed("the analysis met an error of its own; the log of the service has its trace")
 

@@ -3,15 +3,21 @@
 from litestar.types import Scope
 
 from pcap_analyzer.audit import Origin, note
+from pcap_analyzer.errors import FilterError, TableError
 from pcap_analyzer.jobs.refusals import (
     Expired,
     NoReport,
     NotACapture,
     NotPossible,
+    NotReady,
+    NotTakeable,
     QueueFull,
     Refused,
     StorageFull,
+    TooManyReadings,
     UnknownAnalysis,
+    UnknownFlow,
+    UnknownTable,
     UnknownUpload,
     UploadGone,
     UploadTooLarge,
@@ -69,6 +75,13 @@ EVENTS: dict[type[Exception], str] = {
     NotPossible: "analysis.refused.not_possible",
     NoReport: "analysis.refused.no_report",
     Expired: "analysis.refused.expired",
+    UnknownTable: "table.refused.unknown",
+    UnknownFlow: "flow.refused.unknown",
+    NotReady: "table.refused.not_ready",
+    NotTakeable: "table.refused.not_takeable",
+    TooManyReadings: "limit.readings",
+    FilterError: "table.refused.bad_query",
+    TableError: "table.refused.bad_query",
 }
 # Of the same kind for whoever asks, but not the same event.
 _IN_PARTS = "/api/uploads/"
