@@ -676,10 +676,14 @@ cdef inline void track_packet(
 
 cdef inline const flow_t* flow_ahead(const table_t* table, uint32_t hash) noexcept nogil:
     """The flow that a hash very likely stands for; NULL where there is none yet."""
-    cdef uint64_t slot = table.slots[hash & table.mask]
-    cdef uint32_t index = <uint32_t>slot - 1
-    if slot and <uint32_t>(slot >> 32) == hash and index < table.allocated:
-        return flow_at(table, index)
+    cdef uint32_t at = hash & table.mask, index
+    cdef uint64_t slot = table.slots[at]
+    while slot:
+        index = <uint32_t>slot - 1
+        if <uint32_t>(slot >> 32) == hash:
+            return flow_at(table, index) if index < table.allocated else NULL
+        at = (at + 1) & table.mask
+        slot = table.slots[at]
     return NULL
 
 
