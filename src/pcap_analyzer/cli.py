@@ -23,6 +23,7 @@ from pcap_analyzer.errors import PcapAnalyzerError
 from pcap_analyzer.pipeline import analyze_capture, open_capture
 
 if TYPE_CHECKING:
+    from pcap_analyzer.analysis.model import Analysis
     from pcap_analyzer.report.model import Report
 
 PROGRAM = "pcap-analyzer"
@@ -33,6 +34,7 @@ LANGUAGES = ("en", "fr")  # of export.language, which is imported later
 MAX_THREADS, MAX_BATCH, MAX_PORT = 16, 65536, 65535
 SWITCH_S = 0.0002  # the scan asks for the interpreter between windows: what is imported beside it must not keep it long
 COLLECT_AFTER = 200_000  # objects: more than one analysis makes, so that importing is not searched for garbage
+_last: list[Analysis] = []  # of the latest capture: its flows go with the process, not one by one before that
 
 
 class Failure(Exception):
@@ -320,6 +322,7 @@ def _analyzed(
     analyze = partial(
         analyze_capture, file, threads=threads, batch_size=batch_size, meanwhile=meanwhile, keep_flows=False
     )
+    _last.clear()
     if sys.stderr is None or not sys.stderr.isatty():
         analysis = analyze()
     else:
@@ -329,6 +332,7 @@ def _analyzed(
             analysis = analyze(progress=bar)
     from pcap_analyzer.report import build_report
 
+    _last.append(analysis)
     return build_report(analysis)
 
 

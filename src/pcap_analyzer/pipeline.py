@@ -75,8 +75,8 @@ def analyze_capture(
     threads: None for as many as there are processors, at most 8.  batch_size: packets handled at a time.  flow_limit:
     flows held in memory.  None of them changes the result.  meanwhile: called once, on another thread while the scan
     runs, for what the caller wants to have ready at its end.  keep_flows: False where `Analysis.flows()` is not asked
-    for: many flows then need less memory at the end.  Raises CaptureError when there is nothing that can be
-    read as a capture.
+    for: more than 262,144 flows then need less memory at the end.  Raises CaptureError when there is nothing that can
+    be read as a capture.
     """
     return analyze_source(
         _opened(path, limits or Limits(), cancelled),

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from pcap_analyzer import schema
+from pcap_analyzer.analysis import assembly
 from pcap_analyzer.pipeline import analyze_capture, open_capture
 from tests.native.test_flow_twin import plain_rows
 from tests.reference.flow_rows import community_id
@@ -328,7 +329,11 @@ def test_a_flow_that_returns_keeps_its_sums_and_says_that_it_was_judged_anew():
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_flows_that_are_not_kept_are_summed_as_others_but_cannot_be_read(threads: int) -> None:
+@pytest.mark.parametrize("many", [1_000, 100_000])
+def test_flows_that_are_not_kept_are_summed_as_others_but_cannot_be_read(
+    threads: int, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assembly, "MANY_FLOWS", many)
     frames = [  # more than the first chunks of all pools
         tcp_frame(client, flags=flags, seq=seq, ack=501, payload=b"p" * (client % 7))
         for client in range(12_000)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 MAX_INTERFACES = 1000  # of the report; the table has all
 BUCKET_FIELDS = 17  # of bucket_t in native/counters.pxd
+MANY_FLOWS = 1 << 18  # hold about 260 MiB
 
 
 def assemble(
@@ -49,7 +50,8 @@ def assemble(
     """All tables of a capture whose windows have been handled.
 
     seconds: wall time of the scan.  program: what else is asked of every flow, for `Analysis.answers`.
-    keep_flows: for `Analysis.flows()`; otherwise what they hold is given back.
+    keep_flows: for `Analysis.flows()`; otherwise what many of them hold is given back while they are summed. (Of few it
+    stays: a process that ends then need not free it flow by flow.)
     """
     scanner, source = reader.scanner, reader.source
     counters = scanner.counters()
@@ -61,7 +63,10 @@ def assemble(
 
     watcher = None if program is None else program.watcher()
     summed = summary.flow_summary(
-        flows, None if watcher is None else watcher.observe, last=not keep_flows, threads=threads
+        flows,
+        None if watcher is None else watcher.observe,
+        last=not keep_flows and len(flows) > MANY_FLOWS,
+        threads=threads,
     )
     names = dns_table(scanner)
     described = interface_rows(reader)
@@ -89,6 +94,7 @@ def assemble(
         dns_totals=names.totals(),
         dns_batches=names.batches,
         lookup=no_packets if frames is None else lookup_in(frames),
+        memory=flows,
     )
 
 

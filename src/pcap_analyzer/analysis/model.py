@@ -753,6 +753,8 @@ class Analysis(msgspec.Struct, frozen=True, eq=False):
     lookup: Lookup = no_packets
     """Called with a flow and two frame numbers: its packets from the first to the last; none where the capture cannot
     be read twice."""
+    memory: object = None
+    """What the scan has left, which goes with the analysis: to free it takes a microsecond a flow."""
 
     def flows(self, columns: Sequence[str] | None = None, *, batch_size: int = 16_384) -> pa.RecordBatchReader:
         """The table `flows` (schema.py) as a stream of record batches of at most `batch_size` rows, by flow_id.

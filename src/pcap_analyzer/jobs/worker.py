@@ -32,6 +32,8 @@ from pcap_analyzer.report.findings import fit_to_send
 _REPORT_EVERY_S = 0.25
 RECORD_HEADER = 16  # bytes
 
+_last: list[Analysis] = []  # what it holds goes with the process, not piece by piece before the result is told
+
 Tell = Callable[[Progress | Succeeded | Failed], None]
 Analyse = Callable[[Order, Callable[[Progress], None], Following | None], Succeeded]
 
@@ -60,6 +62,7 @@ def analyse_capture(order: Order, on_progress: Callable[[Progress], None], follo
         flow_limit=order.flow_limit,
         keep_flows=False,
     )
+    _last.append(analysis)
     on_progress(replace(last, phase=Phase.REPORTING))
     # The file has our name for it; the reader knows the user's.
     report = build_report(analysis)
@@ -173,3 +176,4 @@ def _seldom(tell: Tell) -> Callable[[Progress], None]:
 
 if __name__ == "__main__":
     main()
+    os._exit(0)  # all is told: taking the interpreter apart would free every flow
