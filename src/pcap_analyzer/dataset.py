@@ -23,13 +23,14 @@ from pcap_analyzer.export.tables import TableExporter, TableWriter
 from pcap_analyzer.export.tables.landing import landing_file, landing_folder
 from pcap_analyzer.filters import parse
 from pcap_analyzer.filters.syntax import columns_of
-from pcap_analyzer.pipeline import CAPTURE_TABLES, Progress, analyze_capture, open_capture
+from pcap_analyzer.pipeline import CAPTURE_TABLES, Progress, analyze_capture, default_threads, open_capture
 from pcap_analyzer.schema import VERSION, VERSION_KEY, WORD, arrow_schema, arrow_type
 from pcap_analyzer.views.tables import ALL_TABLES, VIEWS
 
 SOURCE_FILE = "source_file"
 SOURCE_NOTE = {"meaning": "name of the capture file that the row is from"}
 AHEAD = 2  # row groups
+STREAMED = frozenset({"packets", "tcp_events"})  # written while the capture is still read
 MAX_PARTITIONS = 1024  # files that are open at once
 Report = Callable[[Progress], None]
 Input = str | Sequence[str]
@@ -115,7 +116,10 @@ def _batches(
         found = analyze_capture(capture, threads=request.threads, progress=progress, cancelled=cancelled)
         yield from found.table(request.table, columns)
         return
-    with open_capture(capture, threads=request.threads, progress=progress, cancelled=cancelled) as opened:
+    threads = request.threads
+    if threads is None and request.table in STREAMED:
+        threads = max(1, default_threads() - 1)  # one more encodes what these make
+    with open_capture(capture, threads=threads, progress=progress, cancelled=cancelled) as opened:
         if request.table in VIEWS:
             yield from opened.view(request.table, columns)
         else:
