@@ -168,7 +168,7 @@ cdef inline uint32_t pieces_of(uint32_t rows) noexcept nogil:
 
 
 cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards, bint tcp) noexcept nogil:
-    """Room for `rows` rows; shards: a multiple of eight; tcp: with batch.tcp.
+    """Room for `rows` rows; shards: a multiple of eight, so that threads share no cache line, or 1; tcp: with batch.tcp.
 
     The batch is zeroed before. False when memory is short: batch_free gives back what is there.
     """
@@ -632,8 +632,10 @@ cdef inline void track_packet(
     if kind == KIND_ADDRESSES:
         count_packet(flow, packet, batch.frame_number[row], forward)
         return
+    # One that was written out begins anew. The other direction is not looked at for nothing: it was not fetched.
     opened = not flow.state & FLOW_COUNTED or (
-        flow.direction[0].packets + flow.direction[1].packets == 0 and not flow.state & FLOW_LONE
+        flow.state & FLOW_RETURNED
+        and flow.direction[0].packets + flow.direction[1].packets == 0 and not flow.state & FLOW_LONE
     )
     if opened:
         if fresh or not flow.state & FLOW_COUNTED:

@@ -262,13 +262,25 @@ cdef inline void narrow_flight(side_t* other, uint32_t ack) noexcept nogil:
         first.begin = ack
 
 
+cdef inline void end_with_last(side_t* other) noexcept nogil:
+    """The last segments may be gone, and what they had in flight with them."""
+    cdef uint32_t end
+    if other.unacked.count and other.bits & SIDE_FLIGHT:
+        end = segments_of(&other.unacked)[other.unacked.count - 1].end
+        if before(end, other.flight_end):
+            other.flight_end = end
+
+
 cdef inline void match_ack(side_t* other, const packet_t* packet, int64_t now, judged_t* judged) noexcept nogil:
     """Take what is acknowledged from the other side's list; Wireshark does so without the ACK flag, too."""
+    cdef uint32_t count = other.unacked.count
     if not packet.tcp_flags & TCP_ACK and other.unacked.count <= MAX_LOOKED:
         drop_before(&other.unacked, packet.tcp_ack)
     if acknowledge(&other.unacked, packet.tcp_ack, &judged.acked):
         judged.acks = 1
         judged.ack_rtt = now - judged.acked.time
+    elif other.unacked.count != count:
+        end_with_last(other)
     narrow_flight(other, packet.tcp_ack)
     if packet.tcp_flags & TCP_ACK:
         other.bits |= SIDE_FLIGHT_KNOWN
