@@ -168,7 +168,7 @@ cdef inline uint32_t pieces_of(uint32_t rows) noexcept nogil:
 
 
 cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards, bint tcp) noexcept nogil:
-    """Room for `rows` rows; shards: a multiple of eight, so that threads share no cache line, or 1; tcp: with batch.tcp.
+    """Room for `rows` rows; shards: a multiple of eight, or of one thread 1; tcp: with batch.tcp.
 
     The batch is zeroed before. False when memory is short: batch_free gives back what is there.
     """

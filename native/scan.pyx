@@ -141,8 +141,8 @@ cdef class Scanner:
             self.scan.seed[index] = int.from_bytes(seed[index * 8:index * 8 + 8], "little")
         self.tcp_rows = tcp_rows
         self.scan.threads = threads
-        # More shards than threads, so that one that is halted holds up little. At the beginning of each memory is waited
-        # for, so one thread has one.
+        # More shards than threads, so that one that is halted holds up little. One thread has one: at the beginning of
+        # each, memory is waited for.
         self.scan.shards = 1 if threads == 1 else SHARDS * min((threads + 3) // 4, MAX_SHARDS // SHARDS)
         self.scan.batch_rows = batch_rows
         self.scan.flow_limit = flow_limit
