@@ -81,6 +81,9 @@ def test_a_problem_is_told_in_the_language_of_who_asks(client: httpx.Client, acc
     nowhere = "/analyses/00000000-0000-0000-0000-000000000000"
     assert "Pas d’analyse de ce nom" in client.get(nowhere, headers=FRENCH | {"Accept": accept}).text
     assert "No such analysis" in client.get(nowhere, headers={"Accept": accept}).text
+    assert "il n’y a rien à cette adresse" in client.get("/nowhere", headers=FRENCH | {"Accept": accept}).text
+    assert "there is nothing at this address" in client.get("/nowhere", headers={"Accept": accept}).text
+    assert "takes other methods" in client.put("/api/upload", headers={"Accept": accept}).text
     elsewhere = {"Sec-Fetch-Site": "cross-site", "Accept": accept}
     assert "Envoyé par un autre site" in client.post("/api/upload", headers=FRENCH | elsewhere).text
 

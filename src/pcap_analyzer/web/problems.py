@@ -32,6 +32,8 @@ from pcap_analyzer.web.injected import AnyRequest
 from pcap_analyzer.web.language import spoken
 from pcap_analyzer.web.messages import teller
 
+NOTHING_HERE = "there is nothing at this address; look whether it is whole, or begin at the upload page"
+OTHER_METHODS = "this address takes other methods; /api/docs says which"
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 10
 SOON_S = 2
@@ -205,4 +207,15 @@ def type_of(kind: str) -> str:
 
 def _detail(error: HTTPException) -> str:
     wrong = error.extra if isinstance(error.extra, list) else []
-    return "; ".join(f"{item['key']}: {item['message']}" for item in wrong) or error.detail
+    if wrong:
+        return "; ".join(f"{item['key']}: {item['message']}" for item in wrong)
+    # What the framework says of itself is the title once more.
+    return (
+        {404: NOTHING_HERE, 405: OTHER_METHODS}.get(error.status_code, error.detail)
+        if _is_bare(error)
+        else error.detail
+    )
+
+
+def _is_bare(error: HTTPException) -> bool:
+    return error.detail == http.HTTPStatus(error.status_code).phrase

@@ -15,7 +15,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from litestar import Response
 from litestar.datastructures import Headers
 from litestar.types import HTTPScope, Scope
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pcap_analyzer import __version__
 from pcap_analyzer.export import LANGUAGES
@@ -70,6 +70,7 @@ def _environment(language: str) -> Environment:
     )
     environment.filters.update(known)
     environment.filters["shown"] = lambda value: msgspec.json.format(msgspec.json.encode(value)).decode()
+    environment.filters["with_code"] = with_code
     environment.filters["instant"] = known["moment"]
     environment.filters["moment"] = lambda when: minute(when, language)
     environment.globals.update(known)
@@ -97,6 +98,13 @@ def _loader(language: str) -> Callable[[str], str]:
 def minute(when: datetime, language: str) -> str:
     """A moment to the minute, UTC, by day, month and year as the language has it."""
     return f"{when.astimezone(UTC):{_MOMENT[language]}}\N{NO-BREAK SPACE}UTC"
+
+
+def with_code(text: str) -> Markup:
+    """A text in which `this` is code, as Markdown has it."""
+    parts = text.split("`")
+    pieces = [Markup("<code>{}</code>").format(one) if place % 2 else escape(one) for place, one in enumerate(parts)]
+    return Markup("").join(pieces)
 
 
 def _words(language: str) -> Markup:

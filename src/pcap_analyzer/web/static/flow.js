@@ -27,14 +27,17 @@ function layout(more) {
     margin: { l: 56, r: 12, t: 8, b: 40 }, legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" }, showlegend: true,
     hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink") } },
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-    xaxis: { ...axis, ticksuffix: ` ${more.unit}`, hoverformat: "~g" },
-    yaxis: { ...axis, rangemode: "tozero", ticksuffix: more.suffix ?? "", hoverformat: more.format ?? "," },
+    xaxis: { ...axis, range: more.range, ticksuffix: ` ${more.unit}`, hoverformat: "~g" },
+    yaxis: { ...axis, rangemode: "tozero", exponentformat: "SI", ticksuffix: more.suffix ?? "", hoverformat: more.format ?? "," },
   };
 }
 
 function drawings(series) {
   const steps = series.client_bytes.length;
   const [size, unit] = unitOf(steps * series.step_ns);
+  // The same stretch in every graph, so that what stands below each other happened at once.
+  const end = (steps * series.step_ns) / size || 1;
+  const range = [-end / 50, end + end / 50];
   const at = (times) => times.map((time) => time / size);
   const line = (points, name, tint, more = {}) => ({
     type: "scatter", mode: "lines", name, x: at(points.time_ns), y: points.value, line: { color: colour(tint), width: 1.5, ...more.line }, ...more.trace,
@@ -48,7 +51,7 @@ function drawings(series) {
     rates: [[
       { type: "scatter", mode: "lines", name: t("client"), x: starts, y: series.client_bytes, line: { color: colour("tcp"), shape: "hv", width: 1.5 }, fill: "tozeroy" },
       { type: "scatter", mode: "lines", name: t("server"), x: starts, y: series.server_bytes, line: { color: colour("udp"), shape: "hv", width: 1.5 }, fill: "tozeroy" },
-    ], { unit, suffix: ` ${t("B")}` }],
+    ], { unit, range, suffix: t("B") }],
   };
   for (const side of ["client", "server"]) {
     const points = series[side];
@@ -63,7 +66,7 @@ function drawings(series) {
         text: marked.map((one) => `${one.frame_number}: ${one.marks.join(", ").replaceAll("_", " ")}`), hovertemplate: "%{text}<extra></extra>",
         marker: { color: colour("problem"), size: 8, symbol: "x" },
       },
-    ].filter((trace) => trace.x.length), { unit }];
+    ].filter((trace) => trace.x.length), { unit, range }];
   }
   const { client, server } = series;
   if (client && server) {
@@ -72,12 +75,12 @@ function drawings(series) {
       line(server.window, t("window of the server"), "udp", stepped),
       dots(client.in_flight, t("in flight from the client"), "c3"),
       dots(server.in_flight, t("in flight from the server"), "c4"),
-    ].filter((trace) => trace.x.length), { unit, suffix: ` ${t("B")}` }];
+    ].filter((trace) => trace.x.length), { unit, range, suffix: t("B") }];
     const longest = Math.max(...client.rtt_ns.value, ...server.rtt_ns.value, 0);
     const [rttSize, rttUnit] = unitOf(longest);
     const scaled = (points) => ({ time_ns: points.time_ns, value: points.value.map((value) => value / rttSize) });
     const traces = [dots(scaled(client.rtt_ns), t("by the client"), "tcp"), dots(scaled(server.rtt_ns), t("by the server"), "udp")];
-    if (longest) found.rtt = [traces.filter((trace) => trace.x.length), { unit, suffix: ` ${rttUnit}`, format: "~g" }];
+    if (longest) found.rtt = [traces.filter((trace) => trace.x.length), { unit, range, suffix: ` ${rttUnit}`, format: "~g" }];
   }
   return found;
 }
