@@ -2,11 +2,13 @@
 
 A poller is a page, opened within the first second: it follows an analysis by its stream of progress, and asks for
 status, queue or health every second, which no page of ours does. An uploader sends captures by tus, piece after piece
-as fast as they are taken, and deletes them. Prints what was seen as JSON.
+as fast as they are taken, and deletes them; real ones would not compute on the service's processors, so they yield to
+it. Prints what was seen as JSON.
 """
 
 import asyncio
 import json
+import os
 import random
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from collections import Counter
 
 from tests.jobs.captures import capture
 
+UPLOADERS_NICENESS = 5
 SIZE = 256 << 20
 FIRST = capture(1)
 PIECE = FIRST + bytes((4 << 20) - len(FIRST))
@@ -151,6 +154,8 @@ async def run(address: str, seconds: float, pollers: int, uploaders: int) -> See
 def main() -> None:
     """Run, and print. Uploaders have a process of their own, so that pollers do not wait for them here."""
     address, seconds, pollers, uploaders = sys.argv[1:]
+    if pollers == "0":
+        os.nice(UPLOADERS_NICENESS)
     command = [sys.executable, "-m", "tests.web.load", address, seconds, "0", uploaders]
     beside = subprocess.Popen(command, stdout=subprocess.PIPE) if pollers != "0" else None
     seen = asyncio.run(run(address, float(seconds), int(pollers), int(uploaders) if beside is None else 0))

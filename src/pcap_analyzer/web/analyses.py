@@ -8,7 +8,7 @@ import msgspec
 from litestar import Response, delete, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, FromQuery, QueryParameter
-from litestar.response import ServerSentEvent, ServerSentEventMessage
+from litestar.response import ServerSentEventMessage, Stream
 
 from pcap_analyzer.audit import note
 from pcap_analyzer.export import EXPORTERS, html, json
@@ -24,6 +24,8 @@ from pcap_analyzer.web.status import Status, status_of
 # A silent stream looks dead to proxies.
 _SIGN_OF_LIFE_S = 15.0
 _RECONNECT_AFTER_MS = 1000
+# Proxies that gather answers would gather this one for ever.
+_UNBUFFERED = {"X-Accel-Buffering": "no"}
 
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
 Offset = Annotated[int, QueryParameter(ge=0, le=1 << 31)]
@@ -75,7 +77,7 @@ def queue_status(service: Service) -> QueueStatus:
 
 
 @get("/api/progress/{task_id:uuid}")
-async def progress(request: AnyRequest, task_id: TaskId, live: LiveOfService) -> Response[None] | ServerSentEvent:
+async def progress(request: AnyRequest, task_id: TaskId, live: LiveOfService) -> Response[None] | Stream:
     """LiveStatus as server-sent events, whole each time: a client that missed some has missed nothing.
 
     Why it ended and what was found is told in the language of whoever asks.
@@ -87,12 +89,11 @@ async def progress(request: AnyRequest, task_id: TaskId, live: LiveOfService) ->
     now = await live.look(str(task_id))
     if now.final and now.id == known:
         return Response(None, status_code=204)
-    return ServerSentEvent(_changes(live, str(task_id), known, spoken(request.headers)))
+    changes = _changes(live, str(task_id), known, spoken(request.headers))
+    return Stream(changes, media_type="text/event-stream", headers=_UNBUFFERED)
 
 
-async def _changes(
-    live: Live, analysis_id: str, known: str | None, language: str
-) -> AsyncIterator[ServerSentEventMessage]:
+async def _changes(live: Live, analysis_id: str, known: str | None, language: str) -> AsyncIterator[bytes]:
     silent_s = 0.0
     while True:
         try:
@@ -101,10 +102,11 @@ async def _changes(
             return  # deleted; who connects again is told so
         if now.id != known:
             known, silent_s = now.id, 0.0
-            yield ServerSentEventMessage(event="status", id=now.id, retry=_RECONNECT_AFTER_MS, data=now.told(language))
+            data = now.told(language)
+            yield ServerSentEventMessage(event="status", id=now.id, retry=_RECONNECT_AFTER_MS, data=data).encode()
         elif silent_s >= _SIGN_OF_LIFE_S:
             silent_s = 0.0
-            yield ServerSentEventMessage(comment="still here", data=None)
+            yield ServerSentEventMessage(comment="still here", data=None).encode()
         if now.final:
             return
         await asyncio.sleep(LOOK_EVERY_S)

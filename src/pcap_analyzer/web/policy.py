@@ -21,6 +21,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
+_NO_PAGE = "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+
 
 def new_nonce() -> str:
     """Good for one answer."""
@@ -28,13 +30,14 @@ def new_nonce() -> str:
 
 
 def nonce_of(scope: Scope) -> str:
-    """The nonce of the answer to this request."""
-    return str(cast("dict[str, Any]", scope)[_NONCE])
+    """The nonce of the answer to this request, which is a page of ours."""
+    return str(cast("dict[str, Any]", scope).setdefault(_NONCE, new_nonce()))
 
 
-def give_nonce(scope: Scope, nonce: str) -> None:
-    """Make `nonce` the one of this request."""
-    cast("dict[str, Any]", scope)[_NONCE] = nonce
+def policy_of(scope: Scope) -> str:
+    """For the answer to this request: that of pages where it is one, else nothing is allowed."""
+    nonce = cast("dict[str, Any]", scope).get(_NONCE)
+    return _NO_PAGE if nonce is None else page_policy(nonce)
 
 
 def visitor_of(scope: Scope) -> Visitor:

@@ -8,7 +8,7 @@ from anyio.to_thread import current_default_thread_limiter
 
 _NICENESS = 5
 # Python runs one at a time: each more that waits for its turn is one more that the loop waits for.
-_AT_A_TIME = 8
+_AT_A_TIME = 4
 
 
 async def few_at_a_time() -> None:

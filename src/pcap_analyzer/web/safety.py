@@ -21,7 +21,7 @@ from pcap_analyzer.web.access import COOKIE, Guard, Visitor, bearer, knows_csrf
 from pcap_analyzer.web.cookies import cookie_of
 from pcap_analyzer.web.language import LANGUAGE
 from pcap_analyzer.web.noted import note_refusal, origin_of
-from pcap_analyzer.web.policy import HEADERS, give_nonce, give_visitor, new_nonce, page_policy
+from pcap_analyzer.web.policy import HEADERS, give_visitor, policy_of
 from pcap_analyzer.web.problems import (
     MEDIA_TYPE,
     CrossSite,
@@ -61,12 +61,10 @@ class Safety:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        nonce = new_nonce()
-        give_nonce(scope, nonce)
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _complete(MutableScopeHeaders(message), nonce)
+                _complete(MutableScopeHeaders(message), policy_of(scope))
             await send(message)
 
         visitor: Visitor | None = None
@@ -134,10 +132,10 @@ def _not_signed_in(headers: Headers) -> NotSignedIn:
     return NotSignedIn(how)
 
 
-def _complete(headers: MutableScopeHeaders, nonce: str) -> None:
+def _complete(headers: MutableScopeHeaders, policy: str) -> None:
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
-    headers.setdefault("Content-Security-Policy", page_policy(nonce))
+    headers.setdefault("Content-Security-Policy", policy)
 
 
 def _is_from_elsewhere(headers: Headers, host: str) -> bool:
