@@ -73,6 +73,29 @@ def test_what_can_be_read_in_two_ways_is_not_read(address: str, request_bytes: b
     assert b"\r\nContent-Security-Policy: default-src 'none'\r\n" in told
 
 
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        (b"http://localhost:8000/api/history", b"evil.example", b"200"),
+        (b"HTTP://[::1]/api/history?limit=1", b"evil.example", b"200"),
+        (b"http://localhost", b"evil.example", b"200"),
+        (b"http://localhost?a=b", b"localhost", b"200"),
+        (b"http://evil.example/api/history", b"localhost", b"421"),
+        (b"http://evil.example", b"localhost", b"421"),
+        (b"http://localhost@evil.example/api/history", b"localhost", b"400"),
+        (b"ftp://localhost/api/history", b"localhost", b"400"),
+        (b"http:///api/history", b"localhost", b"400"),
+        (b"localhost/api/history", b"localhost", b"400"),
+    ],
+)
+def test_a_host_in_the_first_line_is_the_one_that_is_asked(
+    address: str, target: bytes, host: bytes, status: bytes
+) -> None:
+    """RFC 9112 section 3.2.2."""
+    told = answer(address, b"GET " + target + b" HTTP/1.1\r\nHost: " + host + b"\r\n" + CLOSE + b"\r\n")
+    assert told.startswith(b"HTTP/1.1 " + status + b" "), told[:300]
+
+
 def test_a_second_request_cannot_hide_in_the_first(address: str) -> None:
     hidden = b"DELETE /api/reports/00000000-0000-0000-0000-000000000000 HTTP/1.1\r\n" + HOST + b"\r\n"
     smuggled = POST + b"Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" % (len(hidden) + 5) + hidden

@@ -15,6 +15,7 @@ from pcap_analyzer.web.policy import HEADERS
 from pcap_analyzer.web.problems import Problem, type_of
 from pcap_analyzer.web.proxies import Proxies
 from pcap_analyzer.web.socket_body import LEAST_BYTES, SocketBody, offer
+from pcap_analyzer.web.target import NoTarget, split
 
 MAX_HEAD_BYTES = 32 << 10
 HEAD_S = 20.0
@@ -127,6 +128,8 @@ class Connection(HttpToolsProtocol):
             self._refuse(LARGE_HEAD)
         elif sum(name == b"host" for name, _ in self.headers) > 1:
             self._refuse(MALFORMED)  # RFC 9112 section 3.2
+        else:
+            self._name_host()
         if not self._refused:
             self._body_bytes = _announced(self.headers)
             offer(self.scope, self._lend)
@@ -168,6 +171,16 @@ class Connection(HttpToolsProtocol):
             self.parser = httptools.HttpRequestParser(self)
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
             self.on_message_complete()
+
+    def _name_host(self) -> None:
+        """Where the first line names the host, that is who is asked, whatever the header says."""
+        try:
+            host, self.url = split(self.url)
+        except NoTarget:
+            self._refuse(MALFORMED)
+            return
+        if host is not None:
+            self.headers[:] = [*(header for header in self.headers if header[0] != b"host"), (b"host", host)]
 
     def _within(self, seconds: float, problem: Problem) -> None:
         self._timer = self.loop.call_later(seconds, self._refuse, problem)
