@@ -1,9 +1,9 @@
 """Many clients of one service, in a process of their own: `python -m tests.web.load ADDRESS SECONDS POLLERS UPLOADERS`.
 
-A poller is a page, opened within the first second: it follows an analysis by its stream of progress, and asks for
+A poller is a page, opened in the first OPENING_S: it follows an analysis by its stream of progress, and asks for
 status, queue or health every second, which no page of ours does. An uploader sends captures by tus, piece after piece
 as fast as they are taken, and deletes them; real ones would not compute on the service's processors, so they yield to
-it. Prints what was seen as JSON.
+it. Prints what was seen as JSON; what was asked before everybody was there stands apart.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from collections import Counter
 
 from tests.jobs.captures import capture
 
+OPENING_S = 1.0
 UPLOADERS_NICENESS = 5
 SIZE = 256 << 20
 FIRST = capture(1)
@@ -25,9 +26,11 @@ TUS = {"Tus-Resumable": "1.0.0"}
 
 
 class Seen:
-    """What all clients saw. health_s: how long each answer of health took."""
+    """What all clients saw. health_s: how long each answer of health took; opening_s: before everybody was there."""
 
     def __init__(self) -> None:
+        self.all_there_at = time.monotonic() + OPENING_S
+        self.opening_s: list[float] = []
         self.health_s: list[float] = []
         self.other_s: list[float] = []
         self.answers: Counter[str] = Counter()
@@ -102,7 +105,7 @@ async def read(reader: asyncio.StreamReader, method: str) -> Answer:
 async def poll(address: str, seen: Seen, followed: str, until: float) -> asyncio.Task[None]:
     """Ask until then; the page's stream goes on until what it follows is gone."""
     client = Client(address, seen)
-    await asyncio.sleep(random.random())
+    await asyncio.sleep(random.random() * OPENING_S)
     stream = asyncio.create_task(Client(address, seen).follow(f"/api/progress/{followed}"))
     paths = ("/api/health", f"/api/status/{followed}", "/api/health", "/api/queue/status")
     number = random.randrange(len(paths))
@@ -111,7 +114,8 @@ async def poll(address: str, seen: Seen, followed: str, until: float) -> asyncio
         begun = time.monotonic()
         await client.ask("GET", path)
         took = time.monotonic() - begun
-        (seen.health_s if path == "/api/health" else seen.other_s).append(took)
+        asked = seen.health_s if path == "/api/health" else seen.other_s
+        (seen.opening_s if begun < seen.all_there_at else asked).append(took)
         number += 1
         await asyncio.sleep(max(0.0, 1 - took))
     return stream
@@ -164,7 +168,8 @@ def main() -> None:
         theirs = json.loads(beside.communicate()[0])
         answers, sent_bytes = answers + Counter(theirs["answers"]), theirs["sent_bytes"]
     told = {"answers": answers, "sent_bytes": sent_bytes, "events": seen.events}
-    print(json.dumps(told | {"health_ms": percentiles(seen.health_s), "other_ms": percentiles(seen.other_s)}))
+    took = {"health_ms": seen.health_s, "other_ms": seen.other_s, "opening_ms": seen.opening_s}
+    print(json.dumps(told | {name: percentiles(seconds) for name, seconds in took.items()}))
 
 
 def percentiles(seconds: list[float]) -> dict[str, float]:
