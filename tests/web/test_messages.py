@@ -73,6 +73,8 @@ def test_a_sentence_is_found_with_what_stands_in_it() -> None:
     assert told(
         "the analysis of x.pcap has failed: the capture crashed its worker (SIGSEGV); nothing else was harmed"
     ) == ("l’analyse de x.pcap a échoué : la capture a fait tomber son processus (SIGSEGV) ; rien d’autre n’a souffert")
+    cut = told("a.pcap cannot be read: the file ends inside a record: 9 bytes of it are there (at byte 24)")
+    assert cut.endswith("s’arrête au milieu d’un enregistrement : 9 octets en sont là (à l’octet 24)")
     assert teller("en")("any sentence") == "any sentence"
 
 

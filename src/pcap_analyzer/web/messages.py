@@ -3,12 +3,15 @@
 The catalog stands beside this package; what a page has in common with the report is said as there.
 """
 
+import re
 from collections.abc import Callable
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from pcap_analyzer.capture.damage import SENTENCES
 from pcap_analyzer.export.catalog import Catalog, catalog
 from pcap_analyzer.export.language import functions
 from pcap_analyzer.export.teller import Teller
@@ -28,8 +31,22 @@ def teller(language: str) -> Callable[[str], str]:
     """Says a ready sentence, as refusals and failures bring them, in that language."""
     if language == "en":
         return str
-    own = catalog(language, LOCALE)
-    return Teller(Catalog(own.messages, {**catalog(language).plurals, **own.plurals})).told
+    own, reports = catalog(language, LOCALE), catalog(language)
+    # Of the report's, the sentences of damage: the rest is said of what is in a capture.
+    damages = {form: reports.messages[form] for form in map(_form, SENTENCES.values())}
+    sentences = {form: said for form, said in own.messages.items() if not _is_scrap(form)}
+    return Teller(Catalog({**damages, **sentences}, {**reports.plurals, **own.plurals})).told
+
+
+def _form(sentence: str) -> str:
+    """A sentence with named places as catalogs have it, its places numbered."""
+    numbers = count()
+    return re.sub(r"\{[^}]*\}", lambda _: f"{{{next(numbers)}}}", sentence)
+
+
+def _is_scrap(form: str) -> bool:
+    """Whether it has fewer words than places, as "{0} of {1}" on a page: half of all sentences would be found so."""
+    return len(re.findall(r"[^\W\d_]{2,}", form)) < form.count("{")
 
 
 def in_words_of(status: LiveStatus, language: str) -> LiveStatus:
