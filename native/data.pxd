@@ -59,9 +59,10 @@ cdef inline void note_new_payload(tcp_t* tcp, int sender, uint32_t payload, int6
     if payload > own.largest:
         own.largest = payload
     settle(tcp, sender)
-    own.states &= ~<uint16_t>STATE_SHORT
-    if payload < full_payload(tcp, sender):
-        own.states |= STATE_SHORT
+    own.states = <uint16_t>(
+        (own.states & ~<uint32_t>STATE_SHORT)
+        | (STATE_SHORT if payload < full_payload(own, tcp.heading.mss[1 - sender]) else 0)
+    )
     if not tcp.side[1 - tcp.client].states & STATE_PAYLOAD:
         note_first_byte(tcp, sender, now)
     own.states |= STATE_PAYLOAD

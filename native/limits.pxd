@@ -43,30 +43,36 @@ cdef extern from * nogil:
 cdef enum:
     LEAST_FULL = 536                 # payload of a full segment, at least (RFC 9293's default)
     STAMP_BYTES = 12                 # of the timestamps option in every segment
+    # Places of bits in side_t.states
+    SYN_BIT = 2
+    SHORT_BIT = 12
+    STAMPED_BIT = 13
 
 
-cdef inline int64_t full_payload(const tcp_t* tcp, int sender) noexcept nogil:
-    """Payload of a full segment, from what was seen and what the other side allows."""
-    cdef const side_t* own = &tcp.side[sender]
+cdef inline int64_t full_payload(const side_t* own, uint32_t mss) noexcept nogil:
+    """Payload of a full segment, from what was seen and what the other side allows. mss: of its SYN, 0 unknown."""
     cdef int64_t full = own.largest if own.largest > LEAST_FULL else LEAST_FULL
-    cdef int64_t most = tcp.heading.mss[1 - sender], stamp = STAMP_BYTES * ((own.states & STATE_STAMPED) != 0)
-    most = most - stamp if most else full
+    cdef int64_t most = <int64_t>mss - STAMP_BYTES * (own.states >> <int>STAMPED_BIT & 1)
+    most = most if mss else full
     return full if full < most else most
 
 
-cdef inline uint8_t limit_of(const tcp_t* tcp, int sender) noexcept nogil:
-    """What holds a sender up from now to the next segment. Without branches: it changes with every packet."""
-    cdef const side_t* own = &tcp.side[sender]
-    cdef const side_t* other = &tcp.side[1 - sender]
+cdef inline uint8_t limit_of(const side_t* own, const side_t* other, uint32_t mss) noexcept nogil:
+    """What holds a sender up from now to the next segment. Without branches: it changes with every packet.
+
+    mss: of the other side's SYN, 0 unknown.
+    """
+    cdef uint32_t states = own.states, theirs = other.states
     cdef int32_t outstanding = <int32_t>(own.top - own.acknowledged)
     cdef uint32_t idle = outstanding <= 0
-    cdef uint32_t known = ((other.states & STATE_SYN) != 0) | (other.window_bytes == 0)
-    cdef uint32_t full = known & (outstanding + full_payload(tcp, sender) > other.window_bytes)
-    cdef uint32_t none = (
-        ((own.states & (STATE_PAYLOAD | STATE_ACKNOWLEDGED)) != (STATE_PAYLOAD | STATE_ACKNOWLEDGED))
-        | ((other.states & STATE_WINDOW) == 0) | (((own.states & STATE_FIN) != 0) & idle)
+    cdef uint32_t known = (theirs >> <int>SYN_BIT & 1) | (other.window_bytes == 0)
+    cdef uint32_t full = known & (outstanding + full_payload(own, mss) > other.window_bytes)
+    cdef uint32_t lacking = (
+        (~states & (STATE_PAYLOAD | STATE_ACKNOWLEDGED)) | (~theirs & STATE_WINDOW) | (states & STATE_FIN & -idle)
     )
-    return <uint8_t>(LIMITS >> (none << 5 | full << 4 | idle << 3 | ((own.states & STATE_SHORT) != 0) << 2) & 0xF)
+    return <uint8_t>(
+        LIMITS >> ((lacking != 0) << 5 | full << 4 | idle << 3 | (states >> <int>SHORT_BIT & 1) << 2) & 0xF
+    )
 
 
 cdef inline void spend(side_t* side, int64_t elapsed) noexcept nogil:

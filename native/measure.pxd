@@ -22,6 +22,7 @@ from tcp cimport (
     STATE_STOOD_STILL,
     STATE_SYN,
     TCP_ACK,
+    TCP_CONTROL,
     TCP_SYN,
     side_t,
     tcp_t,
@@ -91,8 +92,9 @@ cdef inline uint32_t measure(
         take_ack(tcp, sender, packet, sack, now, measured)
     mark = take_data(tcp, sender, packet, frame, now, measured)
     take_window(own, other, packet, now)
-    own.limit = limit_of(tcp, sender)
-    other.limit = limit_of(tcp, 1 - sender)
+    if packet.payload_length or packet.tcp_flags & TCP_CONTROL:  # else nothing that its own limit depends on
+        own.limit = limit_of(own, other, tcp.heading.mss[1 - sender])
+    other.limit = limit_of(other, own, tcp.heading.mss[sender])
     return mark
 
 
