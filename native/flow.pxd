@@ -34,7 +34,7 @@ from packet cimport (
     packet_t,
 )
 from gaps cimport gaps_t, merge_gaps, note_gap
-from pages cimport fault_in
+from pages cimport fault_in, want_huge
 from sizes cimport carry_of_square, stay_or_add
 from tcp cimport (
     TCP_ACK,
@@ -100,6 +100,7 @@ cdef extern from * nogil:
 cdef enum:
     FLAG_SYN = 1                     # its place in heading_t.flag_count
     CHUNK_FLOWS = 1024
+    HUGE_PAGE = 2097152
     NO_NUMBER = 0xFFFFFFFF
     TOMBSTONE = 0x80000000           # bit of a slot's index
     HISTORY = 16                     # a letter a direction, and one for who began
@@ -222,7 +223,7 @@ ctypedef struct table_t:
     flow_t** chunks
     tcp_t** tcp_chunks               # what TCP flows have beside
     uint32_t tcp_chunk_count
-    uint32_t tcp_allocated
+    uint32_t tcp_left                # streams that the last chunk has room for
     tcp_t* tcp_released              # a chain through tcp_t.now
     uint32_t chunk_count
     uint32_t chunk_capacity
@@ -353,12 +354,21 @@ cdef inline bint table_init(table_t* table, const uint64_t* seed) noexcept nogil
     return table.slots != NULL
 
 
+cdef inline uint32_t chunk_streams(uint32_t chunk) noexcept nogil:
+    """Streams of a chunk. The first is small, for small captures; the others are a large page each."""
+    return CHUNK_FLOWS if chunk == 0 else <uint32_t>(HUGE_PAGE // sizeof(tcp_t))
+
+
+cdef inline uint32_t streams_begun(const table_t* table, uint32_t chunk) noexcept nogil:
+    """How many streams of a chunk were used; only the last has some left."""
+    return chunk_streams(chunk) - (table.tcp_left if chunk + 1 == table.tcp_chunk_count else 0)
+
+
 cdef inline void table_free(table_t* table) noexcept nogil:
-    cdef uint32_t index
-    for index in range(table.tcp_allocated):
-        if table.tcp_chunks[index // CHUNK_FLOWS] == NULL:
-            continue                             # see spent.pxd
-        tcp_free(&table.tcp_chunks[index // CHUNK_FLOWS][index % CHUNK_FLOWS])
+    cdef uint32_t index, stream
+    for index in range(table.tcp_chunk_count):
+        for stream in range(streams_begun(table, index) if table.tcp_chunks[index] != NULL else 0):  # see spent.pxd
+            tcp_free(&table.tcp_chunks[index][stream])
     for index in range(table.chunk_count):
         free(table.chunks[index])
     for index in range(table.tcp_chunk_count):
@@ -424,23 +434,34 @@ cdef inline bint add_chunk(table_t* table) noexcept nogil:
     return True
 
 
+cdef inline bint add_tcp_chunk(table_t* table) noexcept nogil:
+    """Room for more streams. There are never more of them than flows, so tcp_chunks has a place for it."""
+    cdef uint32_t chunk = table.tcp_chunk_count
+    cdef tcp_t* streams = <tcp_t*>aligned_alloc(
+        HUGE_PAGE if chunk else 128, HUGE_PAGE if chunk else CHUNK_FLOWS * sizeof(tcp_t)
+    )
+    if streams == NULL:
+        return False
+    if chunk:                                    # streams come all the time, and a page at a time costs 2 us
+        want_huge(streams, HUGE_PAGE)
+        fault_in(streams, HUGE_PAGE)
+    table.tcp_chunks[chunk] = streams
+    table.tcp_chunk_count += 1
+    table.tcp_left = chunk_streams(chunk)
+    return True
+
+
 cdef inline tcp_t* new_tcp(table_t* table) noexcept nogil:
     """State of a TCP stream, not begun; NULL when memory is short."""
     cdef tcp_t* tcp = table.tcp_released
     if tcp != NULL:
         memcpy(&table.tcp_released, &tcp.now, sizeof(tcp_t*))
         return tcp
-    # There are never more of them than flows, so tcp_chunks has room.
-    if table.tcp_allocated == table.tcp_chunk_count * CHUNK_FLOWS:
-        tcp = <tcp_t*>aligned_alloc(128, CHUNK_FLOWS * sizeof(tcp_t))
-        if tcp == NULL:
-            table.failed = 1
-            return NULL
-        table.tcp_chunks[table.tcp_chunk_count] = tcp
-        table.tcp_chunk_count += 1
-    tcp = &table.tcp_chunks[table.tcp_allocated // CHUNK_FLOWS][table.tcp_allocated % CHUNK_FLOWS]
-    table.tcp_allocated += 1
-    return tcp
+    if table.tcp_left == 0 and not add_tcp_chunk(table):
+        table.failed = 1
+        return NULL
+    table.tcp_left -= 1
+    return &table.tcp_chunks[table.tcp_chunk_count - 1][chunk_streams(table.tcp_chunk_count - 1) - 1 - table.tcp_left]
 
 
 cdef inline void release_tcp(table_t* table, tcp_t* tcp) noexcept nogil:

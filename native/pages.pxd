@@ -24,7 +24,7 @@ cdef extern from * nogil:
     }
     static inline void pcap_want_huge(void *memory, size_t size) {
     #if defined(MADV_HUGEPAGE)
-        if (size >= 4u << 20)
+        if (size >= 2u << 20)
             pcap_advise(memory, size, MADV_HUGEPAGE);
     #endif
     }
