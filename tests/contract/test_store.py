@@ -262,6 +262,18 @@ def test_first_results_are_kept_until_it_begins_again(store: Store) -> None:
     assert store.first_results("a") is None
 
 
+def test_what_ended_since_a_moment_was_run(store: Store) -> None:
+    same_bytes(store, "early", "known")
+    for name, outcome in (("good", Succeeded("n" * 32)), ("bad", Failed("broken"))):
+        queue(store, analysis(name))
+        store.claim(NOON, MINE)
+        store.finish(name, "me", outcome, NOON + timedelta(hours=1))
+    queue(store, analysis("waiting"))
+    assert {one.id for one in store.ended_since(NOON + timedelta(hours=1))} == {"good", "bad"}
+    assert {one.id for one in store.ended_since(NOON)} == {"early", "good", "bad"}
+    assert store.ended_since(NOON + timedelta(hours=2)) == []
+
+
 def same_bytes(store: Store, first: str, *others: str) -> None:
     """One that has succeeded, and uploads of the same bytes."""
     queue(store, replace(analysis(first), content_hash="same"))

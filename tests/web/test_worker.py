@@ -1,9 +1,11 @@
 """`pcap-analyzer worker` beside a service that analyses nothing itself."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,11 +15,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pcap_analyzer.adapters.process import WORKER
 from tests.jobs.captures import capture, ordering
 from tests.jobs.double_worker import COMMAND
 from tests.web.server import give, serving, wait_for
+from tests.web.test_kills import DATA, assert_ends, assert_whole, data_of, send_rest
 from tests.web.test_resumable import begun, send, task_of
-from tests.web.test_serve import child
+from tests.web.test_serve import child, process
 
 # What `worker` does, with the worker of the tests.
 WORK = """
@@ -116,6 +120,18 @@ def test_two_workers_never_run_one_analysis_twice(client: httpx.Client, data_dir
     assert len({line.split('"run": "')[1][:8] for line in told}) == 2
 
 
+def test_the_service_counts_what_workers_did(client: httpx.Client, data_dir: Path) -> None:
+    with working(data_dir):
+        for behaviour in ("succeed", "crash"):
+            wait_for(client, give(client, ordering(behaviour)), "succeeded", "failed")
+    for _ in range(2):  # not twice, whoever asks again
+        told = client.get("/metrics").text.splitlines()
+        for change in ("succeeded", "failed"):
+            assert f'pcap_analyzer_analysis_changes_total{{change="{change}"}} 1.0' in told
+        assert 'pcap_analyzer_stage_seconds_count{stage="running"} 2.0' in told
+        assert "pcap_analyzer_packets_total 3.0" in told
+
+
 def test_a_service_that_starts_anew_leaves_workers_alone(data_dir: Path) -> None:
     with working(data_dir) as worker:
         with restarted(data_dir) as client:
@@ -129,6 +145,42 @@ def test_a_service_that_starts_anew_leaves_workers_alone(data_dir: Path) -> None
             assert client.get(f"/api/status/{task_id}").json()["status"] == "running"
             assert child(worker.pid) == runs
             assert list((data_dir / "reports").glob(".*.part")) == begun
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.long)])
+def test_whatever_is_killed_nothing_is_lost(data_dir: Path, kills: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKERS", "0")
+    seed = random.SystemRandom().randrange(10**6)
+    print(f"seed {seed}")  # shown when the test fails
+    rng = random.Random(seed)
+    places: list[str] = []
+    for _ in range(kills):
+        with process(data_dir, WORKER) as (service, client), working(data_dir, command=OURS) as worker:
+            places.append(begun(client, len(DATA)))
+            stop = threading.Event()
+            sending = [
+                threading.Thread(target=send_rest, args=(client, place, data_of(number), stop, rng.uniform(0, 0.1)))
+                for number, place in enumerate(places)
+            ]
+            for thread in sending:
+                thread.start()
+            time.sleep(rng.uniform(0, 2))
+            for victim in rng.choice([(worker,), (service,), (worker, service)]):
+                victim.kill()
+            time.sleep(rng.uniform(0, 0.5))
+            service.kill()
+            stop.set()
+            for thread in sending:
+                thread.join()
+    with process(data_dir, WORKER) as (_, client), working(data_dir, command=OURS):
+        for number, place in enumerate(places):
+            send_rest(client, place, data_of(number), threading.Event())
+        for place in places:
+            assert_ends(client, task_of(place), time.monotonic() + 60 + kills)
+        assert_whole(client, places)
+        for number, place in enumerate(places):
+            assert (data_dir / "uploads" / f"{task_of(place)}.pcap").read_bytes() == data_of(number)
+    assert not list(data_dir.glob("*/.*.part")), "what a killed process left is swept by the next service"
 
 
 @contextmanager

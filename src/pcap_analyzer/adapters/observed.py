@@ -147,6 +147,10 @@ class ObservedStore:
         """See Store."""
         return self._store.lapsed(now, ended_before)
 
+    def ended_since(self, moment: datetime) -> list[Analysis]:
+        """See Store."""
+        return self._store.ended_since(moment)
+
     def transitions(self, analysis_id: str) -> list[Transition]:
         """See Store."""
         return self._store.transitions(analysis_id)

@@ -110,6 +110,9 @@ class Store(Protocol):
         Not yet, where a duplicate of it ended later.
         """
 
+    def ended_since(self, moment: datetime) -> list[Analysis]:
+        """What succeeded or failed at `moment` or later and was run for that, not found to be known."""
+
     def transitions(self, analysis_id: str) -> list[Transition]:
         """Every change of its state, oldest first."""
 

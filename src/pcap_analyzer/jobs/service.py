@@ -85,6 +85,10 @@ class AnalysisService:
         """Every change of its state, oldest first."""
         return self._store.transitions(analysis_id)
 
+    def ended_since(self, moment: datetime) -> list[Analysis]:
+        """What was run, here or by a worker process, and succeeded or failed at `moment` or later."""
+        return self._store.ended_since(moment)
+
     def cancel(self, analysis_id: str) -> Analysis:
         """End it before it is done; an upload that still comes, too. Raises UnknownAnalysis, NotPossible."""
         analysis = self.get(analysis_id)

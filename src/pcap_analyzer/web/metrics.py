@@ -1,6 +1,12 @@
-"""What Prometheus reads: counted while the service works, and asked of the store when somebody reads."""
+"""What Prometheus reads: counted while the service works, and asked of the store when somebody reads.
 
+How analyses went is asked, because worker processes run them as well as the service. What ends and is deleted between
+two readings is not counted.
+"""
+
+import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from litestar import Response, get
 from litestar.di import NamedDependency
@@ -10,9 +16,12 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pcap_analyzer.jobs.events import Event
-from pcap_analyzer.jobs.model import State
-from pcap_analyzer.jobs.service import AnalysisService
+from pcap_analyzer.jobs.model import Analysis, State
+from pcap_analyzer.jobs.service import AnalysisService, utc_now
 
+# What ended so long ago was written since: the moment is taken before the store is asked to keep it.
+_LATEST = timedelta(seconds=60)
+_ASKED = {"started", "succeeded", "failed"}
 _SECONDS = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
 
@@ -40,38 +49,51 @@ class Metrics:
             "pcap_analyzer_packets_per_second", "Of the analysis that succeeded last", registry=self._registry
         )
 
+        self._service: AnalysisService | None = None
+        self._asking = threading.Lock()
+        self._since = utc_now()
+        self._counted: set[tuple[str, datetime | None]] = set()
+
     def __call__(self, event: Event) -> None:
         """Count it."""
         subject, _, change = event.type.partition(".")
         if subject == "upload":
             self._uploads.labels(change).inc()
             self._bytes.inc(event.size_bytes)
-        elif subject == "analysis":
+        elif subject == "analysis" and change not in _ASKED:
             self._changes.labels(change).inc()
-            self._measure(event)
 
     def watch(self, service: AnalysisService) -> None:
-        """Ask `service` for analyses by state and for room whenever somebody reads."""
+        """Ask `service` for analyses by state, for what ended and for room whenever somebody reads."""
+        self._service = service
         self._registry.register(_State(service))
 
     def expose(self) -> bytes:
         """Prometheus' text format."""
+        if self._service is not None:
+            with self._asking:
+                self._count_ended(self._service)
         return generate_latest(self._registry)
 
-    def _measure(self, event: Event) -> None:
-        analysis = event.analysis
-        if analysis is None or analysis.started_at is None or event.type == "analysis.duplicate":
+    def _count_ended(self, service: AnalysisService) -> None:
+        now = utc_now()
+        ended = {(one.id, one.finished_at): one for one in service.ended_since(self._since)}
+        for key in ended.keys() - self._counted:
+            self._measure(ended[key])
+        self._since, self._counted = max(self._since, now - _LATEST), set(ended)
+
+    def _measure(self, analysis: Analysis) -> None:
+        self._changes.labels("started").inc(analysis.attempts)
+        self._changes.labels(str(analysis.state)).inc()
+        if analysis.started_at is None or analysis.finished_at is None:
             return
-        if event.type == "analysis.started":
-            waited = analysis.started_at - analysis.created_at
-            self._seconds.labels("waiting").observe(max(0.0, waited.total_seconds()))
-        elif analysis.finished_at is not None:
-            ran = max(0.0, (analysis.finished_at - analysis.started_at).total_seconds())
-            self._seconds.labels("running").observe(ran)
-            if event.type == "analysis.succeeded":
-                progress = analysis.progress
-                self._packets.inc(progress.packets)
-                self._speed.set(progress.packets / progress.seconds if progress.seconds else 0)
+        waited, ran = analysis.started_at - analysis.created_at, analysis.finished_at - analysis.started_at
+        self._seconds.labels("waiting").observe(max(0.0, waited.total_seconds()))
+        self._seconds.labels("running").observe(max(0.0, ran.total_seconds()))
+        if analysis.state is State.SUCCEEDED:
+            progress = analysis.progress
+            self._packets.inc(progress.packets)
+            self._speed.set(progress.packets / progress.seconds if progress.seconds else 0)
 
 
 class _State(Collector):

@@ -281,6 +281,13 @@ class SqlStore:
         with self._engine.connect() as connection:
             return [analysis_of(row) for row in connection.execute(select(*COLUMNS).where(old)).all()]
 
+    def ended_since(self, moment: datetime) -> list[Analysis]:
+        """See Store.ended_since."""
+        ended = analyses.c.state.in_((State.SUCCEEDED, State.FAILED)) & (analyses.c.finished_at >= moment)
+        ran = select(*COLUMNS).where(ended, analyses.c.duplicate_of.is_(None))
+        with self._engine.connect() as connection:
+            return [analysis_of(row) for row in connection.execute(ran).all()]
+
     def transitions(self, analysis_id: str) -> list[Transition]:
         """See Store.transitions."""
         chosen = select(transitions).where(transitions.c.analysis_id == analysis_id).order_by(transitions.c.number)
