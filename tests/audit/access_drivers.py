@@ -7,12 +7,13 @@ from contextlib import ExitStack
 
 import httpx
 
-from pcap_analyzer.web import connections
+from pcap_analyzer.web import connections, slow_readers
 from pcap_analyzer.web.access import FAILURES_A_MINUTE
 from tests.audit.drivers import TOKEN, UNKNOWN, World, drives
 from tests.jobs.captures import capture
 from tests.jobs.test_backup import run
 from tests.web.test_access import csrf_of, sign_in
+from tests.web.test_connections import asking_for_much
 
 HEAD = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -50,10 +51,12 @@ def strangers_and_guests(world: World) -> None:
     "request.refused.malformed",
     "limit.large_head",
     "limit.slow_head",
+    "limit.slow_reader",
     "limit.many_connections",
 )
 def strange_requests(world: World) -> None:
     world.patch.setattr(connections, "HEAD_S", 0.3)
+    world.patch.setattr(slow_readers, "PATIENCE_S", 0.3)
     world.patch.setattr(connections, "MAX_OF_A_CLIENT", 10)
     with world.service() as client:
         assert client.post("/api/upload", headers={"Origin": "http://evil.example"}).status_code == 403
@@ -64,6 +67,8 @@ def strange_requests(world: World) -> None:
             with to(client) as connection:
                 connection.sendall(request)
                 assert connection.recv(1 << 16).startswith(b"HTTP/1.1 4")
+        with asking_for_much(str(client.base_url)):
+            world.wait_for_event("limit.slow_reader")
         with ExitStack() as held:
             for _ in range(11):
                 held.enter_context(to(client))

@@ -10,8 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pcap_analyzer.web import connections
+from pcap_analyzer.export.scripts import plotly_path
+from pcap_analyzer.web import connections, slow_readers
 from pcap_analyzer.web.connections import Connections
+from pcap_analyzer.web.static_files import PLOTLY
 from tests.web.server import serving
 
 HOST = b"Host: localhost\r\n"
@@ -179,6 +181,45 @@ def test_a_body_that_nobody_waits_for_is_not_waited_for(impatient: str) -> None:
                 return
             time.sleep(0.05)
     raise AssertionError("still open")
+
+
+def asking_for_much(address: str) -> socket.socket:
+    """A connection that asks for tens of megabytes, and has little room for them."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    host, port = address.removeprefix("http://").rstrip("/").split(":")
+    connection.settimeout(30)
+    connection.connect((host, int(port)))
+    connection.sendall(10 * (f"GET /static/plotly-{PLOTLY}.js HTTP/1.1\r\n".encode() + HOST + b"\r\n"))
+    return connection
+
+
+def bytes_of(connection: socket.socket) -> int:
+    """How many come until it ends."""
+    size = 0
+    with suppress(ConnectionResetError):
+        while part := connection.recv(1 << 20):
+            size += len(part)
+    return size
+
+
+def test_an_answer_that_nobody_reads_ends(
+    address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(slow_readers, "PATIENCE_S", 0.3)
+    with asking_for_much(address) as slow:
+        time.sleep(1)
+        assert bytes_of(slow) < 5 * Path(plotly_path()).stat().st_size
+    assert "Exception" not in caplog.text
+
+
+def test_an_answer_that_is_read_steadily_goes_on(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slow_readers, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(slow_readers, "LEAST_BYTES", 1000)
+    with asking_for_much(address) as steady:
+        for _ in range(20):
+            assert steady.recv(1 << 16)
+            time.sleep(0.05)
 
 
 def test_one_client_cannot_hold_every_connection(impatient: str) -> None:

@@ -68,6 +68,18 @@ def test_requests_behind_a_large_part_are_answered_over_the_same_connection(
     assert stands_at(client, place) == stands_at(client, second) == len(DATA)
 
 
+def test_a_large_part_behind_a_small_one_is_not_taken_for_its_rest(client: httpx.Client, address: str) -> None:
+    small, place = begun(client, 1000), begun(client, len(DATA))
+    with connected(address) as connection:
+        first = head(small, **{"Content-Length": "500"}) + DATA[:500]
+        connection.sendall(first + head(place, Connection="close"))
+        time.sleep(0.2)
+        connection.sendall(DATA)
+        told = answers(connection)
+    assert told.count(b"HTTP/1.1 204 ") == 2
+    assert (stands_at(client, small), stands_at(client, place)) == (500, len(DATA))
+
+
 def test_a_client_may_wait_to_be_asked_for_a_large_part(client: httpx.Client, address: str, lent: list[int]) -> None:
     place = begun(client, len(DATA))
     with connected(address) as connection:

@@ -113,6 +113,7 @@ _LIMITS = {
     "limit.requests": Declared("RATE_LIMIT_PER_MINUTE was reached; told once a minute of a client or session"),
     "limit.many_connections": Declared("A client held too many connections"),
     "limit.slow_head": Declared("A request's head did not come in time"),
+    "limit.slow_reader": Declared("An answer was read too slowly, and its connection ended"),
     "limit.large_head": Declared("A request's head was too large"),
     "limit.readings": Declared("Too many captures or tables are being read for others"),
     "request.refused": Declared("No such page, method or parameter; status: of the answer", ("status", "problem")),

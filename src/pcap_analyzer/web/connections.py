@@ -1,9 +1,11 @@
 """Connections, before they are requests: how large a request's head may be, how long it may take, how many one client
-may hold. uvicorn's parser has no bound for any of these, and a client that sends nothing would hold a place for ever.
+may hold, and afterwards whether the answer is read. uvicorn has no bound for any of these, and a client that sends or
+reads nothing would hold a place for ever.
 """
 
 import asyncio
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import httptools
@@ -14,6 +16,7 @@ from pcap_analyzer.audit import AuditLog, Origin, noting
 from pcap_analyzer.web.policy import HEADERS
 from pcap_analyzer.web.problems import Problem, type_of
 from pcap_analyzer.web.proxies import Proxies
+from pcap_analyzer.web.slow_readers import Reading
 from pcap_analyzer.web.socket_body import LEAST_BYTES, SocketBody, offer
 from pcap_analyzer.web.target import NoTarget, split
 
@@ -87,9 +90,13 @@ class Connection(HttpToolsProtocol):
         self._body_bytes = 0
         self._refused = False
         self._timer: asyncio.TimerHandle | None = None
+        self._reading: Reading
+        # Not always the last one that came, which is all that uvicorn keeps.
+        self._answered: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._reading = Reading(self.loop, transport, self._end_unread_answer)
         self._address = self.client[0] if self.client else ""
         self._all.held[self._address] += 1
         if self._all.held[self._address] > MAX_OF_A_CLIENT and self._address not in self._all.proxies:
@@ -100,11 +107,20 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._cancel()
+        self._reading.end()
         if self._address is not None:
             self._all.held[self._address] -= 1
             if not self._all.held[self._address]:
                 del self._all.held[self._address]
             self._address = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reading.watch()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._reading.goes_on()
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -132,8 +148,12 @@ class Connection(HttpToolsProtocol):
             self._name_host()
         if not self._refused:
             self._body_bytes = _announced(self.headers)
-            offer(self.scope, self._lend)
+            offer(self.scope, partial(self._lend, self.scope))
             super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         if not self._refused:
@@ -146,6 +166,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         unread = self.cycle.more_body
+        self._reading.watch()
         super().on_response_complete()
         if unread and not self.transport.is_closing():
             self.loop.call_later(_REST_S, self._end_unread, self.cycle)
@@ -153,9 +174,11 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         self._refuse(MALFORMED)
 
-    def _lend(self) -> SocketBody | None:
-        """The rest of the body of the request that is answered, in the socket."""
+    def _lend(self, scope: object) -> SocketBody | None:
+        """The rest of the body of that request, in the socket."""
         cycle: RequestResponseCycle = self.cycle
+        if cycle.scope is not scope:
+            return None  # it has come, and so has the beginning of another request
         if self._body_bytes < LEAST_BYTES or cycle.body or cycle.disconnected or self.transport.is_closing():
             return None
         self.flow.pause_reading()
@@ -193,6 +216,15 @@ class Connection(HttpToolsProtocol):
     def _end_unread(self, cycle: object) -> None:
         if self.cycle is cycle and self.cycle.more_body and not self.transport.is_closing():
             self.transport.close()
+
+    def _end_unread_answer(self) -> None:
+        with noting(self._all.audit, Origin("stranger", address=self._address)):
+            self._all.audit.record("limit.slow_reader")
+        if self._answered is not None:
+            # Before it hears of the end, it might write once more.
+            self._answered.disconnected = True
+            self._answered.message_event.set()
+        self.transport.abort()
 
     def _refuse(self, problem: Problem) -> None:
         self._cancel()
