@@ -9,13 +9,15 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from pcap_analyzer import capture, jobs, web
+from pcap_analyzer import capture, filters, jobs, table_pages, web
 from pcap_analyzer.adapters import process
 from pcap_analyzer.analysis.model import EarlyFinding, FirstResults
+from pcap_analyzer.errors import FilterError
 from pcap_analyzer.export.catalog import catalog
 from pcap_analyzer.export.messages import said_in_python
 from pcap_analyzer.jobs.model import Analysis
-from pcap_analyzer.web.messages import LOCALE, in_words_of, teller
+from pcap_analyzer.table_pages import Query
+from pcap_analyzer.web.messages import FILTERS, LOCALE, filter_teller, in_words_of, teller
 from pcap_analyzer.web.problems import KINDS
 from pcap_analyzer.web.status import live_status_of
 from tests.jobs.captures import ordering
@@ -130,3 +132,34 @@ def test_one_that_waits_is_not_several(most: str, english: str, french: str, dat
             )
             assert refused.status_code == 429
             assert refused.json()["detail"].startswith(words)
+
+
+def test_no_complaint_about_a_filter_is_left_in_english() -> None:
+    known = catalog("fr", FILTERS).messages
+    said = set()
+    for file in (*sorted(Path(str(filters.__file__)).parent.glob("*.py")), Path(table_pages.__file__)):
+        for call in ast.walk(ast.parse(source := file.read_text(encoding="utf-8"))):
+            names = {"FilterError", "TableError", "_wrong"}
+            if isinstance(call, ast.Call) and call.args and (ast.unparse(call.func).rpartition(".")[2] in names):
+                sentence = ast.get_source_segment(source, call.args[0]) or ""
+                said |= {one for _, one in said_in_python(f"say({sentence})")}
+    assert len(said) > 10
+    assert said - set(known) == {"{0}, {1}"} & said
+
+
+@pytest.mark.parametrize(
+    ("where", "french"),
+    [
+        ("server_port == 1 or nothing == 1", "flows n’a pas de colonne nothing"),
+        ("server_port ==", "le filtre finit ici, on attendait une valeur pour server_port"),
+        ("server_port == x", "on a trouvé 'x', on attendait un nombre entier pour server_port"),
+        ("client == 1.2.3", "on a trouvé '1.2.3', on attendait une adresse pour client"),
+    ],
+)
+def test_a_wrong_filter_is_told_in_french_and_shown_as_it_is(where: str, french: str) -> None:
+    with pytest.raises(FilterError) as wrong:
+        Query("flows", where=where)
+    said, _, shown = filter_teller("fr")(str(wrong.value)).partition("\n")
+    assert said.startswith("le filtre est faux au caractère ")
+    assert french in said
+    assert shown.splitlines()[0].strip() == where

@@ -18,6 +18,7 @@ from pcap_analyzer.export.teller import Teller
 from pcap_analyzer.web.status import LiveStatus
 
 LOCALE = str(Path(__file__).parent / "locale")
+FILTERS = str(Path(__file__).parent / "locale" / "filters")
 
 
 def translation_of(language: str) -> Callable[[str], str]:
@@ -36,6 +37,24 @@ def teller(language: str) -> Callable[[str], str]:
     damages = {form: reports.messages[form] for form in map(_form, SENTENCES.values())}
     sentences = {form: said for form, said in own.messages.items() if not _is_scrap(form)}
     return Teller(Catalog({**damages, **sentences}, {**reports.plurals, **own.plurals})).told
+
+
+@cache
+def filter_teller(language: str) -> Callable[[str], str]:
+    """Says what is wrong with a filter, or with what was asked of a table, in that language.
+
+    A catalog of its own: names of columns stand in these sentences, and are no words of a page. The filter itself
+    stands on lines below, and is shown as it is.
+    """
+    if language == "en":
+        return str
+    tell = Teller(catalog(language, FILTERS)).told
+
+    def told(text: str) -> str:
+        said, line, shown = text.partition("\n")
+        return tell(said) + line + shown
+
+    return told
 
 
 def _form(sentence: str) -> str:

@@ -30,7 +30,7 @@ from pcap_analyzer.jobs.refusals import (
 )
 from pcap_analyzer.web.injected import AnyRequest
 from pcap_analyzer.web.language import spoken
-from pcap_analyzer.web.messages import teller
+from pcap_analyzer.web.messages import filter_teller, teller
 
 NOTHING_HERE = "there is nothing at this address; look whether it is whole, or begin at the upload page"
 OTHER_METHODS = "this address takes other methods; /api/docs says which"
@@ -169,7 +169,7 @@ def problem_of(error: Exception) -> Problem:
         status, kind, title = KINDS[type(error)]
         return Problem(type_of(kind), title, status, str(error))
     if isinstance(error, FilterError | TableError):
-        return Problem(type_of("bad-query"), "This cannot be asked of the table", 400, str(error))
+        return Problem(BAD_QUERY, "This cannot be asked of the table", 400, str(error))
     if isinstance(error, HTTPException) and error.status_code < 500:
         return Problem(type_of("http"), http.HTTPStatus(error.status_code).phrase, error.status_code, _detail(error))
     return Problem(type_of("internal"), "Internal error", 500, "the service met an error of its own; its log says more")
@@ -177,8 +177,10 @@ def problem_of(error: Exception) -> Problem:
 
 def in_words_of(problem: Problem, headers: Headers) -> Problem:
     """The problem in the language of whoever sent these headers (RFC 9457 section 3.1.3)."""
-    told = teller(spoken(headers))
-    return msgspec.structs.replace(problem, title=told(problem.title), detail=told(problem.detail))
+    language = spoken(headers)
+    told = teller(language)
+    detail = filter_teller(language) if problem.type == BAD_QUERY else told
+    return msgspec.structs.replace(problem, title=told(problem.title), detail=detail(problem.detail))
 
 
 def headers_of(problem: Problem, error: Exception) -> dict[str, str]:
@@ -219,3 +221,6 @@ def _detail(error: HTTPException) -> str:
 
 def _is_bare(error: HTTPException) -> bool:
     return error.detail == http.HTTPStatus(error.status_code).phrase
+
+
+BAD_QUERY = type_of("bad-query")

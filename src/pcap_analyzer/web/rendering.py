@@ -23,7 +23,7 @@ from pcap_analyzer.export.language import functions
 from pcap_analyzer.export.messages import said_in_script, translated
 from pcap_analyzer.web.cookies import cookie_of
 from pcap_analyzer.web.language import LANGUAGE, spoken
-from pcap_analyzer.web.messages import teller, translation_of
+from pcap_analyzer.web.messages import filter_teller, teller, translation_of
 from pcap_analyzer.web.onward import here
 from pcap_analyzer.web.policy import nonce_of, visitor_of
 from pcap_analyzer.web.static_files import PLOTLY
@@ -60,7 +60,7 @@ def render(template: str, scope: Scope, status_code: int = 200, **values: Any) -
 
 @cache
 def _environment(language: str) -> Environment:
-    known = functions(language) | {"told": teller(language)}
+    known = functions(language) | {"told": teller(language), "told_of_filter": filter_teller(language)}
     environment = Environment(
         loader=FunctionLoader(_loader(language)),
         autoescape=True,
