@@ -161,6 +161,8 @@ ctypedef struct wanted_t:            # a row of a chunk that a group counts
     uint64_t key[MAX_WORDS]
     uint32_t hash
     uint32_t row
+    uint32_t number                  # of the group, very likely; NO_KEY: it is not known yet
+    uint32_t item_hash               # of its item, valid with `number`
 
 
 # ---------------------------------------------------------------- steps
@@ -313,14 +315,24 @@ cdef inline void note_gap(group_t* group, int64_t value) noexcept nogil:
     group.last = value
 
 
-cdef inline bint add_item(groups_t* groups, group_t* group, uint32_t number, const uint8_t* row) noexcept nogil:
-    """Count what a group has once of each. False: no memory."""
-    cdef uint64_t[MAX_WORDS] key
-    cdef bint fresh = False
+cdef inline void fill_item(uint64_t* key, const groups_t* groups, uint32_t number, const uint8_t* row) noexcept nogil:
+    """The key of a row's item in a group."""
     memset(key, 0, groups.items.width)
     memcpy(key, &number, 4)
     fill_key(<uint8_t*>key, &groups.item, row, 4)
-    number_of(&groups.items, <uint8_t*>key, expect_key(&groups.items, <uint8_t*>key), &fresh)
+
+
+cdef inline bint add_item(
+    groups_t* groups, group_t* group, uint32_t number, const wanted_t* wanted, const uint8_t* row
+) noexcept nogil:
+    """Count what a group has once of each. False: no memory."""
+    cdef uint64_t[MAX_WORDS] key
+    cdef bint fresh = False
+    fill_item(key, groups, number, row)
+    number_of(
+        &groups.items, <uint8_t*>key,
+        wanted.item_hash if number == wanted.number else expect_key(&groups.items, <uint8_t*>key), &fresh,
+    )
     group.distinct += fresh
     return not groups.items.failed
 
@@ -346,7 +358,7 @@ cdef inline bint add_to_group(
         )
     if groups.sequence >= 0:
         note_gap(group, values[<size_t>groups.sequence * ROWS + wanted.row])
-    return add_item(groups, group, number, row) if groups.item.width else True
+    return add_item(groups, group, number, wanted, row) if groups.item.width else True
 
 
 cdef inline uint32_t want_groups(
@@ -354,6 +366,7 @@ cdef inline uint32_t want_groups(
     wanted_t* wanted
 ) noexcept nogil:
     """The rows of a chunk that a question is about, with their keys, which are looked for in memory; how many."""
+    cdef uint64_t[MAX_WORDS] item
     cdef uint32_t row, number, found = 0, at
     for row in range(count):
         if where[row]:
@@ -364,9 +377,14 @@ cdef inline uint32_t want_groups(
             found += 1
     for at in range(found):
         number = likely_number(&groups.keys, wanted[at].hash)
+        wanted[at].number = NO_KEY
         if number < groups.capacity:
+            wanted[at].number = number
             prefetch_write(&groups.groups[number])
             prefetch_write(&groups.values[<size_t>number * groups.fold_count])
+            if groups.item.width:
+                fill_item(item, groups, number, rows + wanted[at].row * itemsize)
+                wanted[at].item_hash = expect_key(&groups.items, <uint8_t*>item)
     return found
 
 
