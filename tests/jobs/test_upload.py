@@ -11,7 +11,14 @@ from pcap_analyzer.adapters.files import FileBlobs
 from pcap_analyzer.adapters.sql import SqlStore
 from pcap_analyzer.jobs.arrivals import Arrival, Arrivals
 from pcap_analyzer.jobs.model import State
-from pcap_analyzer.jobs.refusals import NotACapture, StorageFull, UploadGone, UploadTooLarge
+from pcap_analyzer.jobs.refusals import (
+    NotACapture,
+    NotPossible,
+    StorageFull,
+    UnknownAnalysis,
+    UploadGone,
+    UploadTooLarge,
+)
 from pcap_analyzer.jobs.service import AnalysisService, Limits
 from pcap_analyzer.jobs.upload import MAX_NAME_LENGTH, display_name
 from tests.jobs.captures import capture
@@ -24,7 +31,7 @@ class House:
 
     def __init__(self, path: Path, max_bytes: int = 1 << 20) -> None:
         self.store, self.blobs = SqlStore(f"sqlite:///{path}/store.db"), FileBlobs(path, "", lambda _: True)
-        service = AnalysisService(self.store, self.blobs, Limits(max_bytes, 5), lambda: 1, lambda: None)
+        self.service = service = AnalysisService(self.store, self.blobs, Limits(max_bytes, 5), lambda: 1, lambda: None)
         self.arrivals = Arrivals(self.store, self.blobs, service, timedelta(hours=1), lambda: None, clock=lambda: NOON)
 
     def begin(self) -> Arrival:
@@ -112,6 +119,38 @@ def test_what_is_no_capture_is_named(house: House, data: bytes, words: str) -> N
 def test_it_is_refused_as_soon_as_it_is_recognised(house: House) -> None:
     with pytest.raises(NotACapture):
         house.begin().write(b"\x7fELF" + bytes(1000))
+
+
+@pytest.mark.parametrize("way", ["cancel", "delete"])
+def test_an_upload_that_ends_between_its_last_byte_and_its_name_is_gone(house: House, tmp_path: Path, way: str) -> None:
+    data = capture(3)
+    analysis = house.arrivals.begin("mine.pcap", len(data))
+    arrival = house.arrivals.open(analysis.id, 0)
+    arrival.write(data)
+    arrival.keep(arrival.written(), last=True)
+    getattr(house.service, way)(analysis.id)
+    with pytest.raises(UploadGone, match="begin it again"):
+        house.arrivals.complete(arrival)
+    arrival.close()
+    assert not list(tmp_path.glob("uploads/*"))
+    if way == "cancel":
+        with pytest.raises(NotPossible, match="upload it again"):
+            house.service.retry(analysis.id)
+
+
+def test_an_upload_deleted_after_it_got_its_name_leaves_nothing(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = capture(3)
+    analysis = house.arrivals.begin("mine.pcap", len(data))
+    arrival = house.arrivals.open(analysis.id, 0)
+    arrival.write(data)
+    commit = arrival.commit
+    monkeypatch.setattr(arrival, "commit", lambda: (house.store.remove(analysis.id, NOON), commit()))
+    with pytest.raises(UnknownAnalysis):
+        house.arrivals.complete(arrival)
+    arrival.close()
+    assert not list(tmp_path.glob("uploads/*"))
 
 
 def test_a_full_disk_is_a_refusal(house: House) -> None:

@@ -117,7 +117,11 @@ class Arrivals:
         arrival.recognise()
         arrival.keep(arrival.written(), last=True)
         with full_disk_refused():
-            arrival.commit()
+            try:
+                arrival.commit()
+            except FileNotFoundError:
+                # Cancelled or deleted since it was kept, and its bytes with it.
+                raise UploadGone(f"the upload {arrival.analysis.id} was ended meanwhile; begin it again") from None
             self._queue(arrival.analysis, arrival.offset, arrival.hexdigest)
         return self._service.get(arrival.analysis.id)
 
@@ -193,6 +197,9 @@ class Arrivals:
             self._blobs.delete(analysis.upload)
         elif became is not None:
             self._on_news()
+        elif self._store.get(analysis.id) is None:
+            # Deleted in the last moment; one that was cancelled is whole, and can run yet.
+            self._blobs.delete(analysis.upload)
 
     def _until(self) -> datetime:
         return self._clock() + self._patience

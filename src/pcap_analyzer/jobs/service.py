@@ -102,14 +102,14 @@ class AnalysisService:
     def retry(self, analysis_id: str) -> Analysis:
         """Run one again that failed or was cancelled. Raises UnknownAnalysis, NotPossible, QueueFull."""
         analysis = self.get(analysis_id)
+        if analysis.state in {State.FAILED, State.CANCELLED} and not self._is_stored(analysis):
+            raise NotPossible(f"{analysis.filename} is no longer stored, or did not come whole; upload it again")
         if not self._store.retry(analysis_id, self.limits.max_queued, utc_now()):
             if analysis.state not in {State.FAILED, State.CANCELLED}:
                 raise NotPossible(
                     f"the analysis of {analysis.filename} is {analysis.state}; only one that failed or "
                     "was cancelled can run again"
                 )
-            if analysis.received_bytes != analysis.size_bytes:
-                raise NotPossible(f"{analysis.filename} did not come whole; upload it again")
             raise self._queue_full()
         self._on_queued()
         return self.get(analysis_id)
@@ -152,6 +152,13 @@ class AnalysisService:
             return self._blobs.path(analysis.artifact(kind))
         except FileNotFoundError:
             raise NoReport(f"the report of {analysis.filename} is no longer stored; upload the capture again") from None
+
+    def _is_stored(self, analysis: Analysis) -> bool:
+        try:
+            self._blobs.path(analysis.upload)
+        except FileNotFoundError:
+            return False
+        return analysis.received_bytes == analysis.size_bytes
 
     def _queue_full(self) -> QueueFull:
         waiting = self.limits.max_queued
