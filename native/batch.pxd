@@ -173,6 +173,7 @@ cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards, bint
     The batch is zeroed before. False when memory is short: batch_free gives back what is there.
     """
     cdef size_t whole = pieces_of(rows) * PIECE_ROWS     # so that a piece never shares a cache line with the next
+    cdef size_t lists
     batch.shards = shards
     batch.packets = <packet_t*>aligned_alloc(128, rows * sizeof(packet_t))
     batch.frame_number = <uint64_t*>aligned_alloc(128, whole * sizeof(uint64_t))
@@ -185,9 +186,11 @@ cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards, bint
             return False
     batch.extras = <extra_t*>malloc(rows * sizeof(extra_t))
     batch.pieces = <piece_t*>calloc(pieces_of(rows), sizeof(piece_t))
-    batch.lists = <list_t*>aligned_alloc(128, pieces_of(rows) * shards * sizeof(list_t))
+    # Of a size that the alignment divides, as C asks for; of eight shards it is.
+    lists = (pieces_of(rows) * shards * sizeof(list_t) + 127) // 128 * 128
+    batch.lists = <list_t*>aligned_alloc(128, lists)
     if batch.lists != NULL:
-        memset(batch.lists, 0, pieces_of(rows) * shards * sizeof(list_t))
+        memset(batch.lists, 0, lists)
     return (
         batch.packets != NULL and batch.frame_number != NULL and batch.flow != NULL and batch.stream != NULL
         and batch.forward != NULL and batch.extras != NULL and batch.pieces != NULL and batch.lists != NULL
