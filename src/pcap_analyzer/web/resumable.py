@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 from anyio import CancelScope, Lock, fail_after, get_cancelled_exc_class
@@ -196,8 +197,9 @@ async def _receive(
         finally:
             with CancelScope(shield=True):
                 await intake.close()
-            arrivals.leave(arrival)
-        note("upload.piece", analysis=upload_id, received_bytes=upload.received_bytes)
+                await run_sync(arrivals.leave, arrival)
+        # In a thread: beside so much that is written, even a line may wait for the disk.
+        await run_sync(partial(note, "upload.piece", analysis=upload_id, received_bytes=upload.received_bytes))
         return upload
 
 
