@@ -147,6 +147,7 @@ async def run(address: str, seconds: float, pollers: int, uploaders: int) -> See
     first = Client(address, seen)
     begun = await first.ask("POST", "/api/uploads", {**TUS, "Upload-Length": "1000"})
     followed = begun.headers["location"].rpartition("/")[2]
+    await first.close()  # or the service would, before it is needed again
     people = asyncio.gather(*(poll(address, seen, followed, until) for _ in range(pollers)))
     await asyncio.gather(*(upload(Client(address, seen), seen, until) for _ in range(uploaders)))
     streams = await people
