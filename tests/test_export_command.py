@@ -94,6 +94,16 @@ def test_several_captures_are_one_dataset(capture, tmp_path):
     assert rows["frame_number"] == [*range(1, 201), 1, 2, 3]
 
 
+def test_captures_of_one_name_are_told_apart_by_their_paths(capture, tmp_path):
+    (tmp_path / "tuesday").mkdir()
+    again = tmp_path / "tuesday" / capture.name
+    again.write_bytes(pcap_file(FRAMES[:3]))
+    text = run("export", capture, again, "--columns", "frame_number", "--format", "jsonl", "-o", "-").stdout
+    assert [json.loads(line)["source_file"] for line in text.splitlines()] == [str(capture)] * 200 + [str(again)] * 3
+    query = "SELECT count(DISTINCT source_file) AS n FROM flows"
+    assert run("sql", capture, again, query, "--format", "csv", "-o", "-").stdout.split() == [b'"n"', b"2"]
+
+
 def test_files_of_one_recording_are_joined(tmp_path):
     for name, begin in (("b.pcap", 0), ("a.pcap", 120)):
         records = [pcap_record(FRAMES[number], number) for number in range(begin, min(begin + 120, 200))]
@@ -112,6 +122,16 @@ def test_a_dataset_is_divided_by_the_values_of_a_column(capture, tmp_path):
     assert names == [f"src=10%2E0%2E0%2E{number}" for number in range(5)]
     part = tmp_path / "out" / names[2] / "icmp_type=__HIVE_DEFAULT_PARTITION__" / "part-0.parquet"
     assert pq.ParquetFile(part).read(["frame_number"]).column(0).to_pylist() == list(range(3, 201, 5))
+
+
+def test_a_dataset_divided_by_times_keeps_their_nanoseconds(capture, tmp_path):
+    run("export", capture, "--filter", "frame_number < 3", "--partition-by", "timestamp", "-o", tmp_path / "out")
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_a_value_that_is_written_like_null_has_a_folder_of_its_own():
+    names = [dataset._step(value) for value in (None, "__HIVE_DEFAULT_PARTITION__", "../up", "")]
+    assert names == ["__HIVE_DEFAULT_PARTITION__", "%5F%5FHIVE%5FDEFAULT%5FPARTITION%5F%5F", "%2E%2E%2Fup", ""]
 
 
 def test_a_dataset_is_not_mixed_with_what_is_there(capture, tmp_path):
@@ -134,7 +154,11 @@ def test_standard_input_to_standard_output(capture):
         (["--table", "weather"], b"invalid choice: 'weather'"),
         (["--format", "xml"], b"invalid choice: 'xml'"),
         (["--compression", "rar"], b"'rar'"),
-        (["--partition-by", "colour"], b"'colour'"),
+        (["--columns", " ,"], b"--columns names no column"),
+        (["--partition-by", "colour"], b"'colour' is none of them: frame_number, timestamp,"),
+        (["--partition-by", "src,src"], b"divided by a column only once"),
+        (["--partition-by", "src", "--columns", "src"], b"has none left for its files"),
+        (["-o", ""], b"the output has no name"),
         (["-o", "/dev/full"], b"No space left on device"),
         (["-o", "table.json"], b"table.json does not say which format: choose --format parquet"),
         (["-o", "/proc/here.parquet"], b"/proc/here.parquet cannot be written"),
@@ -168,6 +192,27 @@ def test_the_capture_is_not_written_over(capture):
     before = capture.read_bytes()
     assert b"the capture itself" in run("export", capture, "--format", "csv", "-o", capture, expect=2).stderr
     assert capture.read_bytes() == before
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(capture, tmp_path):
+    target, link = tmp_path / "disk" / "flows.csv", tmp_path / "flows.csv"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    run("export", capture, "--table", "flows", "-o", link)
+    assert link.is_symlink()
+    assert target.read_bytes().startswith(b'"flow_id"')
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_closed_standard_output_is_told(capture):
+    command = 'exec "$@" >&-'
+    done = subprocess.run(
+        ["sh", "-c", command, "sh", *PROGRAM, "export", str(capture), "-o", "-"], stderr=subprocess.PIPE, check=False
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        b"pcap-analyzer: standard output is closed: give the output a name\n",
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -207,7 +252,8 @@ def test_what_fails_midway_leaves_the_old_file(capture, tmp_path):
     assert sorted(one.name for one in tmp_path.iterdir()) == ["out.parquet", "some.pcap"]
 
 
-def test_an_interrupt_leaves_nothing(tmp_path):
+@pytest.mark.parametrize(("asked", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_an_interrupt_leaves_nothing(tmp_path, asked, code):
     fifo = tmp_path / "slow.pcap"
     os.mkfifo(fifo)
     out = tmp_path / "out"
@@ -220,9 +266,9 @@ def test_an_interrupt_leaves_nothing(tmp_path):
         until = time.monotonic() + 30
         while not out.exists() and time.monotonic() < until:
             time.sleep(0.05)
-        done.send_signal(signal.SIGINT)
+        done.send_signal(asked)
         _, said = done.communicate(timeout=30)
-    assert done.returncode == 130, said
+    assert done.returncode == code, said
     assert list(out.iterdir()) == []
 
 

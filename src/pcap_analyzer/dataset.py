@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from pcap_analyzer.ahead import ahead
 from pcap_analyzer.errors import ExportError
 from pcap_analyzer.export.tables import TableExporter, TableWriter
 from pcap_analyzer.export.tables.landing import landing_file, landing_folder
+from pcap_analyzer.export.tables.text import value_text
 from pcap_analyzer.filters import parse
 from pcap_analyzer.filters.syntax import columns_of
 from pcap_analyzer.pipeline import CAPTURE_TABLES, Progress, analyze_capture, default_threads, open_capture
@@ -28,9 +30,10 @@ from pcap_analyzer.schema import VERSION, VERSION_KEY, WORD, arrow_schema, arrow
 from pcap_analyzer.views.tables import ALL_TABLES, VIEWS
 
 SOURCE_FILE = "source_file"
-SOURCE_NOTE = {"meaning": "name of the capture file that the row is from"}
+SOURCE_NOTE = {"meaning": "name of the capture file that the row is from; its path where two have one name"}
 AHEAD = 2  # row groups
 STREAMED = frozenset({"packets", "tcp_events"})  # written while the capture is still read
+ABSENT = "__HIVE_DEFAULT_PARTITION__"  # null in the name of a folder
 MAX_PARTITIONS = 1024  # files that are open at once
 Report = Callable[[Progress], None]
 Input = str | Sequence[str]
@@ -83,11 +86,19 @@ class Request:
 
 
 def rows(
-    request: Request, capture: Input, progress: Report | None = None, cancelled: Cancelled | None = None
+    request: Request,
+    capture: Input,
+    progress: Report | None = None,
+    cancelled: Cancelled | None = None,
+    source: str | None = None,
 ) -> Iterator[pa.Table]:
-    """The rows of one capture that are asked for, batch by batch, with the schema of the request."""
+    """The rows of one capture that are asked for, batch by batch, with the schema of the request.
+
+    source: what stands in source_file; None: the name of the file.
+    """
     keep, needed = _filter(request)
     schema = request.schema
+    named = os.path.basename(first_file(capture)) if source is None else source
     columns = [name for name in ALL_TABLES[request.table].columns if name in {*request.wanted, *needed}]
     with closing(_batches(request, capture, columns, progress, cancelled)) as batches:
         for batch in batches:
@@ -95,7 +106,7 @@ def rows(
             if kept.num_rows:
                 arrays = [kept.column(name) for name in request.wanted]
                 if request.named:
-                    arrays.append(_repeated(file_name(capture), kept.num_rows))
+                    arrays.append(_repeated(named, kept.num_rows))
                 yield pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -126,9 +137,19 @@ def _batches(
             yield from getattr(opened, request.table)(columns)
 
 
-def file_name(capture: Input) -> str:
-    """What stands in source_file."""
-    return os.path.basename(capture if isinstance(capture, str) else capture[0])
+def first_file(capture: Input) -> str:
+    """The file that a capture, or a recording of several files, is called by."""
+    return capture if isinstance(capture, str) else capture[0]
+
+
+def source_names(captures: Sequence[Input]) -> dict[str, str]:
+    """What stands in source_file, by the first file of each capture.
+
+    The name of the file; where others in the same call have that name too, the path as it was given.
+    """
+    paths = {first_file(capture) for capture in captures}
+    count = Counter(os.path.basename(path) for path in paths)
+    return {path: os.path.basename(path) if count[os.path.basename(path)] == 1 else path for path in paths}
 
 
 def _repeated(name: str, count: int) -> pa.DictionaryArray:
@@ -154,7 +175,8 @@ def _groups(
     request: Request, captures: Sequence[Input], size: int, progress: Report | None, cancelled: Cancelled
 ) -> Iterator[pa.Table]:
     """Row groups of all captures."""
-    tables = (table for capture in captures for table in rows(request, capture, progress, cancelled))
+    names = source_names(captures)
+    tables = (table for one in captures for table in rows(request, one, progress, cancelled, names[first_file(one)]))
     with closing(tables):
         yield from grouped(tables, size)
 
@@ -206,7 +228,12 @@ def write_dataset(
 
     missing = [name for name in partitions if name not in request.schema.names]
     if missing:
-        raise ExportError(f"a dataset is divided by columns that it has, and {missing[0]!r} is none of them")
+        known = ", ".join(request.schema.names)
+        raise ExportError(f"a dataset is divided by columns that it has, and {missing[0]!r} is none of them: {known}")
+    if len(set(partitions)) < len(partitions):
+        raise ExportError("a dataset is divided by a column only once")
+    if len(partitions) == len(request.schema.names):
+        raise ExportError("a dataset that is divided by all its columns has none left for its files")
     count = 0
     with landing_folder(folder) as place, ExitStack() as files:
         parts = _Parts(request, place, exporter, compression, partitions, files)
@@ -252,7 +279,8 @@ class _Parts:
         if values not in self._writers:
             if len(self._writers) == MAX_PARTITIONS:
                 raise ExportError(
-                    f"{', '.join(self._columns)} have more than {MAX_PARTITIONS} values: partition by something coarser"
+                    f"there are more than {MAX_PARTITIONS} values of {', '.join(self._columns)}: "
+                    "partition by something coarser"
                 )
             steps = [f"{name}={_step(value)}" for name, value in zip(self._columns, values, strict=True)]
             self._writers[values] = self._open(os.path.join(self._place, *steps, f"part-0{self._suffix}"))
@@ -264,7 +292,9 @@ class _Parts:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Values that can be grouped: of words the texts themselves."""
+    """Values that can be grouped: of words the texts themselves, of times all nanoseconds (Python's have none)."""
+    if pa.types.is_temporal(column.type):
+        return pa.chunked_array([value_text(chunk) for chunk in column.chunks], pa.string())
     return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
 
 
@@ -278,4 +308,7 @@ def _step(value: object) -> str:
     """A value in the name of a folder, as Hive writes it; text of a capture cannot leave the folder."""
     from urllib.parse import quote  # noqa: PLC0415
 
-    return "__HIVE_DEFAULT_PARTITION__" if value is None else quote(str(value), safe="").replace(".", "%2E")
+    if value is None:
+        return ABSENT
+    step = quote(str(value), safe="").replace(".", "%2E")
+    return step.replace("_", "%5F") if step == ABSENT else step  # a text that looks like null is not in its file

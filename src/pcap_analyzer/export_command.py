@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from pcap_analyzer import __version__
+from pcap_analyzer.ending import ended_in_order
 from pcap_analyzer.errors import ExportError, FilterError
 from pcap_analyzer.export.tables import TABLE_EXPORTERS
 from pcap_analyzer.export.tables.endings import form_of
@@ -64,7 +65,8 @@ def options(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     try:
-        return _export(given)
+        with ended_in_order():
+            return _export(given)
     except FilterError as error:  # has lines of its own, in which the mistake is shown
         print(f"pcap-analyzer: {error}", file=sys.stderr)
         return 2
@@ -77,14 +79,14 @@ def _export(given: Namespace) -> int:
     exporter = TABLE_EXPORTERS[form]
     if given.threads is not None and not 1 <= given.threads <= 16:
         raise ExportError(f"--threads is {given.threads}, expected 1 to 16")
-    partitions = _names(given.partition_by) or ()
+    columns, partitions = _names("--columns", given.columns), _names("--partition-by", given.partition_by) or ()
 
     from pcap_analyzer import dataset  # noqa: PLC0415 - pyarrow takes 0.3 s
 
     captures: list[dataset.Input] = [tuple(given.files)] if given.join else list(given.files)
     request = dataset.Request(
         table=given.table,
-        columns=_names(given.columns),
+        columns=columns,
         filter=given.filter,
         named=len(captures) > 1 or dataset.SOURCE_FILE in partitions,
         threads=given.threads,
@@ -105,8 +107,16 @@ def _export(given: Namespace) -> int:
     return 0
 
 
-def _names(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+def _names(option: str, text: str | None) -> tuple[str, ...] | None:
+    """What an option names; None where it is not given."""
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise ExportError(
+            f"{option} names no column: leave it out for {'all' if option == '--columns' else 'one file'}"
+        )
+    return names
 
 
 def _is_folder(output: str | None) -> bool:

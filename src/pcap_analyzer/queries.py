@@ -24,7 +24,7 @@ import pyarrow.dataset
 
 from pcap_analyzer.ahead import ahead
 from pcap_analyzer.analysis.model import Analysis
-from pcap_analyzer.dataset import SOURCE_FILE, SOURCE_NOTE, Input, file_name
+from pcap_analyzer.dataset import SOURCE_FILE, SOURCE_NOTE, Input, first_file, source_names
 from pcap_analyzer.errors import CaptureError, QueryError
 from pcap_analyzer.pipeline import Progress, analyze_capture, open_capture
 from pcap_analyzer.schema import SPAN, TIME, Table, arrow_schema
@@ -205,11 +205,12 @@ class _Captures:
         """The rows of all captures, one after the other, in the plain types of `plain_schema`."""
         schema = plain_schema(table, columns, named=self.named)
         try:
+            names = source_names(self._captures)
             for capture in self._captures:
                 for batch in self._read(capture, table, columns):
                     arrays = [_plain(column) for column in batch.columns]
                     if self.named:
-                        arrays.append(pa.repeat(file_name(capture), batch.num_rows))
+                        arrays.append(pa.repeat(names[first_file(capture)], batch.num_rows))
                     yield pa.RecordBatch.from_arrays(arrays, schema=schema)
         except GeneratorExit:  # enough was read
             raise

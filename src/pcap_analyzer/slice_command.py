@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from pcap_analyzer import __version__
+from pcap_analyzer.ending import ended_in_order
 from pcap_analyzer.errors import ExportError, FilterError
 
 STANDARD = "-"
@@ -37,7 +38,8 @@ def options(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     try:
-        return _slice(given)
+        with ended_in_order():
+            return _slice(given)
     except FilterError as error:  # has lines of its own, in which the mistake is shown
         print(f"pcap-analyzer: {error}", file=sys.stderr)
         return 2

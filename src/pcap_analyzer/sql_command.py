@@ -10,6 +10,7 @@ from contextlib import closing, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from pcap_analyzer.ending import ended_in_order
 from pcap_analyzer.errors import ExportError, QueryError
 from pcap_analyzer.export.tables import TABLE_EXPORTERS
 from pcap_analyzer.export.tables.endings import form_of
@@ -65,7 +66,8 @@ def options(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     try:
-        return _answer(given)
+        with ended_in_order():
+            return _answer(given)
     except QueryError as error:  # DuckDB shows in lines of its own where the mistake is
         from pcap_analyzer.report.text import plain  # noqa: PLC0415
 

@@ -47,7 +47,14 @@ def landing_bytes(path: str) -> Iterator[Callable[[Any], object]]:
 @contextmanager
 def _landing(path: str) -> Iterator[tuple[str, _Stream | None]]:
     """The name under which a file is written until it is whole, or the stream that is written as it is."""
+    if not path:
+        raise ExportError("the output has no name: give it one, or - for standard output")
+    if path == STANDARD and sys.stdout is None:  # closed by who started us
+        raise ExportError("standard output is closed: give the output a name")
     direct = path == STANDARD or (os.path.exists(path) and not os.path.isfile(path))
+    asked = path
+    if not direct:
+        path = os.path.realpath(path)  # a symbolic link stays one: what it leads to is written
     aside = path if direct else _aside(path)
     try:
         if direct:
@@ -59,7 +66,7 @@ def _landing(path: str) -> Iterator[tuple[str, _Stream | None]]:
         yield aside, None
         os.replace(aside, path)
     except OSError as error:
-        name = "standard output" if path == STANDARD else path
+        name = "standard output" if path == STANDARD else asked
         raise ExportError(f"{name} cannot be written: {reason(error)}") from None
     finally:
         if not direct:
