@@ -116,6 +116,14 @@ def test_files_of_one_recording_are_joined(tmp_path):
     assert said.stdout.split() == [b'"n"', b"40"]
 
 
+@pytest.mark.parametrize("command", [("export",), ("export", "--table", "flows"), ("slice", "--filter", "ttl > 0")])
+def test_a_capture_that_is_cut_is_a_warning(capture, tmp_path, command):
+    capture.write_bytes(capture.read_bytes()[:-1])
+    said = run(*command, capture, "-o", tmp_path / "out").stderr
+    assert b"warning" in said
+    assert b"the file ends inside a record" in said
+
+
 def test_a_dataset_is_divided_by_the_values_of_a_column(capture, tmp_path):
     run("export", capture, "--partition-by", "src,icmp_type", "-o", tmp_path / "out")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())

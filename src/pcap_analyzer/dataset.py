@@ -19,6 +19,8 @@ from typing import Any
 import pyarrow as pa
 
 from pcap_analyzer.ahead import ahead
+from pcap_analyzer.analysis import model
+from pcap_analyzer.capture.damage import Damage
 from pcap_analyzer.errors import ExportError
 from pcap_analyzer.export.tables import TableExporter, TableWriter
 from pcap_analyzer.export.tables.landing import landing_file, landing_folder
@@ -46,6 +48,7 @@ class Request:
     """What to export. Raises ExportError for a table or column that does not exist, FilterError for a wrong filter.
 
     columns: those wanted, in this order; None: all.  named: the rows say which capture they are from.
+    damaged: told of a capture that could not be read to its end, on the thread that reads it.
     """
 
     table: str
@@ -55,6 +58,7 @@ class Request:
     threads: int | None = None
     version: str = ""
     sources: tuple[str, ...] = ()
+    damaged: Callable[[str, Damage | model.Damage], None] | None = None
     wanted: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,6 +130,7 @@ def _batches(
     if request.table not in CAPTURE_TABLES and request.table not in VIEWS:
         found = analyze_capture(capture, threads=request.threads, progress=progress, cancelled=cancelled)
         yield from found.table(request.table, columns)
+        _tell(request, capture, found.quality.damage)
         return
     threads = request.threads
     if threads is None and request.table in STREAMED:
@@ -135,6 +140,12 @@ def _batches(
             yield from opened.view(request.table, columns)
         else:
             yield from getattr(opened, request.table)(columns)
+        _tell(request, capture, opened.damage)
+
+
+def _tell(request: Request, capture: Input, damage: Damage | model.Damage | None) -> None:
+    if damage is not None and request.damaged is not None:
+        request.damaged(first_file(capture), damage)
 
 
 def first_file(capture: Input) -> str:

@@ -84,6 +84,7 @@ def _export(given: Namespace) -> int:
     from pcap_analyzer import dataset  # noqa: PLC0415 - pyarrow takes 0.3 s
 
     captures: list[dataset.Input] = [tuple(given.files)] if given.join else list(given.files)
+    damages: list[str] = []
     request = dataset.Request(
         table=given.table,
         columns=columns,
@@ -92,6 +93,7 @@ def _export(given: Namespace) -> int:
         threads=given.threads,
         version=__version__,
         sources=tuple(given.files),
+        damaged=lambda file, damage: damages.append(f"{file} was read up to byte {damage.offset:,}: {damage.reason}"),
     )
     path = _path(given, exporter.suffix, bool(partitions))
     for file in given.files:
@@ -102,6 +104,8 @@ def _export(given: Namespace) -> int:
             count = dataset.write_dataset(request, captures, path, exporter, compression, partitions, bar)
         else:
             count = dataset.write_file(request, captures, path, exporter, compression, bar)
+    for damage in damages:
+        print(f"pcap-analyzer: warning: {damage}", file=sys.stderr)
     if path != STANDARD and sys.stdout is not None:
         print(f"{path}: {count:,} rows of {given.table}")
     return 0

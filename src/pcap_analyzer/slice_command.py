@@ -65,6 +65,11 @@ def _slice(given: Namespace) -> int:
             progress=bar,
             application=f"pcap-analyzer {__version__}",
         )
+    if made.damage is not None:
+        print(
+            f"pcap-analyzer: warning: {given.file} was read up to byte {made.damage.offset:,}: {made.damage.reason}",
+            file=sys.stderr,
+        )
     if path != STANDARD and sys.stdout is not None:
         print(f"{path}: {made.packets:,} of {made.of_packets:,} packets")
     return 0

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from pcap_analyzer._native.copy import RecordCopier
 from pcap_analyzer._native.decode import PACKET_DTYPE
 from pcap_analyzer._native.match import Matcher
+from pcap_analyzer.capture.damage import Damage
 from pcap_analyzer.capture.pcap import PcapHeader
 from pcap_analyzer.capture.pcapng import INTERFACE, SECTION
 from pcap_analyzer.capture.reader import CaptureReader
@@ -48,6 +49,8 @@ class Sliced(NamedTuple):
 
     packets: int
     of_packets: int
+    damage: Damage | None
+    """What ended reading before the end of the file."""
 
 
 def slice_capture(
@@ -89,7 +92,7 @@ def slice_capture(
             if cancelled is not None and cancelled():
                 raise Cancelled(f"slicing {source.name} was cancelled at byte {reader.bytes_walked}")
         copier.end()
-        return Sliced(packets, reader.scanner.rows)
+        return Sliced(packets, reader.scanner.rows, reader.damage)
 
 
 class Found(NamedTuple):
