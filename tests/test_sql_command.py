@@ -109,6 +109,14 @@ def test_only_what_a_query_names_is_read(capture, monkeypatch):
     assert sorted(asked[1:]) == [("packets", ("frame_number",)), ("packets", ("frame_number", "src"))]
 
 
+def test_a_capture_that_is_cut_is_a_warning(capture):
+    capture.write_bytes(capture.read_bytes()[:-1])
+    for table in ("packets", "flows"):
+        said = run("sql", capture, f"SELECT count(*) AS n FROM {table}").stderr
+        assert said.count(b"warning") == 1
+        assert b"the file ends inside a record" in said
+
+
 def test_of_several_captures_rows_say_which_they_are_from(capture, tmp_path):
     other = tmp_path / "other.pcap"
     other.write_bytes(pcap_file(FRAMES[:3]))

@@ -23,7 +23,9 @@ import pyarrow as pa
 import pyarrow.dataset
 
 from pcap_analyzer.ahead import ahead
+from pcap_analyzer.analysis import model
 from pcap_analyzer.analysis.model import Analysis
+from pcap_analyzer.capture.damage import Damage
 from pcap_analyzer.dataset import SOURCE_FILE, SOURCE_NOTE, Input, first_file, source_names
 from pcap_analyzer.errors import CaptureError, QueryError
 from pcap_analyzer.pipeline import Progress, analyze_capture, open_capture
@@ -44,6 +46,7 @@ INSTALL = "pip install 'pcap-analyzer[sql]'"
 PLAIN_TYPES = {TIME: pa.timestamp("ns"), SPAN: pa.int64()}
 Report = Callable[[Progress], None]
 Cancelled = Callable[[], bool]
+Damaged = Callable[[str, Damage | model.Damage], None]
 
 
 @contextmanager
@@ -55,12 +58,14 @@ def database(
     memory_mib: int = MEMORY_MIB,
     progress: Report | None = None,
     cancelled: Cancelled | None = None,
+    damaged: Damaged | None = None,
 ) -> Iterator[Database]:
     """The tables of captures in a DuckDB that is closed with the block.
 
     captures: of several, every table has a column source_file.  join: they are one recording.
     threads: as in analyze_capture.  memory_mib: what DuckDB may take beside what reading needs.
     progress, cancelled: asked at every batch, on a thread of DuckDB's.
+    damaged: told, there too, of a capture that could not be read to its end, once for each time that it was read.
     Raises QueryError where DuckDB is not installed.
     """
     try:
@@ -82,7 +87,7 @@ def database(
         for name in names:  # a query that names no table would not find out
             if name != STANDARD and not os.path.exists(name):
                 raise CaptureError(f"there is no file {name}")
-        read = _Captures([tuple(names)] if join else list(names), threads, progress, cancelled)
+        read = _Captures([tuple(names)] if join else list(names), threads, progress, cancelled, damaged)
         for table in ALL_TABLES.values():
             connection.register(table.name, _Scanned(read, table))
         connection.execute("SET TimeZone = 'UTC'; SET enable_external_access = false; SET lock_configuration = true")
@@ -186,9 +191,15 @@ class _Captures:
     """Captures, each read where a scan comes to it; an analysis is made once."""
 
     def __init__(
-        self, captures: Sequence[Input], threads: int | None, progress: Report | None, cancelled: Cancelled | None
+        self,
+        captures: Sequence[Input],
+        threads: int | None,
+        progress: Report | None,
+        cancelled: Cancelled | None,
+        damaged: Damaged | None,
     ) -> None:
         self._captures = captures
+        self._damaged = damaged
         self._settings: dict[str, Any] = {"threads": threads, "progress": progress, "cancelled": cancelled}
         self._analyses: dict[Input, Analysis] = {}
         self._lock = threading.Lock()
@@ -220,7 +231,9 @@ class _Captures:
 
     def _read(self, capture: Input, table: Table, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         if table.name not in STREAMED:
-            yield from self._analysis(capture).table(table.name, columns)
+            found = self._analysis(capture)
+            yield from found.table(table.name, columns)
+            self._tell(capture, found.quality.damage)
             return
         self._take(capture)
         with open_capture(capture, **self._settings) as opened:
@@ -228,6 +241,11 @@ class _Captures:
                 yield from opened.view(table.name, columns)
             else:
                 yield from opened.packets(columns) if table.name == "packets" else opened.tcp_events(columns)
+        self._tell(capture, opened.damage)
+
+    def _tell(self, capture: Input, damage: Damage | model.Damage | None) -> None:
+        if damage is not None and self._damaged is not None:
+            self._damaged(first_file(capture), damage)
 
     def _analysis(self, capture: Input) -> Analysis:
         with self._lock:  # scans run on threads of DuckDB's

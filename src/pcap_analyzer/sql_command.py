@@ -84,10 +84,16 @@ def _answer(given: Namespace) -> int:
 
     from pcap_analyzer import queries  # noqa: PLC0415 - pyarrow takes 0.3 s
 
+    damages: dict[str, Any] = {}
     with (
         _bar(given.files[0]) as bar,
         queries.database(
-            given.files, join=given.join, threads=given.threads, memory_mib=given.memory, progress=bar
+            given.files,
+            join=given.join,
+            threads=given.threads,
+            memory_mib=given.memory,
+            progress=bar,
+            damaged=lambda file, damage: damages.update({file: damage}),
         ) as opened,
     ):
         if form == SCREEN:
@@ -96,6 +102,9 @@ def _answer(given: Namespace) -> int:
             count = _write(opened.query(given.query, plain=form == "csv"), form, compression, given.output)
             if given.output not in (None, STANDARD) and sys.stdout is not None:
                 print(f"{given.output}: {count:,} rows")
+    for file, damage in damages.items():
+        said = f"{file} was read up to byte {damage.offset:,}: {damage.reason}"
+        print(f"pcap-analyzer: warning: {said}", file=sys.stderr)
     return 0
 
 
