@@ -30,7 +30,7 @@ def test_columns_come_in_the_order_asked_for():
 
 
 def test_an_unknown_column_is_refused():
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="has no column"):
         schema.arrow_schema(schema.PACKETS, ("colour",))
 
 

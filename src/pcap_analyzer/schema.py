@@ -84,7 +84,7 @@ class Table:
         for one in self.fields:
             if one.name == name:
                 return one
-        raise KeyError(name)
+        raise KeyError(f"{self.name} has no column {name!r}; it has {', '.join(self.columns)}")
 
 
 def field(
