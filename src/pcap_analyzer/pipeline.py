@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
@@ -78,7 +79,7 @@ def analyze_capture(
     for: more than 262,144 flows then need less memory at the end.  Raises CaptureError when there is nothing that can
     be read as a capture.
     """
-    return analyze_source(
+    analysis = analyze_source(
         _opened(path, limits or Limits(), cancelled),
         progress=progress,
         cancelled=cancelled,
@@ -88,6 +89,12 @@ def analyze_capture(
         meanwhile=meanwhile,
         keep_flows=keep_flows,
     )
+    if not _can_be_read_again(path):
+        return analysis
+    from msgspec.structs import replace
+
+    again = partial(open_capture, path, threads=threads, flow_limit=flow_limit)
+    return replace(analysis, stream=lambda name, columns, size: getattr(again(), name)(columns, batch_size=size))
 
 
 def analyze_source(
@@ -126,6 +133,12 @@ def analyze_source(
         from pcap_analyzer.findings import program
 
         return assemble(reader, seconds=seconds, threads=threads, program=program(), keep_flows=keep_flows)
+
+
+def _can_be_read_again(path: CapturePath | Recording) -> bool:
+    """Whether a path, or each of several, leads to a file; not to a pipe."""
+    paths = path if isinstance(path, list | tuple) else [path]
+    return all(isinstance(one, str | os.PathLike) and os.path.isfile(one) for one in paths)
 
 
 def _looks(reader: CaptureReader, tell: Callable[[FirstResults], None] | None) -> Callable[[], None]:

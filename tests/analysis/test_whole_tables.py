@@ -1,6 +1,10 @@
-"""Endpoints and interfaces as tables: all of them, not only those of the report."""
+"""What an analysis gives as tables: all endpoints and interfaces, not only the report's, and packets read again."""
 
-from pcap_analyzer import analyze_capture
+import io
+
+import pytest
+
+from pcap_analyzer import analyze_capture, open_capture
 from tests.scan.files import enhanced, interface, pcap_file, section, tcp_frame
 
 
@@ -32,3 +36,21 @@ def test_interfaces_are_all_that_are_described(tmp_path):
     table = analysis.table("interfaces", batch_size=999).read_all()
     assert table["interface_id"].to_pylist() == list(range(2500))
     assert [number for number, packets in enumerate(table["packets"].to_pylist()) if packets] == [0, 1000, 2000]
+
+
+def test_packets_and_their_events_are_read_from_the_file_again(tmp_path):
+    path = tmp_path / "few.pcap"
+    path.write_bytes(pcap_file([tcp_frame(1, seq=1000, payload=b"data")] * 3))
+    analysis = analyze_capture(path)
+    for name in ("packets", "tcp_events"):
+        with open_capture(path) as opened:
+            expected = getattr(opened, name)().read_all()
+        assert expected.num_rows
+        assert getattr(analysis, name)().read_all() == analysis.table(name).read_all() == expected
+    assert analysis.packets(["frame_number"], batch_size=2).read_next_batch().to_pydict() == {"frame_number": [1, 2]}
+
+
+def test_of_a_capture_that_was_no_file_packets_are_not_read_again():
+    analysis = analyze_capture(io.BytesIO(pcap_file([tcp_frame(1)])))
+    with pytest.raises(ValueError, match="came from no file"):
+        analysis.packets()

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Batches = Callable[[Sequence[str] | None, int], Any]
+Streams = Callable[[str, Sequence[str] | None, int], Any]
+STREAMED = ("packets", "tcp_events")
+"""Tables that an analysis does not hold: the capture is read again for them."""
 Ended = Literal["fin", "reset", "open"]
 
 TCP_FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
@@ -708,6 +711,11 @@ def no_flows(columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchRe
     raise ValueError("the flows of this analysis were not kept")
 
 
+def not_again(name: str, columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchReader:
+    """In place of the tables that are read from the capture again. Raises ValueError."""
+    raise ValueError(f"{name} are read from the capture again, and this one came from no file: use open_capture")
+
+
 def _no_dns(columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchReader:
     raise ValueError("the DNS transactions of this analysis were not kept")
 
@@ -753,6 +761,8 @@ class Analysis(msgspec.Struct, frozen=True, eq=False):
     lookup: Lookup = no_packets
     """Called with a flow and two frame numbers: its packets from the first to the last; none where the capture cannot
     be read twice."""
+    stream: Streams = not_again
+    """Called with packets or tcp_events, columns and a batch size; see packets()."""
     memory: object = None
     """What the scan has left, which goes with the analysis: to free it takes a microsecond a flow."""
 
@@ -769,12 +779,23 @@ class Analysis(msgspec.Struct, frozen=True, eq=False):
         """The table `dns` (schema.py) as a stream of record batches, in order of frame_number; otherwise as flows()."""
         return self.dns_batches(columns, batch_size)
 
+    def packets(self, columns: Sequence[str] | None = None, *, batch_size: int = 65_536) -> pa.RecordBatchReader:
+        """The table `packets` (schema.py) as a stream of record batches: the file is read again, nothing is held.
+
+        Otherwise as flows(). Raises ValueError also where the capture was no file, CaptureError where it is gone.
+        """
+        return self.stream("packets", columns, batch_size)
+
+    def tcp_events(self, columns: Sequence[str] | None = None, *, batch_size: int = 65_536) -> pa.RecordBatchReader:
+        """The table `tcp_events` (schema.py), as packets()."""
+        return self.stream("tcp_events", columns, batch_size)
+
     def table(
         self, name: str, columns: Sequence[str] | None = None, *, batch_size: int = 16_384
     ) -> pa.RecordBatchReader:
-        """Any table that an analysis knows, by its name in schema.py: flows, dns, endpoints, protocols, intervals,
-        interfaces, capture. Otherwise as flows(); raises KeyError for packets and tcp_events, which a Capture streams.
-        """
+        """Any table, by its name in schema.py: packets and tcp_events as packets(), the others as flows()."""
+        if name in STREAMED:
+            return self.stream(name, columns, batch_size)
         if name == "flows":
             return self.flows(columns, batch_size=batch_size)
         if name == "dns":
