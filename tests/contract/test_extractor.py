@@ -88,7 +88,7 @@ def test_what_nobody_wants_any_more_is_ended(taking: MakeTaking, way: str) -> No
     told: list[Taken | NotTaken] = []
     thread = threading.Thread(target=lambda: told.append(running.take(taking(1))))
     thread.start()
-    while not running._processes:
+    while not running._children.running:
         time.sleep(0.01)
     if way == "end":
         running.end("another")

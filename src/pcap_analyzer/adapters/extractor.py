@@ -2,13 +2,14 @@
 
 import logging
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
+from pcap_analyzer.adapters.child import Child, Children, first_bytes
 from pcap_analyzer.jobs.takings import NotTaken, Taken, Taking, TakingOrder
 
 log = logging.getLogger(__name__)
@@ -38,68 +39,45 @@ class ProcessExtractor:
         flow_limit: int,
         command: Sequence[str] = EXTRACTOR,
     ) -> None:
-        self._environment = dict(environment)
+        self._children = Children(command, environment)
         self._memory_bytes = memory_bytes
         self._cpu_seconds = cpu_seconds
         self._threads = threads
         self._flow_limit = flow_limit
-        self._command = list(command)
-        self._lock = threading.Lock()
-        self._processes: dict[subprocess.Popen[bytes], str] = {}
-        self._stopping = False
 
     def take(self, taking: Taking) -> Taken | NotTaken:
         """See Extractor.take."""
         order = TakingOrder(taking, self._memory_bytes, self._cpu_seconds, self._threads, self._flow_limit)
-        process = self._start(taking.name)
+        process = self._children.start(taking.name)
         if process is None:
             return _STOPPED
+        listening = threading.Thread(target=_overhear, args=(process,), daemon=True)
+        listening.start()
         try:
-            said, complained = process.communicate(msgspec.json.encode(order, enc_hook=str))
+            with suppress(BrokenPipeError), process.stdin as orders:
+                orders.write(msgspec.json.encode(order, enc_hook=str))
+            said = first_bytes(process.stdout, _MAX_SAID)
+            listening.join()
+            code = process.wait()
         finally:
-            process.kill()
-            with self._lock:
-                del self._processes[process]
-        if complained:
-            log.error("an extraction said: %s", complained[:_MAX_SAID].decode(errors="backslashreplace").rstrip())
-        if self._stopping:
+            self._children.forget(process)
+        if self._children.stopping:
             return _STOPPED
-        return self._answer(said, process.returncode)
+        assert code is not None
+        return self._answer(said, code)
 
     def end(self, name: str) -> None:
         """See Extractor.end."""
-        with self._lock:
-            for process, taking in self._processes.items():
-                if taking == name:
-                    process.kill()
+        self._children.end(name)
 
     def stop(self) -> None:
         """See Extractor.stop."""
-        with self._lock:
-            self._stopping = True
-            for process in self._processes:
-                process.kill()
-
-    def _start(self, name: str) -> subprocess.Popen[bytes] | None:
-        with self._lock:
-            if self._stopping:
-                return None
-            process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=self._environment,
-                # Ctrl-C in the terminal is for the service; it ends its processes itself.
-                start_new_session=True,
-            )
-            self._processes[process] = name
-        return process
+        self._children.stop()
 
     def _answer(self, said: bytes, code: int) -> Taken | NotTaken:
         try:
             if said:
-                answer: Taken | NotTaken = _decode(said[:_MAX_SAID])
+                answer: Taken | NotTaken = _decode(said)
                 return answer
         except msgspec.MsgspecError:
             log.error("an extraction sent no answer but %s", ascii(said[:200]))
@@ -108,3 +86,9 @@ class ProcessExtractor:
         if code < 0:
             return NotTaken(f"the capture crashed its process ({signal.Signals(-code).name}); nothing else was harmed")
         return NotTaken(f"its process ended with code {code} and without an answer")
+
+
+def _overhear(process: Child) -> None:
+    """Log what it says beside its answer."""
+    if complained := first_bytes(process.stderr, _MAX_SAID):
+        log.error("an extraction said: %s", complained.decode(errors="backslashreplace").rstrip())

@@ -3,15 +3,14 @@
 import contextlib
 import logging
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import IO, cast
 
 import msgspec
 
+from pcap_analyzer.adapters.child import Child, Children, first_bytes
 from pcap_analyzer.jobs.model import Arrived, Cause, Failed, Killed, Order, Outcome, Progress, Stopped, Succeeded, Task
 
 log = logging.getLogger(__name__)
@@ -48,18 +47,13 @@ class ProcessRunner:
         flow_limit: int = 1_000_000,
         command: Sequence[str] = WORKER,
     ) -> None:
-        self._environment = dict(environment)
+        self._children = Children(command, environment)
         self._memory_bytes = memory_bytes
         self._cpu_seconds = cpu_seconds
         self._threads = threads
         self._max_ratio = max_ratio
         self._max_output = max_output
         self._flow_limit = flow_limit
-        self._command = list(command)
-        self._lock = threading.Lock()
-        self._processes: dict[subprocess.Popen[bytes], str] = {}
-        self._ended: set[subprocess.Popen[bytes]] = set()
-        self._stopping = False
 
     def run(
         self,
@@ -77,12 +71,14 @@ class ProcessRunner:
             self._max_output,
             self._flow_limit,
         )
-        process = self._start(task.name)
+        process = self._children.start(task.name)
         if process is None:
             return Stopped()
         listening = threading.Thread(target=_overhear, args=(process,), daemon=True)
         telling = threading.Thread(
-            target=self._tell, args=(process, msgspec.json.encode(order, enc_hook=str), arrived), daemon=True
+            target=self._tell,
+            args=(process, task.name, msgspec.json.encode(order, enc_hook=str), arrived),
+            daemon=True,
         )
         listening.start()
         telling.start()
@@ -90,53 +86,27 @@ class ProcessRunner:
             said = _listen(process, on_progress)
             code = _code_of(process)
         finally:
-            unwanted = self._forget(process, listening, telling)
+            process.kill()
+            for thread in (listening, telling):
+                thread.join(_FAREWELL_S)
+            unwanted = self._children.forget(process)
         if said is not None:
             return said
-        if self._stopping or unwanted:
+        if self._children.stopping or unwanted:
             return Stopped()
         return Killed(_KILLED) if code == -signal.SIGKILL else self._failure(code)
 
     def end(self, name: str) -> None:
         """See Runner.end."""
-        with self._lock:
-            for process, task in self._processes.items():
-                if task == name:
-                    self._end(process)
-
-    def _end(self, process: subprocess.Popen[bytes]) -> None:
-        """With the lock held."""
-        self._ended.add(process)
-        process.kill()
+        self._children.end(name)
 
     def stop(self) -> None:
         """See Runner.stop."""
-        with self._lock:
-            self._stopping = True
-            for process in self._processes:
-                process.kill()
+        self._children.stop()
 
-    def _start(self, name: str) -> subprocess.Popen[bytes] | None:
-        with self._lock:
-            if self._stopping:
-                return None
-            process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=self._environment,
-                # Ctrl-C in the terminal is for the service; it ends its workers itself.
-                start_new_session=True,
-            )
-            self._processes[process] = name
-        return process
-
-    def _tell(
-        self, process: subprocess.Popen[bytes], order: bytes, arrived: Callable[[], Arrived | None] | None
-    ) -> None:
+    def _tell(self, process: Child, name: str, order: bytes, arrived: Callable[[], Arrived | None] | None) -> None:
         """Give the order, then say how far the capture has come until it is whole."""
-        orders = cast("IO[bytes]", process.stdin)
+        orders = process.stdin
         with contextlib.suppress(BrokenPipeError), orders:
             orders.write(order + b"\n")
             orders.flush()
@@ -144,27 +114,13 @@ class ProcessRunner:
             while arrived is not None and not (told and told.whole) and process.poll() is None:
                 now = arrived()
                 if now is None:
-                    with self._lock:
-                        self._end(process)
+                    self._children.end(name)
                     return
                 if now != told:
                     orders.write(msgspec.json.encode(now) + b"\n")
                     orders.flush()
                 told = now
                 time.sleep(_LOOK_EVERY_S)
-
-    def _forget(self, process: subprocess.Popen[bytes], *threads: threading.Thread) -> bool:
-        """Whether it was ended because nobody wants its result."""
-        process.kill()
-        for thread in threads:
-            thread.join(_FAREWELL_S)
-        with process:  # closes the pipes and waits
-            pass
-        with self._lock:
-            del self._processes[process]
-            unwanted = process in self._ended
-            self._ended.discard(process)
-        return unwanted
 
     def _failure(self, code: int) -> Failed:
         if code == -signal.SIGXCPU:
@@ -177,9 +133,9 @@ class ProcessRunner:
         return Failed(end, Cause.NO_RESULT)
 
 
-def _listen(process: subprocess.Popen[bytes], on_progress: Callable[[Progress], None]) -> Succeeded | Failed | None:
+def _listen(process: Child, on_progress: Callable[[Progress], None]) -> Succeeded | Failed | None:
     """Until the result; None when the worker ended before one came."""
-    messages = cast("IO[bytes]", process.stdout)
+    messages = process.stdout
     while (line := messages.readline(_MAX_LINE)).endswith(b"\n"):
         try:
             message: Progress | Succeeded | Failed = _decode(line)
@@ -194,20 +150,17 @@ def _listen(process: subprocess.Popen[bytes], on_progress: Callable[[Progress], 
     return None
 
 
-def _overhear(process: subprocess.Popen[bytes]) -> None:
+def _overhear(process: Child) -> None:
     """Log what a worker says beside its messages, as its traces; in the log, it is hidden as all that is there."""
-    stream = cast("IO[bytes]", process.stderr)
-    start = stream.read(_MAX_OVERHEARD)
-    while stream.read(_MAX_OVERHEARD):
-        pass  # or it would wait for somebody to read
+    start = first_bytes(process.stderr, _MAX_OVERHEARD)
     if start:
         log.error("a worker said: %s", start.decode(errors="backslashreplace").rstrip())
 
 
-def _code_of(process: subprocess.Popen[bytes]) -> int:
+def _code_of(process: Child) -> int:
     """The exit code; a worker that has said its last word but lingers is killed."""
-    try:
-        return process.wait(_FAREWELL_S)
-    except subprocess.TimeoutExpired:
+    if process.wait(_FAREWELL_S) is None:
         process.kill()
-        return process.wait()
+        process.wait()
+    assert process.returncode is not None
+    return process.returncode

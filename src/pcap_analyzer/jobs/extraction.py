@@ -139,6 +139,9 @@ def _answer(order: TakingOrder) -> Taken | NotTaken:
         return NotTaken(told[:2000])
     except (MemoryError, pa.ArrowMemoryError):
         return _memory(order)
+    except ImportError as error:  # of a library for which there is no memory left; it could be loaded without a limit
+        traceback.print_exception(error)
+        return _memory(order)
     except (ExportError, OSError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOMEM:
             return _memory(order)
