@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import msgspec
 
-from pcap_analyzer.adapters.child import Child, Children, first_bytes
+from pcap_analyzer.children import Child, Children, first_bytes
 from pcap_analyzer.jobs.takings import NotTaken, Taken, Taking, TakingOrder
 
 log = logging.getLogger(__name__)

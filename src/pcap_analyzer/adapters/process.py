@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from pcap_analyzer.adapters.child import Child, Children, first_bytes
+from pcap_analyzer.children import Child, Children, first_bytes
 from pcap_analyzer.jobs.model import Arrived, Cause, Failed, Killed, Order, Outcome, Progress, Stopped, Succeeded, Task
 
 log = logging.getLogger(__name__)

@@ -27,8 +27,8 @@ from pcap_analyzer.wiring import Running
 _GRACE_S = 2
 _BACKLOG = 512
 _SWITCH_S = 0.0005
-# Objects; collections of the young before one of the middle-aged; of those before one of all. With Python's own numbers,
-# under load, a collection of all stopped every thread for 50 ms every few seconds.
+# Objects; collections of the young before one of the middle-aged; of those before one of all. With Python's own
+# numbers, under load, a collection of all stopped every thread for 50 ms every few seconds.
 _COLLECT_AFTER = (2_000, 5, 1_000)
 
 

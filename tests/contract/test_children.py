@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pcap_analyzer.adapters.child import Child, Children, first_bytes
+from pcap_analyzer.children import Child, Children, first_bytes
 
 ENVIRONMENT = {"GIVEN": "é=1", "PATH": os.environ["PATH"]}
 
