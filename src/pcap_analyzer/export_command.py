@@ -14,7 +14,7 @@ from pcap_analyzer.ending import ended_in_order
 from pcap_analyzer.errors import ExportError, FilterError
 from pcap_analyzer.export.tables import TABLE_EXPORTERS
 from pcap_analyzer.export.tables.endings import form_of
-from pcap_analyzer.views.tables import ALL_TABLES
+from pcap_analyzer.views.tables import ALL_TABLES, VIEWS
 
 STANDARD = "-"
 COLLECT_AFTER = 200_000  # objects: more than importing makes, so that it is not searched for garbage
@@ -46,7 +46,8 @@ def options(parser: ArgumentParser) -> None:
         choices=ALL_TABLES,
         metavar="NAME",
         default="packets",
-        help="which table, or flows in the columns of another tool: zeek_conn, nfstream, cicflowmeter (packets)",
+        help=f"{', '.join(name for name in ALL_TABLES if name not in VIEWS)}; or flows in the columns of another tool: "
+        f"{', '.join(VIEWS)} (packets)",
     )
     parser.add_argument(
         "--format", choices=TABLE_EXPORTERS, help="by default what the output's name ends in, or parquet"

@@ -94,7 +94,7 @@ def analyze_capture(
     from msgspec.structs import replace
 
     again = partial(open_capture, path, threads=threads, flow_limit=flow_limit)
-    return replace(analysis, stream=lambda name, columns, size: getattr(again(), name)(columns, batch_size=size))
+    return replace(analysis, stream=partial(_streamed, again))
 
 
 def analyze_source(
@@ -133,6 +133,19 @@ def analyze_source(
         from pcap_analyzer.findings import program
 
         return assemble(reader, seconds=seconds, threads=threads, program=program(), keep_flows=keep_flows)
+
+
+def _streamed(
+    again: Callable[[], Capture], name: str, columns: Sequence[str] | None, batch_size: int
+) -> pa.RecordBatchReader:
+    """A table of a capture that is opened for it, and closed at its end or when nobody has it any more."""
+    capture = again()
+    try:
+        reader: pa.RecordBatchReader = getattr(capture, name)(columns, batch_size=batch_size)
+    except BaseException:
+        capture.close()
+        raise
+    return reader
 
 
 def _can_be_read_again(path: CapturePath | Recording) -> bool:
@@ -241,9 +254,10 @@ class Capture:
         import pyarrow as pa
 
         from pcap_analyzer.packet_stream import packet_schema
+        from pcap_analyzer.schema import names_of
 
         self._check(batch_size)
-        wanted = None if columns is None else tuple(columns)
+        wanted = names_of(columns)
         schema = packet_schema(wanted)
         return pa.RecordBatchReader.from_batches(schema, self._batches(wanted, batch_size, flow_id))
 
@@ -319,9 +333,10 @@ class Capture:
         import pyarrow as pa
 
         from pcap_analyzer.event_stream import event_schema
+        from pcap_analyzer.schema import names_of
 
         self._check(batch_size)
-        wanted = None if columns is None else tuple(columns)
+        wanted = names_of(columns)
         return pa.RecordBatchReader.from_batches(event_schema(wanted), self._event_batches(wanted, batch_size))
 
     def view(
@@ -334,10 +349,11 @@ class Capture:
         """
         import pyarrow as pa
 
+        from pcap_analyzer.schema import names_of
         from pcap_analyzer.views.stream import view_schema
 
         self._check(batch_size)
-        wanted = None if columns is None else tuple(columns)
+        wanted = names_of(columns)
         return pa.RecordBatchReader.from_batches(
             view_schema(name, wanted), self._view_batches(name, wanted, batch_size)
         )

@@ -7,6 +7,7 @@ pyarrow, which takes 0.3 s to import: `analyze` never needs it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -782,6 +783,13 @@ def arrow_field(declared: Field) -> pa.Field[Any]:
         nullable=declared.null is not None,
         metadata={key: value for key, value in notes.items() if value is not None},
     )
+
+
+def names_of(columns: Sequence[str] | None) -> tuple[str, ...] | None:
+    """The columns that a caller asks for. Raises TypeError for one text, whose letters would be taken for names."""
+    if isinstance(columns, str):
+        raise TypeError(f"columns is the text {columns!r}; a list of names is expected, e.g. [{columns!r}]")
+    return None if columns is None else tuple(columns)
 
 
 @lru_cache(64)

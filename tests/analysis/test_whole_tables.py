@@ -48,6 +48,8 @@ def test_packets_and_their_events_are_read_from_the_file_again(tmp_path):
         assert expected.num_rows
         assert getattr(analysis, name)().read_all() == analysis.table(name).read_all() == expected
     assert analysis.packets(["frame_number"], batch_size=2).read_next_batch().to_pydict() == {"frame_number": [1, 2]}
+    with pytest.raises(KeyError, match="nope"):
+        analysis.packets(["nope"])
 
 
 def test_of_a_capture_that_was_no_file_packets_are_not_read_again():

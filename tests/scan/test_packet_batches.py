@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from pcap_analyzer import open_capture
+from pcap_analyzer import analyze_capture, open_capture
 from tests.scan.files import pcap_file, tcp_frame
 
 BIG = b"x" * 1200
@@ -52,3 +52,10 @@ def test_joined_batches_are_the_rows_of_a_stream(capture):
     outer = whole.column("outer_src").to_pylist()
     assert outer[:7] == ["192.0.2.0", None, None, "192.0.2.3", None, None, "192.0.2.6"]
     assert outer[8997] == f"192.0.2.{8997 % 250}"
+
+
+def test_a_text_is_no_list_of_columns(capture):
+    with open_capture(capture) as opened, pytest.raises(TypeError, match=r"expected, e\.g\. \['src'\]"):
+        opened.packets("src")
+    with pytest.raises(TypeError, match="a list of names"):
+        analyze_capture(capture).flows("stream")

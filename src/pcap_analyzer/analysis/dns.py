@@ -12,6 +12,7 @@ from pcap_analyzer.addresses import address_text
 from pcap_analyzer.analysis.durations import round_trips
 from pcap_analyzer.analysis.model import DnsDomain, DnsExample, DnsResolver, DnsTotals, DnsTrouble
 from pcap_analyzer.iana import dns_rcode_name, dns_type_name
+from pcap_analyzer.schema import names_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,7 +59,7 @@ class DnsTable:
 
         if not 1 <= batch_size <= MAX_BATCH:
             raise ValueError(f"batch_size is {batch_size}, expected 1 to {MAX_BATCH}")
-        return dns_batches(self, None if columns is None else tuple(columns), batch_size)
+        return dns_batches(self, names_of(columns), batch_size)
 
     def totals(self) -> DnsTotals | None:
         """Everything in sums; None: there is no DNS."""

@@ -17,7 +17,7 @@ from pcap_analyzer._native.scan import FlowReader
 from pcap_analyzer.addresses import address_text
 from pcap_analyzer.analysis.summary import ADDRESS, SEED_BYTES
 from pcap_analyzer.arrow_columns import text_array
-from pcap_analyzer.schema import ENDPOINTS, arrow_schema
+from pcap_analyzer.schema import ENDPOINTS, arrow_schema, names_of
 
 KEY_BYTES = 24
 VALUES = ("flows", "packets_sent", "packets_received", "bytes_sent", "bytes_received")
@@ -25,7 +25,7 @@ VALUES = ("flows", "packets_sent", "packets_received", "bytes_sent", "bytes_rece
 
 def endpoint_batches(reader: FlowReader, columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchReader:
     """All rows in batches. Raises KeyError for a column that the table does not have."""
-    schema = arrow_schema(ENDPOINTS, None if columns is None else tuple(columns))
+    schema = arrow_schema(ENDPOINTS, names_of(columns))
     return pa.RecordBatchReader.from_batches(schema, _batches(reader, schema, batch_size))
 
 

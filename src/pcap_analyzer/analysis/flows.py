@@ -14,6 +14,7 @@ from pcap_analyzer.addresses import address_text
 from pcap_analyzer.analysis.model import TCP_FLAGS, Ended, Flow
 from pcap_analyzer.analysis.protocols import path_text
 from pcap_analyzer.analysis.tcp import tcp_direction
+from pcap_analyzer.schema import names_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +54,7 @@ class FlowTable:
 
         if not 1 <= batch_size <= MAX_BATCH:
             raise ValueError(f"batch_size is {batch_size}, expected 1 to {MAX_BATCH}")
-        return flow_batches(self, None if columns is None else tuple(columns), batch_size)
+        return flow_batches(self, names_of(columns), batch_size)
 
 
 def flow_table(scanner: Scanner) -> FlowTable:

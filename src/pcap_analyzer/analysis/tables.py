@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pcap_analyzer.analysis.interfaces import Rows
 from pcap_analyzer.analysis.model import Analysis, Interface, Intervals
-from pcap_analyzer.schema import INTERFACES, TABLES, arrow_schema
+from pcap_analyzer.schema import INTERFACES, TABLES, arrow_schema, names_of
 
 Columns = Mapping[str, Any]
 
@@ -21,7 +21,7 @@ Columns = Mapping[str, Any]
 def summary_table(analysis: Analysis, name: str, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
     """One of SUMMARIES as a stream. Raises KeyError for another table, or a column that it does not have."""
     made = SUMMARIES[name](analysis)
-    schema = arrow_schema(TABLES[name], None if columns is None else tuple(columns))
+    schema = arrow_schema(TABLES[name], names_of(columns))
     arrays = [pa.array(made[field.name], field.type) for field in schema]
     return pa.RecordBatchReader.from_batches(schema, [pa.RecordBatch.from_arrays(arrays, schema=schema)])
 
@@ -53,7 +53,7 @@ def _intervals(analysis: Analysis) -> Columns:
 
 def interface_table(rows: Rows, columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchReader:
     """The table `interfaces`, a batch of its rows at a time."""
-    schema = arrow_schema(INTERFACES, None if columns is None else tuple(columns))
+    schema = arrow_schema(INTERFACES, names_of(columns))
 
     def batches() -> Iterator[pa.RecordBatch]:
         first = 0
