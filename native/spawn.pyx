@@ -38,7 +38,7 @@ cdef extern from * nogil:
         if (!error)
             error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
         if (!error)
-            error = posix_spawn(child, path, &actions, &attributes, arguments, environment);
+            error = posix_spawnp(child, path, &actions, &attributes, arguments, environment);
         posix_spawnattr_destroy(&attributes);
         posix_spawn_file_actions_destroy(&actions);
         return error;
@@ -65,7 +65,8 @@ cdef char** pointers(list texts) except NULL:
 def spawn(list arguments not None, list environment not None, int stdin, int stdout, int stderr):
     """Start a program in a session of its own, with three descriptors and no others; its process id.
 
-    arguments: bytes, the first is the path of the program.  environment: NAME=value as bytes.  Descriptors: above 2.
+    arguments: bytes, the first is the program, a path or a name that our PATH leads to.  environment: NAME=value as
+    bytes.  Descriptors: above 2.
     Raises OSError where it cannot be started.
     """
     cdef int[3] descriptors

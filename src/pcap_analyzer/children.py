@@ -16,7 +16,7 @@ _LOOK_EVERY_S = 0.02
 
 
 class Child:
-    """Runs `command`, whose first word is a path, in a session of its own: Ctrl-C in a terminal is not for it.
+    """Runs `command` in a session of its own: Ctrl-C in a terminal is not for it.
 
     stdin, stdout, stderr: its pipes.  returncode: None while it runs, or before anybody has waited; -N: ended by signal
     N.  Raises OSError where it cannot be started.

@@ -49,6 +49,11 @@ def test_a_program_that_is_not_there_is_an_error_and_leaves_no_pipe(tmp_path: Pa
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
+def test_a_program_is_found_by_its_name() -> None:
+    with Child(["true"], ENVIRONMENT) as child:
+        assert child.wait(30) == 0
+
+
 def test_arguments_with_a_zero_are_refused() -> None:
     with pytest.raises(ValueError, match="without a zero"):
         Child(["/bin/true", "a\0b"], ENVIRONMENT)
