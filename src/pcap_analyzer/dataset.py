@@ -34,7 +34,6 @@ from pcap_analyzer.views.tables import ALL_TABLES, VIEWS
 SOURCE_FILE = "source_file"
 SOURCE_NOTE = {"meaning": "name of the capture file that the row is from; its path where two have one name"}
 AHEAD = 2  # row groups
-STREAMED = frozenset({"packets", "tcp_events"})  # written while the capture is still read
 ABSENT = "__HIVE_DEFAULT_PARTITION__"  # null in the name of a folder
 MAX_PARTITIONS = 1024  # files that are open at once
 Report = Callable[[Progress], None]
@@ -133,7 +132,7 @@ def _batches(
         _tell(request, capture, found.quality.damage)
         return
     threads = request.threads
-    if threads is None and request.table in STREAMED:
+    if threads is None and request.table in model.STREAMED:  # written while the capture is still read
         threads = max(1, default_threads() - 1)  # one more encodes what these make
     with open_capture(capture, threads=threads, progress=progress, cancelled=cancelled) as opened:
         if request.table in VIEWS:

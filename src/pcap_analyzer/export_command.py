@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -17,7 +16,6 @@ from pcap_analyzer.export.tables.endings import form_of
 from pcap_analyzer.views.tables import ALL_TABLES, VIEWS
 
 STANDARD = "-"
-COLLECT_AFTER = 200_000  # objects: more than importing makes, so that it is not searched for garbage
 TEXT = """Write a table of captures as Parquet, Arrow, CSV or JSON Lines.
 
 FILE is pcap or pcapng, plain or compressed, or - for standard input. Several captures become one dataset with a column
@@ -74,7 +72,6 @@ def run(given: Namespace) -> int:
 
 
 def _export(given: Namespace) -> int:
-    gc.set_threshold(COLLECT_AFTER)
     folder = bool(given.partition_by) or _is_folder(given.output)
     form, compression = form_of(None if folder else given.output, given.format, given.compression)
     exporter = TABLE_EXPORTERS[form]
