@@ -43,16 +43,12 @@ cdef extern from * nogil:
 cdef enum:
     LEAST_FULL = 536                 # payload of a full segment, at least (RFC 9293's default)
     STAMP_BYTES = 12                 # of the timestamps option in every segment
-    # Places of bits in side_t.states
-    SYN_BIT = 2
-    SHORT_BIT = 12
-    STAMPED_BIT = 13
 
 
 cdef inline int64_t full_payload(const side_t* own, uint32_t mss) noexcept nogil:
     """Payload of a full segment, from what was seen and what the other side allows. mss: of its SYN, 0 unknown."""
     cdef int64_t full = own.largest if own.largest > LEAST_FULL else LEAST_FULL
-    cdef int64_t most = <int64_t>mss - STAMP_BYTES * (own.states >> <int>STAMPED_BIT & 1)
+    cdef int64_t most = <int64_t>mss - STAMP_BYTES * ((own.states & STATE_STAMPED) != 0)
     most = most if mss else full
     return full if full < most else most
 
@@ -65,13 +61,13 @@ cdef inline uint8_t limit_of(const side_t* own, const side_t* other, uint32_t ms
     cdef uint32_t states = own.states, theirs = other.states
     cdef int32_t outstanding = <int32_t>(own.top - own.acknowledged)
     cdef uint32_t idle = outstanding <= 0
-    cdef uint32_t known = (theirs >> <int>SYN_BIT & 1) | (other.window_bytes == 0)
+    cdef uint32_t known = ((theirs & STATE_SYN) != 0) | (other.window_bytes == 0)
     cdef uint32_t full = known & (outstanding + full_payload(own, mss) > other.window_bytes)
     cdef uint32_t lacking = (
         (~states & (STATE_PAYLOAD | STATE_ACKNOWLEDGED)) | (~theirs & STATE_WINDOW) | (states & STATE_FIN & -idle)
     )
     return <uint8_t>(
-        LIMITS >> ((lacking != 0) << 5 | full << 4 | idle << 3 | (states >> <int>SHORT_BIT & 1) << 2) & 0xF
+        LIMITS >> ((lacking != 0) << 5 | full << 4 | idle << 3 | ((states & STATE_SHORT) != 0) << 2) & 0xF
     )
 
 
