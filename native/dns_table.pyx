@@ -37,7 +37,7 @@ from dns_summary cimport (
     resolver_t,
     shown_t,
 )
-from spread cimport count_waiting, percentile, spread_t
+from spread cimport count_waiting, percentiles, spread_t
 
 cdef enum:
     LONGEST_TEXT = 4 * MAX_NAME
@@ -304,7 +304,9 @@ cdef list domain_places(dns_summary_t* summary, uint32_t wanted):
 cdef dict spread_told(spread_t* spread):
     """For analysis.durations.round_trips, with percentiles."""
     cdef uint32_t at
+    cdef int64_t p50, p95
     count_waiting(spread)
+    percentiles(spread, &p50, &p95)
     counts = {}
     if spread.bars != NULL:
         counts = {spread.bars.bars[at].bucket: spread.bars.bars[at].count for at in range(spread.bars.count)}
@@ -312,7 +314,7 @@ cdef dict spread_told(spread_t* spread):
     return {
         "counts": counts, "samples": spread.samples, "total": spread.total,
         "least": spread.least if measured else None, "most": spread.most if measured else None,
-        "p50": percentile(spread, 50) if measured else None, "p95": percentile(spread, 95) if measured else None,
+        "p50": p50 if measured else None, "p95": p95 if measured else None,
     }
 
 

@@ -82,6 +82,7 @@ from summary cimport (
     MAX_EDGES,
     add_addresses,
     add_flow,
+    near_addresses,
     summary_free,
     summary_new,
     summary_t,
@@ -638,8 +639,8 @@ cdef class Scanner:
         return FlowReader(self)
 
 
-def batches_held():
-    """How often FlowReader.summary calls `observe` before it writes over rows that it was called with."""
+def most_held():
+    """How many batches FlowReader.summary can hold beside the one that it calls `observe` with."""
     return BATCHES_HELD - 1
 
 
@@ -706,7 +707,9 @@ cdef class FlowReader:
             at = begin
             while at < end:
                 upto = at + ROWS_AT_ONCE if end - at > ROWS_AT_ONCE else end
-                collect(self.by_id, self.spilled, &self.scanner.scan.spill, at, upto, flows)
+                collect(
+                    self.by_id, self.scanner.scan.next_flow, self.spilled, &self.scanner.scan.spill, at, upto, flows
+                )
                 for index in range(upto - at):
                     fill_row(&rows[at - begin + index], &flows[index])
                 at = upto
@@ -737,13 +740,14 @@ cdef class FlowReader:
                 shard = shard_of(flow.hash, scan.shards)
                 spend(&self.spent[shard], &scan.tables[shard], flow)
 
-    def summary(self, edges, bytes seed not None, observe=None, bint last=False):
+    def summary(self, edges, bytes seed not None, observe=None, bint last=False, uint32_t held=0):
         """All flows summed in one pass: see native/summary.pxd.
 
         edges: ascending ns from 0, at most 1,024, the lower bounds of the buckets of durations.  seed: 16 bytes.
         observe: called with all flows in batches, in order of flow_id, each a view of flow_row_t that holds while the
-        reader lives and until it was called batches_held() times more; and with a number that is not 0 where
+        reader lives and while it is called `held` times more; and with a number that is not 0 where
         flow_row_quiet_parts() are the same in all of them and in all others with that number.
+        held: most_held() at most; fewer stay in cache.
         last: flows are not read again: their memory is given back on the way.
         Returns a dict of counts; `endpoints`, `pairs`, `services` are [(key, values)] of the largest, `largest` is a
         list of flows, each a dict of the fields of flow_row_t.  Raises MemoryError.
@@ -753,6 +757,8 @@ cdef class FlowReader:
         cdef uint32_t index
         if not 1 < len(edges) <= MAX_EDGES or len(seed) != 16:
             raise ValueError(f"{len(edges)} edges and a seed of {len(seed)} bytes, expected up to {MAX_EDGES} and 16")
+        if held >= BATCHES_HELD:
+            raise ValueError(f"{held} batches to hold, expected up to {BATCHES_HELD - 1}")
         keys[0] = int.from_bytes(seed[:8], "little")
         keys[1] = int.from_bytes(seed[8:], "little")
         if last:
@@ -765,7 +771,7 @@ cdef class FlowReader:
             summary.edge_count = len(edges)
             for index in range(summary.edge_count):
                 summary.edges[index] = edges[index]
-            self.summarize(summary, observe)
+            self.summarize(summary, observe, held)
             return told(summary)
         finally:
             summary_free(summary)
@@ -787,7 +793,7 @@ cdef class FlowReader:
             raise MemoryError
         try:
             summary.edge_count = 2
-            self.summarize(summary, None)
+            self.summarize(summary, None, 0)
             return (
                 sums_keys(&summary.addresses), sums_values(&summary.addresses),
                 (<const char*>summary.addresses.beyond)[:SUM_COLUMNS * sizeof(int64_t)],
@@ -795,12 +801,10 @@ cdef class FlowReader:
         finally:
             summary_free(summary)
 
-    cdef summarize(self, summary_t* summary, observe):
-        cdef uint32_t at = 0, upto, index, end = self.scanner.scan.next_flow
+    cdef summarize(self, summary_t* summary, observe, uint32_t held):
+        cdef uint32_t at = 0, upto, turn = 0, end = self.scanner.scan.next_flow
         cdef told_t* flows = <told_t*>malloc(ROWS_AT_ONCE * sizeof(told_t))
         cdef flow_row_t* rows
-        cdef wanted_t wanted[ROWS_EXPECTED]
-        cdef uint32_t first, count, turn = 0
         cdef bint observed = observe is not None
         if self.observed == NULL:
             self.observed = <flow_row_t*>calloc(BATCHES_HELD * ROWS_AT_ONCE, sizeof(flow_row_t))
@@ -810,18 +814,9 @@ cdef class FlowReader:
             with nogil:
                 while at < end and not (summary.addresses.failed or summary.pairs.failed):
                     upto = at + ROWS_AT_ONCE if end - at > ROWS_AT_ONCE else end
-                    collect(self.by_id, self.spilled, &self.scanner.scan.spill, at, upto, flows)
                     rows = self.observed + turn * ROWS_AT_ONCE
-                    turn = (turn + 1) % BATCHES_HELD
-                    first = 0
-                    while first < upto - at:
-                        count = upto - at - first if upto - at - first < ROWS_EXPECTED else ROWS_EXPECTED
-                        for index in range(first, first + count):
-                            fill_row(&rows[index], &flows[index])
-                            want_addresses(summary, &rows[index], &wanted[index - first])
-                        for index in range(first, first + count):
-                            add_flow(summary, &rows[index], &wanted[index - first])
-                        first += count
+                    turn = turn + 1 if turn < held else 0
+                    self.sum_flows(summary, at, upto, flows, rows)
                     if observed:
                         with gil:
                             observe(
@@ -840,6 +835,23 @@ cdef class FlowReader:
             free(flows)
         if summary.addresses.failed or summary.pairs.failed or summary.services.failed:
             raise MemoryError
+
+    cdef void sum_flows(
+        self, summary_t* summary, uint32_t begin, uint32_t end, told_t* flows, flow_row_t* rows
+    ) noexcept nogil:
+        """Flows [begin, end) into rows, and their sums. flows, rows: (end - begin,); flows are scratch memory."""
+        cdef const scan_t* scan = self.scanner.scan
+        cdef uint32_t first = begin, count, index
+        # What was written out is looked for once; what is live is told and summed while it is in the nearest cache.
+        cdef uint32_t step = end - begin if scan.spill.part_count else ROWS_EXPECTED
+        while first < end:
+            count = step if end - first > step else end - first
+            collect(self.by_id, scan.next_flow, self.spilled, &scan.spill, first, first + count, flows)
+            for index in range(count):
+                fill_row(&rows[index], &flows[index])
+            add_flows(summary, rows, count)
+            rows += count
+            first += count
 
     cdef void add_without_flow(self, summary_t* summary) noexcept nogil:
         """Packets counted by address pair only: later fragments, malformed ones."""
@@ -871,6 +883,22 @@ cdef class FlowReader:
                     fill_row(&row, &one)
                     want_addresses(summary, &row, &wanted)
                     add_addresses(summary, &row, &wanted, 0)
+
+
+cdef inline void add_flows(summary_t* summary, const flow_row_t* rows, uint32_t count) noexcept nogil:
+    """Count whole flows, some at a time, so that what one waits for comes while others are counted."""
+    cdef wanted_t wanted[ROWS_EXPECTED]
+    cdef uint32_t upto, index
+    while count:
+        upto = count if count < ROWS_EXPECTED else ROWS_EXPECTED
+        for index in range(upto):
+            want_addresses(summary, &rows[index], &wanted[index])
+        for index in range(upto):
+            near_addresses(summary, &wanted[index])
+        for index in range(upto):
+            add_flow(summary, &rows[index], &wanted[index])
+        rows += upto
+        count -= upto
 
 
 cdef uint32_t quietness(const flow_row_t* rows, uint32_t count):

@@ -10,6 +10,7 @@ from libc.string cimport memcmp, memcpy, memset
 from posix.types cimport off_t
 from posix.unistd cimport pwrite
 
+from coverage cimport holes_of
 from flow cimport (
     FLOW_CLIENT_B,
     FLOW_LIVE,
@@ -27,9 +28,10 @@ from flow cimport (
     opening_t,
     table_t,
 )
+from lateness cimport lateness_of, lateness_t
 from packet cimport NO_SCALE, packet_t
 from sizes cimport add_or_stay, sum_of_squares
-from tcp cimport SELDOM_FLAGS, first_byte, heading_begin, heading_t, initial_rtt, tcp_t
+from tcp cimport SELDOM_FLAGS, first_byte, heading_begin, heading_t, initial_rtt, side_t, tcp_t, troubles_t
 from tcp_row cimport add_side, tcp_side_row_t, tell_nothing, tell_side
 from wire cimport prefetch_read, prefetch_write
 
@@ -41,6 +43,8 @@ cdef enum:
     SECTION_BYTES = 65536            # written at once
     AHEAD_LEAVING = 16               # flows whose lines are fetched before
     AHEAD_SLOT = 8
+    AHEAD_TOLD = 4
+    EXPECTED_BARS = 128              # bytes of a list of bars, which most do not exceed
     DIGIT_BITS = 11
     DIGITS = 2048
 
@@ -474,10 +478,46 @@ cdef inline void collect_written(
         row += 1
 
 
+cdef inline tcp_t* tcp_of(flow_t* const* by_id, uint32_t flow_id, uint32_t flows) noexcept nogil:
+    """State of TCP of the live part of a flow, NULL where there is none; flows: how many have a number."""
+    return by_id[flow_id].tcp if flow_id < flows and by_id[flow_id] != NULL else NULL
+
+
+cdef inline void expect_side(const side_t* side) noexcept nogil:
+    """Fetch what tell_side touches beside the state itself."""
+    if side.troubles != NULL:
+        expect_lines(side.troubles, sizeof(troubles_t))
+    if side.rtt.bars != NULL:
+        expect_lines(side.rtt.bars, EXPECTED_BARS)
+    if side.coverage.count:
+        prefetch_read(holes_of(&side.coverage))
+
+
+cdef inline void expect_told(flow_t* const* by_id, uint32_t flow_id, uint32_t flows) noexcept nogil:
+    """Fetch what collect touches of the flows behind this one: each pointer when what holds it has been fetched."""
+    cdef const tcp_t* tcp
+    cdef int side
+    if flow_id + 4 * AHEAD_TOLD < flows and by_id[flow_id + 4 * AHEAD_TOLD] != NULL:
+        expect_lines(by_id[flow_id + 4 * AHEAD_TOLD], sizeof(flow_t))
+    tcp = tcp_of(by_id, flow_id + 3 * AHEAD_TOLD, flows)
+    if tcp != NULL:
+        expect_lines(tcp, sizeof(tcp_t))
+    tcp = tcp_of(by_id, flow_id + 2 * AHEAD_TOLD, flows)
+    if tcp != NULL:
+        for side in range(2):
+            expect_side(&tcp.side[side])
+    tcp = tcp_of(by_id, flow_id + AHEAD_TOLD, flows)
+    if tcp != NULL:
+        for side in range(2):
+            if lateness_of(&tcp.side[side].rtt) != NULL:
+                expect_lines(lateness_of(&tcp.side[side].rtt), sizeof(lateness_t))
+
+
 cdef inline void collect(
-    flow_t* const* by_id, const uint8_t* spilled, const spill_t* spill, uint32_t begin, uint32_t end, told_t* out
+    flow_t* const* by_id, uint32_t flows, const uint8_t* spilled, const spill_t* spill, uint32_t begin, uint32_t end,
+    told_t* out
 ) noexcept nogil:
-    """Flows [begin, end), each whole, in order of flow_id, into out (end - begin,)."""
+    """Flows [begin, end), each whole, in order of flow_id, into out (end - begin,). flows: how many there are."""
     cdef uint32_t index, flow_id
     cdef told_t live
     for index in range(end - begin):
@@ -485,10 +525,7 @@ cdef inline void collect(
     for index in range(spill.part_count):
         collect_written(spilled, &spill.parts[index], begin, end, out)
     for flow_id in range(begin, end):
-        if flow_id + 16 < end and by_id[flow_id + 16] != NULL:
-            expect_lines(by_id[flow_id + 16], sizeof(flow_t))
-        if flow_id + 8 < end and by_id[flow_id + 8] != NULL and by_id[flow_id + 8].tcp != NULL:
-            expect_lines(by_id[flow_id + 8].tcp, sizeof(tcp_t))
+        expect_told(by_id, flow_id, flows)
         if by_id[flow_id] == NULL:
             continue
         if not out[flow_id - begin].flow.state & FLOW_LIVE:

@@ -127,23 +127,50 @@ cdef inline void add_duration(spread_t* spread, int64_t duration) noexcept nogil
     spread.waits += 1
 
 
-cdef inline int64_t percentile(spread_t* spread, uint32_t percent) noexcept nogil:
-    """The duration that `percent` of the samples do not exceed, within 2 percent; -1 without samples."""
-    cdef uint64_t wanted, seen = 0
-    cdef uint32_t at
-    cdef int64_t value = spread.most
-    count_waiting(spread)
-    if spread.samples == 0:
-        return -1
-    wanted = (<uint64_t>spread.samples * percent + 99) // 100
-    for at in range(spread.bars.count if spread.bars != NULL else 0):
-        seen += spread.bars.bars[at].count
-        if seen >= wanted:
-            value = bucket_middle(spread.bars.bars[at].bucket)
-            break
+cdef inline void order_waiting(const spread_t* spread, uint16_t* ordered) noexcept nogil:
+    cdef uint32_t at, place
+    for at in range(spread.waits):
+        place = at
+        while place and ordered[place - 1] > spread.waiting[at]:
+            ordered[place] = ordered[place - 1]
+            place -= 1
+        ordered[place] = spread.waiting[at]
+
+
+cdef inline int64_t duration_in(const spread_t* spread, uint32_t bucket) noexcept nogil:
+    """What a sample of a bucket is taken for."""
+    cdef int64_t value = bucket_middle(bucket)
     if value < spread.least:
         return spread.least
     return value if value < spread.most else spread.most
+
+
+cdef inline void percentiles(const spread_t* spread, int64_t* p50, int64_t* p95) noexcept nogil:
+    """Durations that 50 and 95 percent of the samples do not exceed, within 2 percent; -1 without samples.
+
+    Bars and what waits are gone through side by side: a flow with a few samples needs no bars for it.
+    """
+    cdef uint16_t ordered[WAITING]
+    cdef const bars_t* bars = spread.bars
+    cdef uint32_t bar = 0, wait = 0, bucket, bar_count = bars.count if bars != NULL else 0
+    cdef uint64_t half = (<uint64_t>spread.samples * 50 + 99) // 100, most = (<uint64_t>spread.samples * 95 + 99) // 100
+    cdef uint64_t before, seen = 0
+    p50[0] = p95[0] = spread.most if spread.samples else -1
+    order_waiting(spread, ordered)
+    while seen < most and (bar < bar_count or wait < spread.waits):
+        before = seen
+        if wait == spread.waits or (bar < bar_count and bars.bars[bar].bucket <= ordered[wait]):
+            bucket = bars.bars[bar].bucket
+            seen += bars.bars[bar].count
+            bar += 1
+        else:
+            bucket = ordered[wait]
+            seen += 1
+            wait += 1
+        if before < half <= seen:
+            p50[0] = duration_in(spread, bucket)
+        if seen >= most:
+            p95[0] = duration_in(spread, bucket)
 
 
 cdef inline void spread_free(spread_t* spread) noexcept nogil:

@@ -4,12 +4,13 @@ One flow after the other, each once; nothing needs all of them in memory.
 """
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy
 
 from conversation cimport flow_row_t, side_row_t
 from flow cimport KIND_SCTP, KIND_TCP, KIND_UDP
-from sums cimport sums_expect, sums_free, sums_hash, sums_init, sums_row, sums_t
+from sums cimport sums_expect, sums_free, sums_hash, sums_init, sums_near, sums_row, sums_t
 from tcp_row cimport add_side, tcp_side_row_t
+from wire cimport as_le64, be64
 
 cdef enum:
     MAX_KEYS = 1000000
@@ -17,9 +18,9 @@ cdef enum:
     DURATIONS = 3                    # SYN → SYN/ACK, SYN/ACK → ACK, initial RTT
     LARGEST = 100
     REPEATING = 20
-    ADDRESS_KEY = 24                 # address, version, zeros
-    PAIR_KEY = 40
-    SERVICE_KEY = 8
+    ADDRESS_WORDS = 3                # of eight bytes: address, version and zeros
+    PAIR_WORDS = 5
+    SERVICE_WORDS = 1
 
 ctypedef struct durations_t:
     int64_t counts[MAX_EDGES]        # values in [edges[i], edges[i + 1])
@@ -58,9 +59,9 @@ ctypedef struct summary_t:
 
 
 ctypedef struct wanted_t:            # the keys of a flow's addresses, with their hashes
-    uint8_t client[ADDRESS_KEY]
-    uint8_t server[ADDRESS_KEY]
-    uint8_t pair[PAIR_KEY]
+    uint64_t client[ADDRESS_WORDS]
+    uint64_t server[ADDRESS_WORDS]
+    uint64_t pair[PAIR_WORDS]
     uint32_t client_hash
     uint32_t server_hash
     uint32_t pair_hash
@@ -74,9 +75,9 @@ cdef inline summary_t* summary_new(uint32_t flows, const uint64_t* seed) noexcep
     if summary == NULL:
         return NULL
     if not (
-        sums_init(&summary.addresses, ADDRESS_KEY, MAX_KEYS, flows, seed)
-        and sums_init(&summary.pairs, PAIR_KEY, MAX_KEYS, flows, seed)
-        and sums_init(&summary.services, SERVICE_KEY, MAX_KEYS, 0, seed)
+        sums_init(&summary.addresses, 8 * ADDRESS_WORDS, MAX_KEYS, flows, seed)
+        and sums_init(&summary.pairs, 8 * PAIR_WORDS, MAX_KEYS, flows, seed)
+        and sums_init(&summary.services, 8 * SERVICE_WORDS, MAX_KEYS, 0, seed)
     ):
         summary_free(summary)
         return NULL
@@ -98,15 +99,13 @@ cdef inline void summary_free(summary_t* summary) noexcept nogil:
 cdef inline void count_duration(summary_t* summary, int which, int64_t duration) noexcept nogil:
     """Into its bucket; negative ones (time went backwards) and missing ones are left out."""
     cdef durations_t* durations = &summary.durations[which]
-    cdef uint32_t low = 0, high = summary.edge_count, middle
+    cdef uint32_t low = 0, left = summary.edge_count, half
     if duration < 0:
         return
-    while high - low > 1:
-        middle = (low + high) // 2
-        if summary.edges[middle] <= duration:
-            low = middle
-        else:
-            high = middle
+    while left > 1:                              # without branches: where a duration lies is anybody's guess
+        half = left // 2
+        low += half * (summary.edges[low + half] <= duration)
+        left -= half
     durations.counts[low] += 1
     durations.total += duration
     durations.measured += 1
@@ -117,9 +116,9 @@ cdef inline void count_duration(summary_t* summary, int which, int64_t duration)
 
 
 cdef inline void add_sent(
-    sums_t* sums, const uint8_t* key, uint32_t hash, int64_t flows, const side_row_t* sent, const side_row_t* received
+    sums_t* sums, const uint64_t* key, uint32_t hash, int64_t flows, const side_row_t* sent, const side_row_t* received
 ) noexcept nogil:
-    cdef int64_t* row = sums_row(sums, key, hash)
+    cdef int64_t* row = sums_row(sums, <const uint8_t*>key, hash)
     row[0] += flows
     row[1] += sent.packets
     row[2] += received.packets
@@ -127,22 +126,39 @@ cdef inline void add_sent(
     row[4] += received.bytes
 
 
+cdef inline int address_order(const uint8_t* one, const uint8_t* other) noexcept nogil:
+    """As memcmp of both."""
+    cdef uint64_t left = be64(one), right = be64(other)
+    if left == right:
+        left, right = be64(one + 8), be64(other + 8)
+    return (left > right) - (left < right)
+
+
 cdef inline void want_addresses(const summary_t* summary, const flow_row_t* flow, wanted_t* wanted) noexcept nogil:
-    """The keys under which add_addresses counts, looked for in memory: those of many flows are in no cache."""
+    """The keys under which add_addresses counts, looked for in memory: those of many flows are in no cache.
+
+    In whole words: what is written in bytes is read in words only after it has left the processor.
+    """
     cdef const uint8_t* first = flow.client
     cdef const uint8_t* second = flow.server
-    wanted.order = memcmp(flow.client, flow.server, 16)
+    wanted.order = address_order(first, second)
     if wanted.order > 0:
         first, second = second, first
-    memset(wanted, 0, ADDRESS_KEY + ADDRESS_KEY + PAIR_KEY)
     memcpy(wanted.client, flow.client, 16)
     memcpy(wanted.server, flow.server, 16)
     memcpy(wanted.pair, first, 16)
-    memcpy(wanted.pair + 16, second, 16)
-    wanted.client[16] = wanted.server[16] = wanted.pair[32] = flow.ip_version
-    wanted.client_hash = sums_expect(&summary.addresses, wanted.client)
-    wanted.server_hash = sums_expect(&summary.addresses, wanted.server)
-    wanted.pair_hash = sums_expect(&summary.pairs, wanted.pair)
+    memcpy(&wanted.pair[2], second, 16)
+    wanted.client[2] = wanted.server[2] = wanted.pair[4] = as_le64(flow.ip_version)
+    wanted.client_hash = sums_expect(&summary.addresses, <const uint8_t*>wanted.client)
+    wanted.server_hash = sums_expect(&summary.addresses, <const uint8_t*>wanted.server)
+    wanted.pair_hash = sums_expect(&summary.pairs, <const uint8_t*>wanted.pair)
+
+
+cdef inline void near_addresses(const summary_t* summary, const wanted_t* wanted) noexcept nogil:
+    """What want_addresses looked for has come; fetch what it leads to."""
+    sums_near(&summary.addresses, wanted.client_hash)
+    sums_near(&summary.addresses, wanted.server_hash)
+    sums_near(&summary.pairs, wanted.pair_hash)
 
 
 cdef inline void add_addresses(
@@ -160,13 +176,10 @@ cdef inline void add_addresses(
 
 
 cdef inline void add_service(summary_t* summary, const flow_row_t* flow) noexcept nogil:
-    cdef uint8_t key[SERVICE_KEY]
-    cdef int64_t* row
-    memset(key, 0, sizeof(key))
-    key[0] = flow.protocol
-    key[1] = <uint8_t>(flow.server_port >> 8)
-    key[2] = <uint8_t>(flow.server_port & 0xFF)
-    row = sums_row(&summary.services, key, sums_hash(&summary.services, key))
+    cdef uint64_t low = flow.server_port & 0xFF, high = flow.server_port >> 8
+    cdef uint64_t word = as_le64(flow.protocol | high << 8 | low << 16)
+    cdef const uint8_t* key = <const uint8_t*>&word
+    cdef int64_t* row = sums_row(&summary.services, key, sums_hash(&summary.services, key))
     row[0] += 1
     row[1] += flow.side[0].packets + flow.side[1].packets
     row[2] += flow.side[0].bytes + flow.side[1].bytes

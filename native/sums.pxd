@@ -10,7 +10,7 @@ from libc.string cimport memcmp, memcpy, memset
 from flow cimport mix
 from keys cimport equal_keys
 from pages cimport want_huge
-from wire cimport load64, prefetch_read
+from wire cimport load64, prefetch_read, prefetch_write
 
 cdef enum:
     SUM_COLUMNS = 5
@@ -127,6 +127,14 @@ cdef inline uint32_t sums_expect(const sums_t* sums, const uint8_t* key) noexcep
     cdef uint32_t hash = sums_hash(sums, key)
     prefetch_read(&sums.slots[hash & sums.mask])
     return hash
+
+
+cdef inline void sums_near(const sums_t* sums, uint32_t hash) noexcept nogil:
+    """Fetch the key and the row that are very likely those of this hash, whose slot was fetched before."""
+    cdef uint64_t slot = sums.slots[hash & sums.mask]
+    if slot and <uint32_t>(slot >> 32) == hash:
+        prefetch_read(sums.keys + (<uint32_t>slot - 1) * sums.width)
+        prefetch_write(sums.values + <size_t>(<uint32_t>slot - 1) * SUM_COLUMNS)
 
 
 cdef inline int64_t sum_of(const sums_t* sums, uint32_t number, int first, int second) noexcept nogil:

@@ -9,7 +9,7 @@ from coverage cimport missed_bytes
 from lateness cimport MS_NS, late_by, lateness_of, lateness_t
 from measure cimport missed_acknowledged_bytes
 from serial cimport after
-from spread cimport percentile
+from spread cimport percentiles
 from tcp cimport (
     CAUSES,
     FILLS,
@@ -106,20 +106,19 @@ cdef inline void tell_nothing(tcp_side_row_t* row) noexcept nogil:
     row.rtt_least = row.rtt_most = row.rtt_p50 = row.rtt_p95 = row.late_p50 = row.late_p95 = -1
 
 
-cdef inline void tell_lateness(tcp_side_row_t* row, lateness_t* late) noexcept nogil:
+cdef inline void tell_lateness(tcp_side_row_t* row, const lateness_t* late) noexcept nogil:
     row.late_p50 = row.late_p95 = -1
     if late == NULL or late.listed.samples == 0:
         return
     row.late_samples = late.listed.samples
-    row.late_p50 = late_by(late, 50)
-    row.late_p95 = late_by(late, 95)
+    late_by(late, &row.late_p50, &row.late_p95)
     row.late_jump = <int64_t>late.jump * MS_NS
     row.late_climb = <int64_t><int32_t>(late.last - late.first) * MS_NS
 
 
-cdef inline void tell_side(tcp_side_row_t* row, tcp_t* tcp, int sender, uint64_t payload_bytes) noexcept nogil:
+cdef inline void tell_side(tcp_side_row_t* row, const tcp_t* tcp, int sender, uint64_t payload_bytes) noexcept nogil:
     """The results of one direction. A zero window that is open ends with the stream's last time."""
-    cdef side_t* side = &tcp.side[sender]
+    cdef const side_t* side = &tcp.side[sender]
     cdef const stamps_t* stamps = &tcp.stamps[sender]
     cdef int at
     memset(row, 0, sizeof(tcp_side_row_t))
@@ -137,8 +136,7 @@ cdef inline void tell_side(tcp_side_row_t* row, tcp_t* tcp, int sender, uint64_t
     row.rtt_total = side.rtt.total
     row.rtt_least = side.rtt.least if side.rtt.samples else -1
     row.rtt_most = side.rtt.most if side.rtt.samples else -1
-    row.rtt_p50 = percentile(&side.rtt, 50)
-    row.rtt_p95 = percentile(&side.rtt, 95)
+    percentiles(&side.rtt, &row.rtt_p50, &row.rtt_p95)
     tell_lateness(row, lateness_of(&side.rtt))
     row.flight_most = side.flight_most
     row.largest = side.largest

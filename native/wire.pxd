@@ -21,6 +21,7 @@ cdef extern from * nogil:
     #define pcap_be64(p) pcap_load64(p)
     #define pcap_le16(p) __builtin_bswap16(pcap_load16(p))
     #define pcap_le32(p) __builtin_bswap32(pcap_load32(p))
+    #define pcap_as_le64(value) __builtin_bswap64(value)
     #define pcap_mapped_half(p) ((UINT64_C(0xFFFF) << 32) | pcap_load32(p))
     #else
     #define pcap_be16(p) __builtin_bswap16(pcap_load16(p))
@@ -28,6 +29,7 @@ cdef extern from * nogil:
     #define pcap_be64(p) __builtin_bswap64(pcap_load64(p))
     #define pcap_le16(p) pcap_load16(p)
     #define pcap_le32(p) pcap_load32(p)
+    #define pcap_as_le64(value) ((uint64_t)(value))
     #define pcap_mapped_half(p) (((uint64_t)pcap_load32(p) << 32) | UINT64_C(0xFFFF0000))
     #endif
     """
@@ -37,6 +39,7 @@ cdef extern from * nogil:
     uint16_t le16 "pcap_le16"(const uint8_t* at) noexcept
     uint32_t le32 "pcap_le32"(const uint8_t* at) noexcept
     uint64_t load64 "pcap_load64"(const uint8_t* at) noexcept
+    uint64_t as_le64 "pcap_as_le64"(uint64_t value) noexcept  # which lies in memory with its lowest octet first
     uint64_t mapped_half "pcap_mapped_half"(const uint8_t* at) noexcept  # 0, 0, ff, ff and four bytes, as they lie
     void prefetch_read "pcap_prefetch_read"(const void* at) noexcept
     void prefetch_write "pcap_prefetch_write"(const void* at) noexcept

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pcap_analyzer._native.scan import FlowReader, batches_held
+from pcap_analyzer._native.scan import FlowReader, most_held
 from pcap_analyzer.addresses import address_text
 from pcap_analyzer.analysis.durations import bucket_edges, histogram
 from pcap_analyzer.analysis.flows import ENDED, KIND_ICMP, KIND_OTHER, KIND_SCTP, KIND_TCP, KIND_UDP, STATES, flow_of
@@ -37,8 +37,8 @@ def flow_summary(
     edges, seed = bucket_edges(), os.urandom(SEED_BYTES)
     if observe is None or threads == 1 or len(reader) < FEW_FLOWS:
         return reader.summary(edges, seed, observe, last)
-    with HandedOver(observe, batches_held() - 1) as hand_over:
-        return reader.summary(edges, seed, hand_over, last)
+    with HandedOver(observe, most_held()) as hand_over:
+        return reader.summary(edges, seed, hand_over, last, most_held())
 
 
 def endpoints(summary: dict[str, Any]) -> Endpoints:
