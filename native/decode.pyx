@@ -204,3 +204,41 @@ def skip_pcap_records(
             at += header + captured
             done += 1
     return at, done
+
+
+def find_pcap_records(
+    const uint8_t[::1] data not None,              # IN   a stretch of a pcap file
+    uint64_t at,                                   # of a record
+    bint big_endian,
+    uint32_t header,                               # bytes of a record's
+    uint8_t swapped_lengths,
+    uint64_t[::1] offset not None,                 # OUT  (n,) of each frame, as decode_frames takes it
+    uint32_t[::1] captured_length not None,        # OUT  (n,) bytes
+    uint32_t[::1] original_length not None,        # OUT  (n,) bytes on the wire
+):
+    """Where the frames of the next n records lie; how many were found, fewer than n where data ends.
+
+    Steps as skip_pcap_records does. Raises ValueError where the arrays differ in length.
+    """
+    cdef uint64_t size = data.shape[0]
+    cdef Py_ssize_t found = 0, most = offset.shape[0]
+    cdef uint32_t captured, original
+    if header < 16:
+        raise ValueError(f"a record header of {header} bytes, expected 16 at least")
+    if captured_length.shape[0] != most or original_length.shape[0] != most:
+        raise ValueError("offset, captured_length and original_length differ in length")
+    with nogil:
+        while found < most and at <= size and header <= size - at:
+            captured = be32(&data[at + 8]) if big_endian else le32(&data[at + 8])
+            original = be32(&data[at + 12]) if big_endian else le32(&data[at + 12])
+            if swapped_lengths == 1 or (swapped_lengths and captured > original):
+                captured, original = original, captured
+            at += header
+            if captured > size - at:
+                break
+            offset[found] = at
+            captured_length[found] = captured
+            original_length[found] = original
+            at += captured
+            found += 1
+    return found

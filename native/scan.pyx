@@ -76,6 +76,7 @@ from stages cimport (
     scan_t,
     thread_main,
     walk_window,
+    waypoint_t,
 )
 from summary cimport (
     DURATIONS,
@@ -447,15 +448,8 @@ cdef class Scanner:
         ]
 
     def waypoints(self):
-        """Of every window of a file that is read, in order: (offset, frames and sections before it, big-endian)."""
-        scan = self.scan
-        return [
-            (
-                scan.waypoints[index].offset, scan.waypoints[index].frames, scan.waypoints[index].sections,
-                bool(scan.waypoints[index].big_endian),
-            )
-            for index in range(scan.waypoint_count)
-        ]
+        """Of every window of a file that is read, in order, as bytes: waypoint_t of native/stages.pxd."""
+        return (<const char*>self.scan.waypoints)[:self.scan.waypoint_count * sizeof(waypoint_t)]
 
     def link_type_packets(self):
         """{link type: packets} over all interfaces of a pcapng file; empty in pcap."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from array import array
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pcap_analyzer._native.decode import skip_pcap_records
+from pcap_analyzer._native.decode import find_pcap_records, skip_pcap_records
 from pcap_analyzer.analysis.model import FlowKey
 from pcap_analyzer.pipeline import analyze_capture, open_capture
 from tests.scan.files import DATA, enhanced, interface, pcap_file, pcapng_file, section, tcp_frame
@@ -82,18 +83,18 @@ def test_a_file_that_shrank_meanwhile_gives_less(path):
     assert found[-1].frame < COUNT * 3 // 4
 
 
-def steps(data: bytes, records: int, order: str, swapped: int) -> tuple[int, int]:
-    """skip_pcap_records in plain Python, for 16-byte headers."""
-    at = done = 0
-    while done < records and len(data) - at >= 16:
+def steps(data: bytes, records: int, order: str, swapped: int) -> tuple[int, list[tuple[int, int, int]]]:
+    """In plain Python, for 16-byte headers: where stepping ends, and of each frame offset, captured and original."""
+    at, found = 0, []
+    while len(found) < records and len(data) - at >= 16:
         captured, original = struct.unpack_from(f"{order}2I", data, at + 8)
         if swapped == 1 or (swapped and captured > original):
-            captured = original
+            captured, original = original, captured
         if captured > len(data) - at - 16:
             break
+        found.append((at + 16, captured, original))
         at += 16 + captured
-        done += 1
-    return at, done
+    return at, found
 
 
 @given(data=st.data(), big_endian=st.booleans(), swapped=st.integers(0, 2), cut=st.integers(0, 40))
@@ -106,7 +107,11 @@ def test_records_are_stepped_over_as_plain_python_does_it(data, big_endian, swap
     )
     kept = whole[: max(0, len(whole) - cut)]
     for records in (0, 1, len(lengths), len(lengths) + 3):
-        assert skip_pcap_records(kept, 0, records, big_endian, 16, swapped) == steps(kept, records, order, swapped)
+        end, frames = steps(kept, records, order, swapped)
+        assert skip_pcap_records(kept, 0, records, big_endian, 16, swapped) == (end, len(frames))
+        columns = [array(kind, [9] * records) for kind in "QII"]
+        assert find_pcap_records(kept, 0, big_endian, 16, swapped, *columns) == len(frames)
+        assert list(zip(*columns, strict=True))[: len(frames)] == frames
 
 
 @given(garbage=st.binary(max_size=200), at=st.integers(0, 300))
@@ -114,3 +119,6 @@ def test_stepping_never_leaves_the_data(garbage, at):
     begin, done = skip_pcap_records(garbage, at, 50, False, 16, 0)
     assert begin <= max(len(garbage), at)
     assert done <= 50
+    offset, captured, original = array("Q", [0] * 50), array("I", [0] * 50), array("I", [0] * 50)
+    assert find_pcap_records(garbage, at, False, 16, 0, offset, captured, original) == done
+    assert all(at + size <= len(garbage) for at, size in zip(offset[:done], captured[:done], strict=True))

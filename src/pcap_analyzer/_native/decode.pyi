@@ -51,3 +51,19 @@ def skip_pcap_records(
 
     at: a record of `data`. Fewer where `data` ends before. Raises ValueError for a header of less than 16 bytes.
     """
+
+def find_pcap_records(
+    data: Buffer,
+    at: int,
+    big_endian: bool,
+    header: int,
+    swapped_lengths: int,
+    offset: Buffer,
+    captured_length: Buffer,
+    original_length: Buffer,
+) -> int:
+    """Where the frames of the next n records of a pcap file lie: how many were found, fewer where `data` ends before.
+
+    at: a record of `data`.  offset: uint64, captured_length and original_length: uint32, all (n,), written here.
+    Raises ValueError for a header of less than 16 bytes, or where the arrays differ in length.
+    """

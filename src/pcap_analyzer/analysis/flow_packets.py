@@ -23,23 +23,20 @@ def lookup_in(frames: Frames | JoinedFrames) -> Lookup:
     def look(flow: FlowKey, first: int, last: int) -> list[FlowPacket]:
         at, from_client, from_server = _ends(flow)
         protocol = _places()["protocol"][0]
-        found = []
-        for record, packet in frames.decoded(first, last):
-            ends = packet[at]
-            if ends in (from_client, from_server) and packet[protocol] == flow.protocol:
-                found.append(_packet(record, packet, from_client=ends == from_client))
-        return found
+        return [
+            _packet(record, packet, from_client=packet.startswith(from_client, at))
+            for record, packet in frames.holding(first, last, at, (from_client, from_server))
+            if packet[protocol] == flow.protocol
+        ]
 
     return look
 
 
-def _ends(flow: FlowKey) -> tuple[slice, bytes, bytes]:
+def _ends(flow: FlowKey) -> tuple[int, bytes, bytes]:
     """Where addresses and ports lie in a packet_t, one behind the other, and what stands there by direction."""
-    places = _places()
-    begin, end = places["src"][0], places["dst_port"][0] + 2
     client, server = (_sixteen(address) for address in (flow.client, flow.server))
     ports = [struct.pack("=H", port or 0) for port in (flow.client_port, flow.server_port)]
-    return slice(begin, end), client + server + ports[0] + ports[1], server + client + ports[1] + ports[0]
+    return _places()["src"][0], client + server + ports[0] + ports[1], server + client + ports[1] + ports[0]
 
 
 def _sixteen(address: str) -> bytes:

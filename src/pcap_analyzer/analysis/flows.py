@@ -6,7 +6,7 @@ numpy and pyarrow are imported by who asks for the table only: a report needs no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pcap_analyzer._native.scan import FlowReader, Scanner
@@ -64,12 +64,11 @@ def flow_table(scanner: Scanner) -> FlowTable:
 
 def flow_of(row: dict[str, Any], tunnel: str | None) -> Flow:
     """One of the scanner's flows with its names."""
-    version, kind = row["ip_version"], row["kind"]
-    ports = kind in (KIND_TCP, KIND_UDP, KIND_SCTP)
-    tcp = kind == KIND_TCP
+    version, ports = row["ip_version"], has_ports(row)
+    tcp = row["kind"] == KIND_TCP
     return Flow(
         flow_id=row["flow_id"],
-        stream=None if row["stream"] == NO_NUMBER else row["stream"],
+        stream=stream_of(row),
         ip_version=version,
         protocol=row["protocol"],
         client=address_text(row["client"], version),
@@ -98,6 +97,16 @@ def flow_of(row: dict[str, Any], tunnel: str | None) -> Flow:
         client_tcp=tcp_direction(row["client_tcp"], row["server_tcp"]) if tcp else None,
         server_tcp=tcp_direction(row["server_tcp"], row["client_tcp"]) if tcp else None,
     )
+
+
+def has_ports(row: Mapping[str, Any]) -> bool:
+    """Whether a flow's ports are any; otherwise they are 0, or numbers of something else."""
+    return row["kind"] in (KIND_TCP, KIND_UDP, KIND_SCTP)
+
+
+def stream_of(row: Mapping[str, Any]) -> int | None:
+    """Wireshark's number; None: neither TCP nor UDP."""
+    return None if row["stream"] == NO_NUMBER else row["stream"]
 
 
 def _time(value: int) -> int | None:

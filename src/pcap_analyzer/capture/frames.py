@@ -10,7 +10,7 @@ import os
 import struct
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
@@ -36,7 +36,10 @@ class Waypoint(NamedTuple):
     offset: int
     frames: int
     sections: int
-    big_endian: bool
+    big_endian: int
+
+
+WAYPOINT = struct.Struct("=QQII")  # waypoint_t of native/stages.pxd, as the scanner keeps them
 
 
 class InterfaceClock(NamedTuple):
@@ -62,23 +65,36 @@ class Record(NamedTuple):
     time_ns: int | None
 
 
+class Records(NamedTuple):
+    """Some records of a window, as the decoder wants them: offset, captured, original, link_type. record: one of them,
+    by its place.
+    """
+
+    offset: array[int]
+    captured: array[int]
+    original: array[int]
+    link_type: array[int]
+    record: Callable[[int], Record]
+
+
 class Frames:
     """Frames of one file by number; numbers begin with 1, as in Wireshark.
 
-    descriptor: of the open file; a copy is kept.  end: where the walk ended.  header: of pcap; None: pcapng.
+    descriptor: of the open file; a copy is kept.  waypoints: see Scanner.  end: where the walk ended.  header: of pcap;
+    None: pcapng.
     """
 
     def __init__(
         self,
         descriptor: int,
-        waypoints: Sequence[Waypoint],
+        waypoints: bytes,
         end: int,
         header: PcapHeader | None,
         interfaces: Sequence[InterfaceClock],
     ) -> None:
         self._descriptor = os.dup(descriptor)
         self._waypoints = waypoints
-        self._before = [waypoint.frames for waypoint in waypoints]
+        self._before = memoryview(waypoints).cast("Q")[1 :: WAYPOINT.size // 8]
         self._end = end
         self._header = header
         self._interfaces = interfaces
@@ -88,23 +104,29 @@ class Frames:
         with suppress(AttributeError, OSError):
             os.close(self._descriptor)
 
-    def decoded(self, first: int, last: int) -> Iterator[tuple[Record, bytes]]:
-        """Every packet from frame `first` to `last` with its packet_t (native/packet.pxd), in order."""
-        at = max(0, bisect_right(self._before, max(0, first - 1)) - 1)
-        while at < len(self._waypoints) and self._before[at] < last:
-            data = self._window(at)
-            yield from _decoded(data, list(self._records(data, self._waypoints[at], first, last)))
-            at += 1
+    def holding(self, first: int, last: int, at: int, wanted: Sequence[bytes]) -> Iterator[tuple[Record, bytes]]:
+        """Packets from frame `first` to `last` with their packet_t (native/packet.pxd), in order.
 
-    def _records(self, data: bytes, waypoint: Waypoint, first: int, last: int) -> Iterator[Record]:
+        at, wanted: only those with one of these texts at this place of their packet_t.
+        """
+        window = max(0, bisect_right(self._before, max(0, first - 1)) - 1)
+        while window < len(self._before) and self._before[window] < last:
+            data = self._window(window)
+            yield from _holding(data, self._records(data, self._waypoint(window), first, last), at, wanted)
+            window += 1
+
+    def _records(self, data: bytes, waypoint: Waypoint, first: int, last: int) -> Records:
         if self._header is not None:
             return _pcap_records(data, waypoint.frames, self._header, first, last)
-        return _Blocks(data, waypoint, self._interfaces).records(first, last)
+        return _listed(list(_Blocks(data, waypoint, self._interfaces).records(first, last)))
+
+    def _waypoint(self, at: int) -> Waypoint:
+        return Waypoint(*WAYPOINT.unpack_from(self._waypoints, at * WAYPOINT.size))
 
     def _read(self, at: int) -> bytes:
         """The bytes of the window that begins at a waypoint."""
-        offset = self._waypoints[at].offset
-        end = self._waypoints[at + 1].offset if at + 1 < len(self._waypoints) else self._end
+        offset = self._waypoint(at).offset
+        end = self._waypoint(at + 1).offset if at + 1 < len(self._before) else self._end
         if not 0 <= end - offset <= MAX_WINDOW_BYTES:
             return b""
         try:
@@ -119,10 +141,10 @@ class JoinedFrames:
     def __init__(self, parts: Sequence[Frames]) -> None:
         self._parts = parts
 
-    def decoded(self, first: int, last: int) -> Iterator[tuple[Record, bytes]]:
+    def holding(self, first: int, last: int, at: int, wanted: Sequence[bytes]) -> Iterator[tuple[Record, bytes]]:
         """See Frames."""
         for part in self._parts:
-            yield from part.decoded(first, last)
+            yield from part.holding(first, last, at, wanted)
 
 
 def frames_of(reader: CaptureReader) -> Frames | JoinedFrames | None:
@@ -138,61 +160,66 @@ def frames_of(reader: CaptureReader) -> Frames | JoinedFrames | None:
         return None
     described = [] if reader.header is not None else reader.scanner.interfaces(MAX_INTERFACES)
     interfaces = [InterfaceClock(*one) for one in described]
-    parts = [
-        Frames(one.descriptor, [Waypoint(*place) for place in one.waypoints], one.end, one.header, interfaces)
-        for one in files
-    ]
+    parts = [Frames(one.descriptor, one.waypoints, one.end, one.header, interfaces) for one in files]
     return parts[0] if len(parts) == 1 else JoinedFrames(parts)
 
 
-def _decoded(data: bytes, records: list[Record]) -> Iterator[tuple[Record, bytes]]:
+def _holding(data: bytes, records: Records, at: int, wanted: Sequence[bytes]) -> Iterator[tuple[Record, bytes]]:
+    """See Frames.holding. Found by searching all packets at once: of hundreds that are decoded a few are wanted."""
     from pcap_analyzer._native.decode import EXTRA_SIZE, PACKET_DTYPE, Paths, decode_frames  # noqa: PLC0415
 
-    if not records:
+    count = len(records.offset)
+    if not count:
         return
-    size = PACKET_DTYPE["itemsize"]
+    size: int = PACKET_DTYPE["itemsize"]
     # Of array: 8-byte words, because the decoder wants its records aligned.
-    packets = memoryview(array("Q", bytes(size * len(records)))).cast("B")
-    decode_frames(
-        memoryview(data),
+    packets = memoryview(array("Q", bytes(size * count))).cast("B")
+    extras = memoryview(array("Q", bytes(-(-EXTRA_SIZE // 8) * 8 * count))).cast("B")
+    decode_frames(memoryview(data), *records[:4], packets, extras, Paths())
+    decoded = packets.tobytes()
+    for row in sorted(row for text in set(wanted) for row in _rows_with(decoded, size, at, text)):
+        yield records.record(row), decoded[row * size : (row + 1) * size]
+
+
+def _rows_with(decoded: bytes, size: int, at: int, text: bytes) -> Iterator[int]:
+    """Which of the rows of `size` bytes have a text at a place."""
+    found = decoded.find(text)
+    while found >= 0:
+        if found % size == at:
+            yield found // size
+        found = decoded.find(text, found + 1)
+
+
+def _listed(records: Sequence[Record]) -> Records:
+    return Records(
         array("Q", [record.offset for record in records]),
         array("I", [record.captured for record in records]),
         array("I", [record.original for record in records]),
         array("H", [record.link_type for record in records]),
-        packets,
-        memoryview(array("Q", bytes(-(-EXTRA_SIZE // 8) * 8 * len(records)))).cast("B"),
-        Paths(),
+        records.__getitem__,
     )
-    decoded = packets.tobytes()
-    for row, record in enumerate(records):
-        yield record, decoded[row * size : (row + 1) * size]
 
 
-def _pcap_records(data: bytes, number: int, header: PcapHeader, first: int, last: int) -> Iterator[Record]:
+def _pcap_records(data: bytes, number: int, header: PcapHeader, first: int, last: int) -> Records:
     """See step_pcap in native/walk.pxd."""
-    from pcap_analyzer._native.decode import skip_pcap_records  # noqa: PLC0415
+    from pcap_analyzer._native.decode import find_pcap_records, skip_pcap_records  # noqa: PLC0415
 
-    order = ">" if header.big_endian else "<"
-    pair = struct.Struct(f"{order}2I").unpack_from
-    end, length = len(data) - header.record_header, header.record_header
+    length, big_endian, swapped = header.record_header, header.big_endian, header.swapped_lengths
     before = max(0, first - 1 - number)
-    at, skipped = skip_pcap_records(data, 0, before, header.big_endian, length, header.swapped_lengths)
-    if skipped < before:
-        return
+    at, skipped = skip_pcap_records(data, 0, before, big_endian, length, swapped)
     number += skipped
-    while at <= end and number < last:
-        captured, original = pair(data, at + 8)
-        if header.swapped_lengths == 1 or (header.swapped_lengths and captured > original):
-            captured, original = original, captured
-        start = at
-        at += length
-        if captured > len(data) - at:
-            return
-        number += 1
-        seconds, fraction = pair(data, start)
+    most = min(max(0, last - number), len(data) // length) if skipped == before else 0
+    offset, captured, original = (array(kind, bytes(most * array(kind).itemsize)) for kind in "QII")
+    found = find_pcap_records(data, at, big_endian, length, swapped, offset, captured, original)
+    pair = struct.Struct(f"{'>' if big_endian else '<'}2I").unpack_from
+
+    def record(row: int) -> Record:
+        seconds, fraction = pair(data, offset[row] - length)
         time = seconds * NANO + fraction * header.tick_ns
-        yield Record(number, at, captured, original, header.link_type, time)
-        at += captured
+        return Record(number + row + 1, offset[row], captured[row], original[row], header.link_type, time)
+
+    link_type = array("H", [header.link_type]) * found
+    return Records(offset[:found], captured[:found], original[:found], link_type, record)
 
 
 class _Blocks:

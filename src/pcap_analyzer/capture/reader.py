@@ -37,7 +37,7 @@ class ReadFile(NamedTuple):
     """
 
     descriptor: int
-    waypoints: list[tuple[int, int, int, bool]]
+    waypoints: bytes
     end: int
     header: PcapHeader | None
 

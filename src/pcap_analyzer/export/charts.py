@@ -52,6 +52,8 @@ def coarser(series: Series, packets: int) -> Series:
 
 
 def _merged(values: list[int], merge: int) -> list[int]:
+    if merge == 1:
+        return values
     return [sum(values[start : start + merge]) for start in range(0, len(values), merge)]
 
 

@@ -83,19 +83,23 @@ def overview(report: Report, sizes: Sequence[int], start_ns: int, width_ns: int)
     whole = width_ns * len(sizes)
     if len(sizes) < 2 or whole <= 0 or not max(sizes):
         return None
-    top = max(sizes)
-    points = [
-        f"{1000 * (step + edge) / len(sizes):.1f},{100 - 96 * size / top:.1f}"
-        for step, size in enumerate(sizes)
-        for edge in (0, 1)
-    ]
     return {
-        "outline": f"M0,100 L{' '.join(points)} L1000,100 Z",
+        "outline": f"M0,100 L{_outline(sizes)} L1000,100 Z",
         "steps": len(sizes),
         "start_ns": start_ns,
         "end_ns": start_ns + whole,
         "lanes": _lanes(report, start_ns, whole),
     }
+
+
+def _outline(sizes: Sequence[int]) -> str:
+    """Each step's left and right corner, "x,y x,y …". Every number is written once: two steps share an edge."""
+    count, top = len(sizes), max(sizes)
+    edges = [f"{1000 * edge / count:.1f}" for edge in range(count + 1)]
+    heights = [f",{100 - 96 * size / top:.1f} " for size in sizes]
+    corners = [""] * (4 * count)
+    corners[::4], corners[1::4], corners[2::4], corners[3::4] = edges[:-1], heights, edges[1:], heights
+    return "".join(corners).rstrip()
 
 
 def _lanes(report: Report, start_ns: int, whole: int) -> list[dict[str, Any]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import msgspec
 
 from pcap_analyzer.addresses import address_text
-from pcap_analyzer.analysis.flows import flow_of
+from pcap_analyzer.analysis.flows import has_ports, stream_of
 from pcap_analyzer.analysis.model import TCP_MARKS, Analysis, DnsResolver
 from pcap_analyzer.analysis.watches import Answers, Group, Groups, Tally, Told
 from pcap_analyzer.findings.model import (
@@ -27,6 +27,7 @@ from pcap_analyzer.findings.trust import Trust, sure
 TCP, UDP, IPV4 = 6, 17, 4
 Question = Tally | Groups
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -35,6 +36,14 @@ class Case(msgspec.Struct, frozen=True):
     analysis: Analysis
     answers: Answers
     trust: Trust
+    shared: dict[Callable[[Case], Any], Any] = {}
+    """What `once` has found."""
+
+    def once(self, find: Callable[[Case], T]) -> T:
+        """What `find` says of this capture; several findings that rest on it find it once."""
+        if find not in self.shared:
+            self.shared[find] = find(self)
+        return cast("T", self.shared[find])
 
     def tally(self, name: str) -> Told:
         return self.answers.tally(name)
@@ -202,15 +211,15 @@ def field(group: Group, name: str) -> str:
 
 
 def affected(row: Row, value: Callable[[Row], float] | None) -> AffectedFlow:
-    flow = flow_of(dict(row), None)
+    ports = has_ports(row)
     return AffectedFlow(
-        flow.flow_id,
-        flow.stream,
-        flow.protocol,
-        flow.client,
-        flow.client_port,
-        flow.server,
-        flow.server_port,
+        row["flow_id"],
+        stream_of(row),
+        row["protocol"],
+        address_text(row["client"], row["ip_version"]),
+        row["client_port"] if ports else None,
+        address_text(row["server"], row["ip_version"]),
+        row["server_port"] if ports else None,
         round(row["score"] if value is None else value(row), 6),
         first_frame=row["first_frame"],
         last_frame=row["last_frame"],

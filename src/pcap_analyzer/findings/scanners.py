@@ -46,6 +46,10 @@ class Scans(msgspec.Struct, frozen=True):
 
 
 def scans(case: Case) -> Scans:
+    return case.once(_scans)
+
+
+def _scans(case: Case) -> Scans:
     _, ports = case.answers.groups(PORTS, {"distinct": SCAN_PORTS}, by="distinct", limit=100)
     _, hosts = case.answers.groups(HOSTS, {"distinct": SWEEP_HOSTS}, by="distinct", limit=100)
     return Scans(ports, hosts)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
+from itertools import accumulate, pairwise
 
 from pcap_analyzer.analysis.model import Histogram
 from pcap_analyzer.report.model import Distribution
@@ -11,15 +13,17 @@ MAX_BARS = 48
 MICROSECOND = 1_000
 
 
-def distribution(histogram: Histogram, *, step: int | None = None) -> Distribution:
-    """Percentiles and bars from the logarithmic buckets. step: buckets a bar; None: what gives MAX_BARS at most."""
-    counts = [int(n) for n in histogram.counts]
-    edges = [int(edge) for edge in histogram.edges_ns]
-    total = sum(counts)
-    bar_edges, bar_counts = _bars(edges, counts, step)
+def distribution(histogram: Histogram, *, step: int | None = None, bars: bool = True) -> Distribution:
+    """Percentiles and bars from the logarithmic buckets. step: buckets a bar; None: what gives MAX_BARS at most.
+
+    bars: False where nobody draws them; there are none then.
+    """
+    edges, seen = histogram.edges_ns.tolist(), _seen(histogram)
+    total = seen[-1] if seen else 0
+    bar_edges, bar_counts = _bars(edges, seen, step) if bars else ([], [])
 
     def percentile(percent: int) -> int | None:
-        value = _percentile(edges, counts, total, percent)
+        value = _percentile(edges, seen, percent)
         if value is None or histogram.min_ns is None or histogram.max_ns is None:
             return value
         return min(max(value, histogram.min_ns), histogram.max_ns)
@@ -39,44 +43,50 @@ def distribution(histogram: Histogram, *, step: int | None = None) -> Distributi
 
 def comparable(*histograms: Histogram) -> list[Distribution]:
     """Distributions for one picture: their bars are equally wide, so that heights may be compared."""
-    spans = [_drawn([int(edge) for edge in one.edges_ns], [int(n) for n in one.counts]) for one in histograms]
+    spans = [_drawn(one.edges_ns.tolist(), _seen(one)) for one in histograms]
     step = max((_step(len(span)) for span in spans), default=1)
     return [distribution(one, step=step) for one in histograms]
 
 
-def _percentile(edges: list[int], counts: list[int], total: int, percent: int) -> int | None:
+def _seen(histogram: Histogram) -> list[int]:
+    """Values up to each bucket, itself included."""
+    return list(accumulate(histogram.counts.tolist()))
+
+
+def _percentile(edges: list[int], seen: list[int], percent: int) -> int | None:
     """The geometric middle of the bucket that holds the value of this rank (nearest rank); None without values."""
-    rank = max(1, -(-total * percent // 100))
-    seen = 0
-    for index, number in enumerate(counts):
-        seen += number
-        if number and seen >= rank:
-            return math.isqrt(max(edges[index], 0) * max(edges[index + 1], 0))
-    return None
+    if not seen or not seen[-1]:
+        return None
+    index = bisect_left(seen, max(1, -(-seen[-1] * percent // 100)))
+    return math.isqrt(max(edges[index], 0) * max(edges[index + 1], 0))
 
 
-def _bars(edges: list[int], counts: list[int], step: int | None) -> tuple[list[int], list[int]]:
+def _bars(edges: list[int], seen: list[int], step: int | None) -> tuple[list[int], list[int]]:
     """Neighbouring buckets merged into bars, from the first that holds a value to the last."""
-    filled = [index for index, number in enumerate(counts) if number]
-    if not filled:
+    first, end = _filled(seen)
+    if first == end:
         return [], []
-    first, end = filled[0], filled[-1] + 1
-    drawn = _drawn(edges, counts)
+    drawn = _drawn(edges, seen)
     starts = ([first] if drawn.start > first else []) + list(drawn[:: step or _step(len(drawn))])
-    ends = [*starts[1:], end]
-    return [edges[start] for start in starts] + [edges[end]], [
-        sum(counts[start:stop]) for start, stop in zip(starts, ends, strict=True)
-    ]
+    before = [seen[start - 1] if start else 0 for start in starts] + [seen[end - 1]]
+    counts = [after - at for at, after in pairwise(before)]
+    return [edges[start] for start in starts] + [edges[end]], counts
 
 
-def _drawn(edges: list[int], counts: list[int]) -> range:
+def _drawn(edges: list[int], seen: list[int]) -> range:
     """The buckets that bars are made of; what lies before them is one bar of its own.
 
     Most captures have no time below a microsecond: zeros would stretch a logarithmic picture over empty decades.
     """
-    filled = [index for index, number in enumerate(counts) if number]
-    first, end = (filled[0], filled[-1] + 1) if filled else (0, 0)
-    return range(next((index for index in range(first, end) if edges[index + 1] > MICROSECOND), end), end)
+    first, end = _filled(seen)
+    return range(bisect_right(edges, MICROSECOND, first + 1, end + 1) - 1, end) if first < end else range(end, end)
+
+
+def _filled(seen: list[int]) -> tuple[int, int]:
+    """The first bucket that holds a value, and where those behind the last begin; equal: none does."""
+    if not seen or not seen[-1]:
+        return 0, 0
+    return bisect_left(seen, 1), bisect_left(seen, seen[-1]) + 1
 
 
 def _step(buckets: int) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
 from pcap_analyzer.analysis.model import Analysis, DnsDomain, DnsExample, DnsResolver, DnsTotals
 from pcap_analyzer.report import words
-from pcap_analyzer.report.distribution import comparable
-from pcap_analyzer.report.model import CodeRow, DnsResolverRow, DnsRow, DnsSummary
+from pcap_analyzer.report.distribution import comparable, distribution
+from pcap_analyzer.report.model import CodeRow, Distribution, DnsResolverRow, DnsRow, DnsSummary
 from pcap_analyzer.report.text import plain
 
 LISTED = 20  # resolvers, domains
@@ -50,7 +50,7 @@ def dns_section(analysis: Analysis) -> DnsSummary | None:
     if dns is None:
         return None
     return DnsSummary(
-        **_figures(dns.all),
+        **_figures(dns.all, *comparable(dns.all.latency, dns.all.reply)),
         **{name: getattr(dns, name) for name in COUNTED},
         resolvers_total=dns.resolvers_total,
         resolvers=[_resolver(one) for one in dns.resolvers[:LISTED]],
@@ -79,8 +79,7 @@ def dns_line(dns: DnsSummary | None) -> str | None:
     return f"{line}: {named}"
 
 
-def _figures(one: DnsResolver) -> dict[str, Any]:
-    latency, reply = comparable(one.latency, one.reply)
+def _figures(one: DnsResolver, latency: Distribution, reply: Distribution) -> dict[str, Any]:
     codes = sorted(one.rcodes.items(), key=lambda item: (-item[1], item[0]))
     return {
         **{name: getattr(one, name) for name in SAME},
@@ -91,12 +90,11 @@ def _figures(one: DnsResolver) -> dict[str, Any]:
 
 
 def _resolver(one: DnsResolver) -> DnsResolverRow:
-    figures = _figures(one)
-    for name in ("latency", "reply"):
-        figures[name] = replace(figures[name], bar_edges_ns=[], bar_counts=[])  # there may be many resolvers
+    # Without bars: there may be many resolvers.
+    latency, reply = distribution(one.latency, bars=False), distribution(one.reply, bars=False)
     host = f"ip{'v6' if one.ip_version == 6 else ''}.addr == {one.address}"
     return DnsResolverRow(
-        **figures,
+        **_figures(one, latency, reply),
         address=one.address,
         port=one.port,
         service=one.service,
