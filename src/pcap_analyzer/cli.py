@@ -23,6 +23,8 @@ from pcap_analyzer.errors import PcapAnalyzerError
 from pcap_analyzer.pipeline import analyze_capture, open_capture
 
 if TYPE_CHECKING:
+    from io import FileIO
+
     from pcap_analyzer.analysis.model import Analysis
     from pcap_analyzer.report.model import Report
 
@@ -425,17 +427,25 @@ def _is_capture(path: str, files: Sequence[str]) -> bool:
 def _replace(path: str, pieces: Sequence[bytes | memoryview]) -> None:
     """Put `pieces` under the name `path` in one step, so that nobody finds half a report there."""
     if os.path.exists(path) and not os.path.isfile(path):  # /dev/null, a pipe
-        with open(path, "wb") as file:
-            file.writelines(pieces)
+        with open(path, "wb", buffering=0) as file:
+            _put(file, pieces)
         return
     folder, name = os.path.split(path)
     os.makedirs(folder or os.curdir, exist_ok=True)
     aside = os.path.join(folder, f".{name}.{os.urandom(4).hex()}")
     try:
-        with open(aside, "xb") as file:
-            file.writelines(pieces)
+        with open(aside, "xb", buffering=0) as file:
+            _put(file, pieces)
         os.replace(aside, path)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(aside)
         raise
+
+
+def _put(file: FileIO, pieces: Sequence[bytes | memoryview]) -> None:
+    """Write all of `pieces`, each from where it lies."""
+    for piece in pieces:
+        left = memoryview(piece)
+        while left:
+            left = left[file.write(left) :]

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from pcap_analyzer.export.messages import translated
+from pcap_analyzer.export.tightened import tightened
 
 RUNTIME = "from jinja2.runtime import "
 
@@ -28,5 +29,5 @@ def compiled(
         imported, _, code = environment.compile(source, name, filename, raw=True).partition("\n")
         if not imported.startswith(RUNTIME):
             raise RuntimeError(f"jinja2 compiles templates in a form that is not known here: {imported!r}")
-        codes[name] = compile(code, filename, "exec")
+        codes[name] = compile(tightened(code), filename, "exec")
     return marshal.dumps(codes)

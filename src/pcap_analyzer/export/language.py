@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from pcap_analyzer.report import words
 
@@ -36,7 +36,10 @@ def messages_of(language: str) -> Callable[[str], str]:
 
 def said(message: str, **values: Any) -> str:
     """A message with its places filled; templates in another language are translated already."""
-    return escape(message).format(**values) if values else message
+    if not values:
+        return message
+    # As escape(message).format(**values) gives it; but that looks at every place for what none of ours has.
+    return Markup(str(escape(message)).format(**{name: escape(value) for name, value in values.items()}))  # noqa: S704
 
 
 WORDS = ("count", "size", "duration", "moment", "clock", "figure", "share", "share_of", "bit_rate", "packet_rate")

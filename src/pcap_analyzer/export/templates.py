@@ -111,6 +111,8 @@ class Macro:
         self._parameters = (*parameters, "caller") if caller else parameters
 
     def __call__(self, *given: Any, **named: Any) -> Markup:
+        if not named and len(given) == len(self._parameters):
+            return str.__new__(Markup, self._function(*given))  # put together from escaped parts
         left = [named.pop(name, MISSING) for name in self._parameters[len(given) :]]
         if named or len(given) > len(self._parameters):
             raise TemplateError(f"the macro {self._name} takes {', '.join(self._parameters) or 'nothing'}")
@@ -189,7 +191,7 @@ def joined(parts: Iterable[Any]) -> str:
 @cache
 def _templates(spoken: str) -> dict[str, Template]:
     paths = sorted(os.path.join(folder, name) for folder, _, names in os.walk(FOLDER) for name in names)
-    paths += [os.path.join(HERE, name) for name in ("compiler.py", "messages.py", "templates.py")]
+    paths += [os.path.join(HERE, name) for name in ("compiler.py", "messages.py", "templates.py", "tightened.py")]
     if spoken != "en":
         from pcap_analyzer.export.catalog import path_of  # noqa: PLC0415
 
@@ -223,7 +225,9 @@ def names_of(spoken: str) -> dict[str, Any]:
         "Namespace": Namespace,
         "Markup": Markup,
         "Undefined": lambda _reason: "",  # an inline `if` without `else`
+        "attribute": attribute,
         "escape": escaped,
+        "special": SPECIAL.search,
         "markup_join": joined,
         "missing": MISSING,
         "environment": SimpleNamespace(
