@@ -102,6 +102,19 @@ def test_an_old_report_is_replaced(capture, tmp_path):
     assert json.loads(report.read_text())["capture"]["packets"] == 20
 
 
+def test_analysing_imports_nothing_that_it_does_not_need(capture, tmp_path):
+    code = (
+        "import sys; known = set(sys.modules); from pcap_analyzer import cli; cli.run(sys.argv[1:]); "
+        "print(*sys.modules.keys() - known, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, "analyze", str(capture), "--json", str(tmp_path / "r.json")]
+    imported = subprocess.run(command, capture_output=True, check=True, text=True).stderr.split()
+    assert "msgspec" in imported
+    slow = {"dataclasses", "inspect", "ipaddress", "jinja2", "numpy", "pyarrow", "shutil", "tempfile"}
+    assert slow.isdisjoint(imported)
+    assert "typing_extensions" not in imported
+
+
 def test_info_says_what_a_capture_is(capture):
     assert b"little-endian" in run("info", capture).stdout
     told = json.loads(run("info", capture, "--json").stdout)

@@ -7,7 +7,6 @@ beside it, because an IPv6 packet may carry such an address too.
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address
 
 MAPPED = bytes(10) + b"\xff\xff"  # the first 12 bytes of an IPv4 address stored in 16
 CACHED = 1 << 16  # addresses of which the text is remembered from batch to batch
@@ -17,11 +16,17 @@ CACHED = 1 << 16  # addresses of which the text is remembered from batch to batc
 def address_text(address: bytes, ip_version: int) -> str:
     """The text of one address of 16 bytes; for `ip_version` 4 the last four count."""
     if ip_version == 4:
-        return str(IPv4Address(address[12:]))
+        return _dotted(address)
     if address.startswith(MAPPED):
         # RFC 5952 section 5: mixed notation where the prefix says that an IPv4 address is inside.
-        return f"::ffff:{IPv4Address(address[12:])}"
+        return f"::ffff:{_dotted(address)}"
+    from ipaddress import IPv6Address  # noqa: PLC0415 - takes as long as the text of a thousand addresses
+
     return str(IPv6Address(address))
+
+
+def _dotted(address: bytes) -> str:
+    return f"{address[12]}.{address[13]}.{address[14]}.{address[15]}"
 
 
 @lru_cache(CACHED)

@@ -35,6 +35,7 @@ SEVERE = ("warning", "critical")
 LANGUAGES = ("en", "fr")  # of export.language, which is imported later
 MAX_THREADS, MAX_BATCH, MAX_PORT = 16, 65536, 65535
 SWITCH_S = 0.0002  # the scan asks for the interpreter between windows: what is imported beside it must not keep it long
+USUAL_COLUMNS = 80
 COLLECT_AFTER = 200_000  # objects: more than one analysis makes, so that importing is not searched for garbage
 _last: list[Analysis] = []  # of the latest capture: its flows go with the process, not one by one before that
 
@@ -272,9 +273,7 @@ def run(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in COMMANDS:
         overview().parse_args(arguments or ["--help"])
     command = COMMANDS[arguments[0]]
-    parser = ArgumentParser(
-        f"{PROGRAM} {arguments[0]}", description=command.text, formatter_class=RawDescriptionHelpFormatter
-    )
+    parser = ArgumentParser(f"{PROGRAM} {arguments[0]}", description=command.text, formatter_class=HelpFormatter)
     command.options(parser)
     return command.run(parser.parse_intermixed_args(arguments[1:]))
 
@@ -287,11 +286,26 @@ def overview() -> ArgumentParser:
         usage=f"{PROGRAM} COMMAND [options]",
         description=f"Find out from a packet capture what a network did.\n\ncommands:\n{commands}",
         epilog=f"{PROGRAM} COMMAND --help shows a command's options and examples.",
-        formatter_class=RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     return parser
+
+
+class HelpFormatter(RawDescriptionHelpFormatter):
+    """As wide as the terminal. argparse asks shutil, which takes 2 ms to import, even where no help is printed."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_terminal_columns() - 2)
+
+
+def _terminal_columns() -> int:
+    """Of the terminal that standard output is."""
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or USUAL_COLUMNS  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # closed, or no terminal
+        return USUAL_COLUMNS
 
 
 def between(low: int, high: int) -> Callable[[str], int]:
@@ -358,11 +372,28 @@ def _summarize(report: Report, written: Sequence[str]) -> None:
 
 def _prepare(outputs: Sequence[tuple[str, str]], language: str) -> None:
     """Load what the end of `analyze` needs."""
+    _import_msgspec()
     import_module("pcap_analyzer.report")
     if ("json", STANDARD) not in outputs:
         import_module("pcap_analyzer.terminal.summary").writer(sys.stdout)
     if any(kind == "html" for kind, _path in outputs):
         import_module("pcap_analyzer.export.html").prepare(language)
+
+
+def _import_msgspec() -> None:
+    """Import msgspec without typing_extensions, which takes 10 ms with all that it imports itself.
+
+    msgspec does without where that is not installed: since Python 3.11 `typing` has all that it asks of it. For a
+    program's own process only; elsewhere others may be importing it just now.
+    """
+    name = "typing_extensions"
+    if name in sys.modules:
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # importing it fails
+    try:
+        import_module("msgspec")
+    finally:
+        del sys.modules[name]
 
 
 # ---------------------------------------------------------------- writing

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from pcap_analyzer.capture.damage import Damage
 from pcap_analyzer.capture.reader import CaptureReader
 from pcap_analyzer.capture.source import Limits, Source, open_source
 from pcap_analyzer.errors import Cancelled
+from pcap_analyzer.unnamed import unnamed_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -435,7 +435,7 @@ def scanning(
     """A reader whose surplus flows and DNS transactions go to temporary files that vanish with it."""
     with ExitStack() as files:
         files.callback(source.close)
-        spill, dns = (files.enter_context(tempfile.TemporaryFile(prefix="pcap-analyzer-")) for _ in range(2))
+        spill, dns = (files.enter_context(unnamed_file()) for _ in range(2))
         reader = CaptureReader(
             source,
             threads=threads,
@@ -452,15 +452,15 @@ def scanning(
 
 
 def _beside(meanwhile: Callable[[], object] | None) -> Callable[[], None]:
-    """Import what the end of an analysis needs and call `meanwhile`, on a thread; the answer waits for its end."""
+    """Call `meanwhile` and import what the end of an analysis needs, on a thread; the answer waits for its end."""
     if all(module in sys.modules for module in LATE_IMPORTS) and meanwhile is None:
         return lambda: None
 
     def prepare() -> None:
-        for module in LATE_IMPORTS:
-            import_module(module)
         if meanwhile is not None:
             meanwhile()
+        for module in LATE_IMPORTS:
+            import_module(module)
 
     thread = threading.Thread(target=prepare, daemon=True)
     thread.start()

@@ -12,7 +12,6 @@ from pcap_analyzer.addresses import address_text
 from pcap_analyzer.analysis.durations import round_trips
 from pcap_analyzer.analysis.model import DnsDomain, DnsExample, DnsResolver, DnsTotals, DnsTrouble
 from pcap_analyzer.iana import dns_rcode_name, dns_type_name
-from pcap_analyzer.schema import names_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,6 +55,7 @@ class DnsTable:
     def batches(self, columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchReader:
         """The table `dns`, or those of its columns asked for; see Analysis.dns."""
         from pcap_analyzer.analysis.dns_columns import dns_batches  # noqa: PLC0415 - pyarrow takes 0.3 s
+        from pcap_analyzer.schema import names_of  # noqa: PLC0415 - a report has no columns
 
         if not 1 <= batch_size <= MAX_BATCH:
             raise ValueError(f"batch_size is {batch_size}, expected 1 to {MAX_BATCH}")

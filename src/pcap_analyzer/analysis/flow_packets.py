@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 import sys
 from functools import cache
-from ipaddress import IPv4Address, ip_address
 
 from pcap_analyzer.addresses import MAPPED
 from pcap_analyzer.analysis.model import FlowKey, FlowPacket, Lookup
@@ -40,8 +39,11 @@ def _ends(flow: FlowKey) -> tuple[int, bytes, bytes]:
 
 
 def _sixteen(address: str) -> bytes:
-    read = ip_address(address)
-    return MAPPED + read.packed if isinstance(read, IPv4Address) else read.packed
+    if ":" not in address:
+        return MAPPED + bytes(map(int, address.split(".")))
+    from ipaddress import IPv6Address  # noqa: PLC0415 - see addresses.py
+
+    return IPv6Address(address).packed
 
 
 def _packet(record: Record, packet: bytes, *, from_client: bool) -> FlowPacket:

@@ -14,7 +14,6 @@ from pcap_analyzer.addresses import address_text
 from pcap_analyzer.analysis.model import TCP_FLAGS, Ended, Flow
 from pcap_analyzer.analysis.protocols import path_text
 from pcap_analyzer.analysis.tcp import tcp_direction
-from pcap_analyzer.schema import names_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,6 +50,7 @@ class FlowTable:
     def batches(self, columns: Sequence[str] | None, batch_size: int) -> pa.RecordBatchReader:
         """The table `flows`, or those of its columns asked for; see Analysis.flows."""
         from pcap_analyzer.analysis.flow_columns import flow_batches  # noqa: PLC0415 - pyarrow takes 0.3 s
+        from pcap_analyzer.schema import names_of  # noqa: PLC0415 - a report has no columns
 
         if not 1 <= batch_size <= MAX_BATCH:
             raise ValueError(f"batch_size is {batch_size}, expected 1 to {MAX_BATCH}")

@@ -7,8 +7,6 @@ a file name may hold and UTF-8 cannot.
 
 from __future__ import annotations
 
-import unicodedata
-
 MAX_LENGTH = 300
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -22,6 +20,8 @@ def plain(text: str, limit: int = MAX_LENGTH) -> str:
 
 
 def _printable(character: str) -> str:
+    import unicodedata  # noqa: PLC0415 - most captures hold nothing of the sort
+
     if character.isspace():
         return " "
     # C: control, format (bidirectional overrides among them), surrogate, private use, unassigned.

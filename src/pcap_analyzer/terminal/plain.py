@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
@@ -12,6 +10,7 @@ from pcap_analyzer.terminal.parts import Part, Remarks, Table, Words
 WIDTH = 110  # of running text
 GAP = 2  # columns between a label and its sentence
 TABLE_GAP = 3
+FIRST_COMBINING = "\u0300"  # before it every character takes one column
 
 
 def write(parts: Iterable[Part], file: TextIO) -> None:
@@ -35,6 +34,8 @@ def _wrapped(line: str, hanging: int = 0) -> list[str]:
     """The line, or several where it is long; all but the first begin with `hanging` spaces."""
     if len(line) <= WIDTH:
         return [line]
+    import textwrap  # noqa: PLC0415 - seldom needed, as is unicodedata
+
     return textwrap.wrap(
         line,
         WIDTH,
@@ -62,8 +63,10 @@ def padded(text: str, wide: int, *, right: bool = False) -> str:
 
 def columns_of(text: str) -> int:
     """How many columns a terminal gives to the text: two for a wide character, none for one that joins another."""
-    if text.isascii():
+    if text.isascii() or max(text.replace("–", "-")) < FIRST_COMBINING:
         return len(text)
+    import unicodedata  # noqa: PLC0415
+
     return sum(
         0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "FW")
         for character in text
