@@ -1,99 +1,71 @@
 """What is asked of every flow: conditions, sums, the worst rows, sums per key. Told as a program, run over batches.
 
-A program is a list of steps, each of which makes a vector of int64 out of columns, constants or earlier steps; rows
-come as C structs in a buffer and are taken in chunks that stay in cache. So a question about flows is written in
-Python, in the one file that wants the answer, and costs a nanosecond a flow and step; numpy would do the same, and
-takes longer to import than most captures take to analyse.
+A program is a list of steps (terms.pxd); rows come as C structs in a buffer and are taken in chunks that stay in cache.
+So a question about flows is written in Python, in the one file that wants the answer, and costs a nanosecond a flow and
+step; numpy would do the same, and takes longer to import than most captures take to analyse.
 
 Arithmetic wraps as that of C's unsigned numbers, division by what is not positive is 0: the numbers come out of a
 capture. Memory is bounded by what the program says, not by the number of rows.
 """
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from keys cimport NO_KEY, expect_key, key_at, keys_free, keys_init, keys_t, likely_number, number_of
+from terms cimport (
+    OP_CONSTANT,
+    OP_LESS,
+    OP_LOAD,
+    OPS,
+    TYPES,
+    add_step,
+    begin_chunk,
+    column_of,
+    column_t,
+    demand,
+    is_zero,
+    mask_of,
+    step_t,
+    terms_free,
+    terms_init,
+    terms_t,
+)
+from vectors cimport ROWS, WORDS, bit_count, compare, first_bit, fold_vector
 from wire cimport prefetch_write
 
 cdef extern from * nogil:
     """
     #include <string.h>
-    /* Copies of the sizes that columns have, each a load and a store. */
-    static inline void pcap_copy_part(uint8_t *to, const uint8_t *from, uint32_t size) {
-        switch (size) {
-        case 16: memcpy(to, from, 16); break;
-        case 8: memcpy(to, from, 8); break;
-        case 4: memcpy(to, from, 4); break;
-        case 2: memcpy(to, from, 2); break;
-        case 1: *to = *from; break;
-        default: memcpy(to, from, size);
-        }
-    }
-    /* Vectors of four numbers where the processor has them: which of both is chosen when the module is loaded. */
-    #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
-    #define PCAP_WIDE __attribute__((target_clones("avx2", "default")))
+    /* A part of a key as it lies in memory: a number that stands at its place in a word. */
+    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    #define pcap_part_shift(at, size) (64 - 8 * ((at) + (size)))
     #else
-    #define PCAP_WIDE
+    #define pcap_part_shift(at, size) (8 * (at))
     #endif
-    #define PCAP_EACH(expression) for (uint32_t row = 0; row < count; row++) out[row] = (expression)
-    /* op_t of watch.pyx from OP_ADD on, but for OP_DIVIDE. Arithmetic wraps. */
-    PCAP_WIDE static void pcap_combine(
-        uint32_t op, const int64_t *restrict a, const int64_t *restrict b, const int64_t *restrict c, uint32_t count,
-        int64_t *restrict out) {
-        switch (op) {
-        case 2: PCAP_EACH((int64_t)((uint64_t)a[row] + (uint64_t)b[row])); break;
-        case 3: PCAP_EACH((int64_t)((uint64_t)a[row] - (uint64_t)b[row])); break;
-        case 4: PCAP_EACH((int64_t)((uint64_t)a[row] * (uint64_t)b[row])); break;
-        case 6: PCAP_EACH(a[row] < b[row] ? a[row] : b[row]); break;
-        case 7: PCAP_EACH(a[row] > b[row] ? a[row] : b[row]); break;
-        case 8: PCAP_EACH(a[row] < b[row]); break;
-        case 9: PCAP_EACH(a[row] == b[row]); break;
-        case 10: PCAP_EACH((a[row] != 0) & (b[row] != 0)); break;
-        case 11: PCAP_EACH((a[row] != 0) | (b[row] != 0)); break;
-        case 12: PCAP_EACH(a[row] == 0); break;
-        case 13: PCAP_EACH(a[row] ? b[row] : c[row]); break;
+    static inline uint64_t pcap_load_part(const uint8_t *at, uint32_t size) {
+        uint64_t wide; uint32_t middle; uint16_t narrow;
+        switch (size) {
+        case 8: memcpy(&wide, at, 8); return wide;
+        case 4: memcpy(&middle, at, 4); return middle;
+        case 2: memcpy(&narrow, at, 2); return narrow;
+        default: return *at;
         }
     }
     """
-    void copy_part "pcap_copy_part"(uint8_t* to, const uint8_t* of, uint32_t size) noexcept
-    void combine "pcap_combine"(
-        uint32_t op, const int64_t* a, const int64_t* b, const int64_t* c, uint32_t count, int64_t* out
-    ) noexcept
+    uint32_t part_shift "pcap_part_shift"(uint32_t at, uint32_t size) noexcept
+    uint64_t load_part "pcap_load_part"(const uint8_t* at, uint32_t size) noexcept
 
 cdef enum:
-    ROWS = 128                       # a chunk
     MAX_STEPS = 4096
     MAX_SUMS = 16
     MAX_PARTS = 8
+    MAX_PIECES = 64
     MAX_KEY = 64                     # bytes
     MAX_WORDS = 8                    # of eight bytes
     MAX_KEPT = 100
-
-cdef enum op_t:
-    OP_CONSTANT = 0
-    OP_LOAD
-    OP_ADD
-    OP_SUBTRACT
-    OP_MULTIPLY
-    OP_DIVIDE                        # floor; 0 where the divisor is not positive
-    OP_LEAST
-    OP_MOST
-    OP_LESS
-    OP_EQUAL
-    OP_AND
-    OP_OR
-    OP_NOT
-    OP_CHOOSE                        # b where a, else c
-    OPS
-
-cdef enum type_t:
-    TYPE_U8 = 0
-    TYPE_U16
-    TYPE_U32
-    TYPE_I64                         # u64 too
-    TYPE_I32
-    TYPES
+    FEW = 24                         # rows that are folded one by one
+    WANTED = 32                      # rows that are looked up at a time
 
 cdef enum fold_t:
     FOLD_SUM = 0
@@ -101,25 +73,20 @@ cdef enum fold_t:
     FOLD_MOST
     FOLDS
 
-ctypedef struct step_t:
-    uint32_t op
-    uint32_t a                       # earlier steps; of OP_LOAD the type
-    uint32_t b
-    uint32_t c
-    int64_t value                    # of OP_CONSTANT; of OP_LOAD the offset in the row
-
 ctypedef struct fold_row_t:
     uint32_t step
     uint32_t fold
 
-ctypedef struct part_t:              # bytes of a row that belong to a key
+ctypedef struct piece_t:             # of a row, within a word of a key
     uint32_t offset
-    uint32_t size
+    uint8_t size                     # 1, 2, 4 or 8
+    uint8_t shift
+    uint8_t last                     # of its word
 
 ctypedef struct key_t:
-    part_t parts[MAX_PARTS]
+    piece_t pieces[MAX_PIECES]
     uint32_t count
-    uint32_t width
+    uint32_t width                   # bytes
 
 ctypedef struct tally_t:             # over all rows that meet a condition
     uint32_t where
@@ -165,47 +132,6 @@ ctypedef struct wanted_t:            # a row of a chunk that a group counts
     uint32_t item_hash               # of its item, valid with `number`
 
 
-# ---------------------------------------------------------------- steps
-
-cdef inline void load(
-    const step_t* step, const uint8_t* rows, size_t itemsize, uint32_t count, int64_t* out
-) noexcept nogil:
-    """A column of the rows; unaligned loads."""
-    cdef const uint8_t* at = rows + step.value
-    cdef uint32_t row
-    cdef uint16_t narrow
-    cdef uint32_t middle
-    cdef int32_t signed_middle
-    for row in range(count):
-        if step.a == TYPE_U32:
-            memcpy(&middle, at, 4)
-            out[row] = middle
-        elif step.a == TYPE_I64:
-            memcpy(&out[row], at, 8)
-        elif step.a == TYPE_U16:
-            memcpy(&narrow, at, 2)
-            out[row] = narrow
-        elif step.a == TYPE_I32:
-            memcpy(&signed_middle, at, 4)
-            out[row] = signed_middle
-        else:
-            out[row] = at[0]
-        at += itemsize
-
-
-cdef inline int64_t floor_of(int64_t a, int64_t b) noexcept nogil:
-    """a / b, downwards."""
-    if b <= 0:
-        return 0
-    return a // b - (a % b < 0)                  # C's division is towards zero
-
-
-cdef inline void divide(const int64_t* a, const int64_t* b, uint32_t count, int64_t* out) noexcept nogil:
-    cdef uint32_t row
-    for row in range(count):
-        out[row] = floor_of(a[row], b[row])
-
-
 # ---------------------------------------------------------------- folds
 
 cdef inline int64_t empty_fold(uint32_t fold) noexcept nogil:
@@ -219,6 +145,24 @@ cdef inline void fold_in(int64_t* value, uint32_t fold, int64_t more) noexcept n
         value[0] = more if more < value[0] else value[0]
     else:
         value[0] = more if more > value[0] else value[0]
+
+
+cdef inline void fold_rows(
+    int64_t* value, uint32_t fold, const column_t* column, const uint64_t* mask, uint32_t count
+) noexcept nogil:
+    """Fold the `count` rows of a mask, one at least."""
+    cdef uint32_t word
+    cdef uint64_t left
+    if column.stride == 0:
+        fold_in(value, fold, column.at[0] if fold != FOLD_SUM else <int64_t>(<uint64_t>column.at[0] * count))
+    elif count > FEW:
+        value[0] = fold_vector(fold, mask, column.at, value[0])
+    else:
+        for word in range(WORDS):
+            left = mask[word]
+            while left:
+                fold_in(value, fold, column.at[64 * word + first_bit(left)])
+                left &= left - 1
 
 
 # ---------------------------------------------------------------- the worst rows
@@ -253,7 +197,7 @@ cdef inline void keep_row(
     """Keep a row if it is among the `keep` with the highest score."""
     cdef uint32_t at, parent, place
     if tally.kept == tally.keep:
-        if tally.keep == 0 or not ranks_below(tally, 0, score, number):
+        if not ranks_below(tally, 0, score, number):
             return
         place = tally.places[0]
         memcpy(tally.copies + place * itemsize, row, itemsize)
@@ -271,13 +215,50 @@ cdef inline void keep_row(
     put(tally, at, score, number, place)
 
 
+cdef inline void leave_out_lower(const tally_t* tally, const column_t* scores, uint64_t* mask) noexcept nogil:
+    """Of rows behind all that were kept: those that cannot be among them. (Of equals the earlier is kept.)"""
+    cdef uint64_t higher[WORDS]
+    cdef uint32_t word
+    if scores.stride:
+        compare(OP_LESS, &tally.scores[0], True, scores.at, False, higher)
+    for word in range(WORDS):
+        if scores.stride:
+            mask[word] &= higher[word]
+        elif scores.at[0] <= tally.scores[0]:
+            mask[word] = 0
+
+
+cdef inline void keep_rows(
+    tally_t* tally, const column_t* scores, uint64_t* mask, uint64_t first, const uint8_t* rows, size_t itemsize
+) noexcept nogil:
+    """Keep those of the rows in a mask that have the highest scores so far. first: the number of the first row."""
+    cdef uint32_t word, row
+    if tally.keep == 0:
+        return
+    if tally.kept == tally.keep:
+        leave_out_lower(tally, scores, mask)
+    for word in range(WORDS):
+        while mask[word]:
+            row = 64 * word + first_bit(mask[word])
+            keep_row(tally, scores.at[row * scores.stride], first + row, rows + row * itemsize, itemsize)
+            mask[word] &= mask[word] - 1
+
+
 # ---------------------------------------------------------------- sums per key
 
-cdef inline void fill_key(uint8_t* key, const key_t* told, const uint8_t* row, uint32_t begin) noexcept nogil:
-    cdef uint32_t part, at = begin
-    for part in range(told.count):
-        copy_part(key + at, row + told.parts[part].offset, told.parts[part].size)
-        at += told.parts[part].size
+cdef inline void fill_key(uint64_t* key, const key_t* told, const uint8_t* row, uint64_t begin) noexcept nogil:
+    """In words: what is written in bytes is read in words only after it has left the processor.
+
+    begin: what stands in the first word already.
+    """
+    cdef uint32_t at
+    cdef uint64_t word = begin
+    for at in range(told.count):
+        word |= load_part(row + told.pieces[at].offset, told.pieces[at].size) << told.pieces[at].shift
+        if told.pieces[at].last:
+            key[0] = word
+            key += 1
+            word = 0
 
 
 cdef inline bint grow_groups(groups_t* groups) noexcept nogil:
@@ -316,10 +297,8 @@ cdef inline void note_gap(group_t* group, int64_t value) noexcept nogil:
 
 
 cdef inline void fill_item(uint64_t* key, const groups_t* groups, uint32_t number, const uint8_t* row) noexcept nogil:
-    """The key of a row's item in a group."""
-    memset(key, 0, groups.items.width)
-    memcpy(key, &number, 4)
-    fill_key(<uint8_t*>key, &groups.item, row, 4)
+    """The key of a row's item in a group, whose number stands before it."""
+    fill_key(key, &groups.item, row, <uint64_t>number << part_shift(0, 4))
 
 
 cdef inline bint add_item(
@@ -338,9 +317,9 @@ cdef inline bint add_item(
 
 
 cdef inline bint add_to_group(
-    groups_t* groups, const wanted_t* wanted, const int64_t* values, const uint8_t* row
+    groups_t* groups, const wanted_t* wanted, const column_t* columns, const column_t* sequence, const uint8_t* row
 ) noexcept nogil:
-    """values: of all steps, ROWS each.  row: the one that is wanted.  False: no memory."""
+    """columns: of the folds.  row: the one that is wanted.  False: no memory."""
     cdef bint fresh = False
     cdef uint32_t fold, number = number_of(&groups.keys, <const uint8_t*>wanted.key, wanted.hash, &fresh)
     cdef group_t* group
@@ -354,27 +333,35 @@ cdef inline bint add_to_group(
     for fold in range(groups.fold_count):
         fold_in(
             &groups.values[<size_t>number * groups.fold_count + fold], groups.folds[fold].fold,
-            values[<size_t>groups.folds[fold].step * ROWS + wanted.row],
+            columns[fold].at[wanted.row * columns[fold].stride],
         )
     if groups.sequence >= 0:
-        note_gap(group, values[<size_t>groups.sequence * ROWS + wanted.row])
+        note_gap(group, sequence.at[wanted.row * sequence.stride])
     return add_item(groups, group, number, wanted, row) if groups.item.width else True
 
 
 cdef inline uint32_t want_groups(
-    const groups_t* groups, const int64_t* where, const uint8_t* rows, size_t itemsize, uint32_t count,
-    wanted_t* wanted
+    const groups_t* groups, uint64_t* mask, const uint8_t* rows, size_t itemsize, wanted_t* wanted
 ) noexcept nogil:
-    """The rows of a chunk that a question is about, with their keys, which are looked for in memory; how many."""
-    cdef uint64_t[MAX_WORDS] item
-    cdef uint32_t row, number, found = 0, at
-    for row in range(count):
-        if where[row]:
+    """Up to WANTED rows of a mask, which leave it, with their keys, which are looked for in memory; how many."""
+    cdef uint32_t word, row, found = 0
+    for word in range(WORDS):
+        while mask[word] and found < WANTED:
+            row = 64 * word + first_bit(mask[word])
+            mask[word] &= mask[word] - 1
             wanted[found].row = row
-            memset(wanted[found].key, 0, groups.keys.width)
-            fill_key(<uint8_t*>wanted[found].key, &groups.key, rows + row * itemsize, 0)
-            wanted[found].hash = expect_key(&groups.keys, <uint8_t*>wanted[found].key)
+            fill_key(wanted[found].key, &groups.key, rows + row * itemsize, 0)
+            wanted[found].hash = expect_key(&groups.keys, <const uint8_t*>wanted[found].key)
             found += 1
+    return found
+
+
+cdef inline void expect_groups(
+    const groups_t* groups, const uint8_t* rows, size_t itemsize, wanted_t* wanted, uint32_t found
+) noexcept nogil:
+    """What want_groups looked for has come; fetch what it leads to, step by step."""
+    cdef uint64_t[MAX_WORDS] item
+    cdef uint32_t number, at
     for at in range(found):
         number = likely_number(&groups.keys, wanted[at].hash)
         wanted[at].number = NO_KEY
@@ -382,10 +369,14 @@ cdef inline uint32_t want_groups(
             wanted[at].number = number
             prefetch_write(&groups.groups[number])
             prefetch_write(&groups.values[<size_t>number * groups.fold_count])
+            prefetch_write(&groups.values[<size_t>(number + 1) * groups.fold_count - 1])
             if groups.item.width:
                 fill_item(item, groups, number, rows + wanted[at].row * itemsize)
                 wanted[at].item_hash = expect_key(&groups.items, <uint8_t*>item)
-    return found
+    if groups.item.width:
+        for at in range(found):
+            if wanted[at].number != NO_KEY:
+                likely_number(&groups.items, wanted[at].item_hash)
 
 
 cdef inline int64_t field_of(const groups_t* groups, uint32_t number, uint32_t field) noexcept nogil:
@@ -409,14 +400,9 @@ cdef class Watcher:
     seed: 16 bytes.  still: [(offset, size)] of what rows have in common that are observed as alike.
     Raises ValueError for a program that does not hold together, MemoryError.
     """
-    cdef step_t* steps
-    cdef uint8_t* still              # (steps,) whether it depends on nothing but constants and what is in `still`
-    cdef uint32_t settled            # likeness of the rows that the still steps stand for
-    cdef uint32_t settled_rows       # of each such step
-    cdef int64_t* values             # (steps, ROWS)
+    cdef terms_t terms
     cdef tally_t* tallies
     cdef groups_t* groups
-    cdef uint32_t step_count
     cdef uint32_t tally_count
     cdef uint32_t group_count
     cdef size_t itemsize
@@ -432,17 +418,13 @@ cdef class Watcher:
         keys[0] = int.from_bytes(seed[:8], "little")
         keys[1] = int.from_bytes(seed[8:], "little")
         self.itemsize = itemsize
-        self.steps = <step_t*>calloc(len(steps) + 1, sizeof(step_t))
-        self.still = <uint8_t*>calloc(len(steps) + 1, 1)
-        self.values = <int64_t*>calloc((len(steps) + 1) * ROWS, sizeof(int64_t))
         self.tallies = <tally_t*>calloc(len(tallies) + 1, sizeof(tally_t))
         self.groups = <groups_t*>calloc(len(groups) + 1, sizeof(groups_t))
-        if not (self.steps and self.still and self.values and self.tallies and self.groups):
+        if not terms_init(&self.terms, <uint32_t>len(steps)) or self.tallies == NULL or self.groups == NULL:
             raise MemoryError
         for step in steps:
             op, a, b, c, value = step
-            self.add_step(op, a, b, c, value)
-            self.still[self.step_count - 1] = self.is_still(&self.steps[self.step_count - 1], still)
+            self.take_step(op, a, b, c, value, still)
         for tally in tallies:
             where, score, keep, folds = tally
             self.add_tally(where, score, keep, folds)
@@ -458,15 +440,14 @@ cdef class Watcher:
             keys_free(&self.groups[at].items)
             free(self.groups[at].groups)
             free(self.groups[at].values)
-        free(self.steps)
-        free(self.still)
-        free(self.values)
+        terms_free(&self.terms)
         free(self.tallies)
         free(self.groups)
 
-    cdef add_step(self, uint32_t op, uint32_t a, uint32_t b, uint32_t c, int64_t value):
-        cdef uint32_t number = self.step_count, row
+    cdef take_step(self, uint32_t op, uint32_t a, uint32_t b, uint32_t c, int64_t value, ranges):
+        cdef uint32_t number = self.terms.count
         cdef uint32_t widths[TYPES]
+        cdef step_t step = step_t(op=op, a=a, b=b, c=c, value=value)
         widths[0], widths[1], widths[2], widths[3], widths[4] = 1, 2, 4, 8, 4
         if op >= OPS:
             raise ValueError(f"step {number}: there is no operation {op}")
@@ -475,25 +456,10 @@ cdef class Watcher:
                 raise ValueError(f"step {number}: type {a} at byte {value} of a row of {self.itemsize}")
         elif op != OP_CONSTANT and (max(a, b, c) >= number):
             raise ValueError(f"step {number} uses one that does not come before it")
-        self.steps[number] = step_t(op=op, a=a, b=b, c=c, value=value)
-        if op == OP_CONSTANT:
-            for row in range(ROWS):
-                self.values[<size_t>number * ROWS + row] = value
-        self.step_count += 1
-
-    cdef bint is_still(self, const step_t* step, ranges):
-        if step.op == OP_CONSTANT:
-            return True
-        if step.op == OP_LOAD:
-            return any([begin <= step.value < begin + size for begin, size in ranges])
-        if step.op == OP_NOT:
-            return self.still[step.a]
-        if step.op == OP_CHOOSE and not self.still[step.c]:
-            return False
-        return self.still[step.a] and self.still[step.b]
+        add_step(&self.terms, &step, op == OP_LOAD and any([begin <= value < begin + size for begin, size in ranges]))
 
     cdef uint32_t known(self, int64_t step) except? 0xFFFFFFFF:
-        if not 0 <= step < self.step_count:
+        if not 0 <= step < self.terms.count:
             raise ValueError(f"there is no step {step}")
         return <uint32_t>step
 
@@ -508,20 +474,34 @@ cdef class Watcher:
             folds[at] = fold_row_t(step=self.known(step), fold=fold)
         return <uint32_t>len(told)
 
-    cdef take_key(self, key_t* key, told):
-        cdef uint32_t at, width = 0
+    cdef take_key(self, key_t* key, told, uint32_t begin):
+        """begin: bytes of the first word that stand before it."""
+        cdef uint32_t width = 0
         if len(told) > MAX_PARTS:
             raise ValueError(f"a key of {len(told)} parts")
-        for at in range(len(told)):
-            offset, size = told[at]
+        for offset, size in told:
             if not (0 < size <= MAX_KEY and 0 <= offset <= <int64_t>self.itemsize - size):
                 raise ValueError(f"{size} bytes at {offset} of a row of {self.itemsize}")
-            key.parts[at] = part_t(offset=offset, size=size)
             width += size
-        if width > MAX_KEY - 4:
-            raise ValueError(f"a key of {width} bytes")
-        key.count = <uint32_t>len(told)
+            if width > MAX_KEY - 4:
+                raise ValueError(f"a key of {width} bytes")
+            self.take_part(key, offset, size, begin + width - size)
+        if key.count:
+            key.pieces[key.count - 1].last = True
         key.width = width
+
+    cdef take_part(self, key_t* key, uint32_t offset, uint32_t size, uint32_t at):
+        """A part as pieces, none of which reaches into the next word. at: its place in the key."""
+        cdef uint32_t piece
+        while size:
+            piece = 8
+            while piece > size or piece > 8 - at % 8:
+                piece //= 2
+            key.pieces[key.count] = piece_t(
+                offset=offset, size=piece, shift=part_shift(at % 8, piece), last=(at + piece) % 8 == 0
+            )
+            key.count += 1
+            offset, size, at = offset + piece, size - piece, at + piece
 
     cdef add_tally(self, where, score, uint32_t keep, folds):
         cdef tally_t* tally = &self.tallies[self.tally_count]
@@ -542,8 +522,8 @@ cdef class Watcher:
         where, key, item, sequence, limit, item_limit, folds = told
         groups.where = self.known(where)
         groups.sequence = -1 if sequence < 0 else self.known(sequence)
-        self.take_key(&groups.key, key)
-        self.take_key(&groups.item, item)
+        self.take_key(&groups.key, key, 0)
+        self.take_key(&groups.item, item, 4)
         if groups.key.width == 0:
             raise ValueError("a key without parts")
         groups.fold_count = self.take_folds(groups.folds, folds)
@@ -583,58 +563,53 @@ cdef class Watcher:
 
     cdef bint take_chunk(self, const uint8_t* rows, uint32_t count, uint32_t likeness) noexcept nogil:
         cdef uint32_t number
-        cdef const step_t* step
-        cdef bint settled = likeness != 0 and likeness == self.settled and count <= self.settled_rows
-        if not settled:
-            self.settled, self.settled_rows = likeness, count
-        for number in range(self.step_count):
-            step = &self.steps[number]
-            if settled and self.still[number]:
-                continue
-            if step.op == OP_LOAD:
-                load(step, rows, self.itemsize, count, &self.values[<size_t>number * ROWS])
-            elif step.op == OP_DIVIDE:
-                divide(
-                    &self.values[<size_t>step.a * ROWS], &self.values[<size_t>step.b * ROWS], count,
-                    &self.values[<size_t>number * ROWS],
-                )
-            elif step.op != OP_CONSTANT:
-                combine(
-                    step.op, &self.values[<size_t>step.a * ROWS], &self.values[<size_t>step.b * ROWS],
-                    &self.values[<size_t>step.c * ROWS], count, &self.values[<size_t>number * ROWS],
-                )
+        begin_chunk(&self.terms, rows, self.itemsize, count, likeness)
         for number in range(self.tally_count):
-            self.tally_chunk(&self.tallies[number], rows, count)
+            self.tally_chunk(&self.tallies[number], rows)
         for number in range(self.group_count):
-            if not self.group_chunk(&self.groups[number], rows, count):
+            if not self.group_chunk(&self.groups[number], rows):
                 return False
         self.rows += count
         return True
 
-    cdef void tally_chunk(self, tally_t* tally, const uint8_t* rows, uint32_t count) noexcept nogil:
-        cdef uint32_t row, at
-        cdef const int64_t* where = &self.values[<size_t>tally.where * ROWS]
-        for row in range(count):
-            if not where[row]:
-                continue
-            tally.rows += 1
-            for at in range(tally.fold_count):
-                fold_in(
-                    &tally.values[at], tally.folds[at].fold, self.values[<size_t>tally.folds[at].step * ROWS + row]
-                )
-            keep_row(
-                tally, self.values[<size_t>tally.score * ROWS + row], self.rows + row, rows + row * self.itemsize,
-                self.itemsize,
-            )
+    cdef void tally_chunk(self, tally_t* tally, const uint8_t* rows) noexcept nogil:
+        cdef uint64_t mask[WORDS]
+        cdef uint32_t at, count = 0
+        cdef column_t column
+        demand(&self.terms, tally.where)
+        if is_zero(&self.terms, tally.where):
+            return
+        mask_of(&self.terms, tally.where, mask)
+        for at in range(WORDS):
+            count += bit_count(mask[at])
+        tally.rows += count
+        for at in range(tally.fold_count):
+            column = column_of(&self.terms, tally.folds[at].step)
+            fold_rows(&tally.values[at], tally.folds[at].fold, &column, mask, count)
+        column = column_of(&self.terms, tally.score)
+        keep_rows(tally, &column, mask, self.rows, rows, self.itemsize)
 
-    cdef bint group_chunk(self, groups_t* groups, const uint8_t* rows, uint32_t count) noexcept nogil:
-        cdef wanted_t[ROWS] wanted
-        cdef uint32_t at, found = want_groups(
-            groups, &self.values[<size_t>groups.where * ROWS], rows, self.itemsize, count, wanted
-        )
-        for at in range(found):
-            if not add_to_group(groups, &wanted[at], self.values, rows + wanted[at].row * self.itemsize):
-                return False
+    cdef bint group_chunk(self, groups_t* groups, const uint8_t* rows) noexcept nogil:
+        cdef uint64_t mask[WORDS]
+        cdef wanted_t[WANTED] wanted
+        cdef column_t[MAX_SUMS] columns
+        cdef column_t sequence = column_t(at=NULL, stride=0)
+        cdef uint32_t at, found
+        demand(&self.terms, groups.where)
+        if is_zero(&self.terms, groups.where):
+            return True
+        mask_of(&self.terms, groups.where, mask)
+        for at in range(groups.fold_count):
+            columns[at] = column_of(&self.terms, groups.folds[at].step)
+        if groups.sequence >= 0:
+            sequence = column_of(&self.terms, <uint32_t>groups.sequence)
+        found = want_groups(groups, mask, rows, self.itemsize, wanted)
+        while found:
+            expect_groups(groups, rows, self.itemsize, wanted, found)
+            for at in range(found):
+                if not add_to_group(groups, &wanted[at], columns, &sequence, rows + wanted[at].row * self.itemsize):
+                    return False
+            found = want_groups(groups, mask, rows, self.itemsize, wanted)
         return True
 
     def tally(self, uint32_t number):

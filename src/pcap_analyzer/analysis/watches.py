@@ -21,6 +21,7 @@ from pcap_analyzer._native.watch import Watcher
 CONSTANT, LOAD, ADD, SUBTRACT, MULTIPLY, DIVIDE, LEAST, MOST, LESS, EQUAL, AND, OR, NOT, CHOOSE = range(14)
 TYPES = {"u1": (0, 1), "<u2": (1, 2), "<u4": (2, 4), "<i8": (3, 8), "<u8": (3, 8), "<i4": (4, 4)}
 SUM, SMALLEST, LARGEST = range(3)
+MAX_SUMS = 16
 SEED_BYTES = 16
 KEPT = 20
 NO_TIME = -(1 << 63)
@@ -179,22 +180,24 @@ class Answers:
         self, name: str, at_least: Mapping[str, int], *, by: str = "flows", limit: int = KEPT
     ) -> tuple[int, list[Group]]:
         """How many groups reach the least values, and those with the most. Names: flows, distinct, or of a value."""
-        number = self._program.groups[name]
+        grouping, places = self._program.groups[name]
         question = self._program.questions[name]
         assert isinstance(question, Groups)
-        names = ["flows", "distinct", *question.sums, *question.largest, *question.smallest]
-        wanted = [(names.index(field), value) for field, value in at_least.items()]
-        found, _keys, _beyond, rows = self._watcher.group(number, wanted, names.index(by), limit)
-        return found, [self._group(question, names[2:], *row) for row in rows]
+        names = [*question.sums, *question.largest, *question.smallest]
+        fields = {"flows": 0, "distinct": 1} | {field: 2 + place for field, place in zip(names, places, strict=False)}
+        wanted = [(fields[field], value) for field, value in at_least.items()]
+        found, _keys, _beyond, rows = self._watcher.group(grouping, wanted, fields[by], limit)
+        return found, [self._group(question, names, places, *row) for row in rows]
 
     def beyond(self, name: str) -> int:
         """Flows of keys that found no place."""
-        return self._watcher.beyond(self._program.groups[name])
+        return self._watcher.beyond(self._program.groups[name][0])
 
     def _group(
         self,
         question: Groups,
         names: list[str],
+        places: list[int],
         key: bytes,
         flows: int,
         distinct: int,
@@ -207,14 +210,45 @@ class Answers:
         return Group(
             key=_key_parts(question.key, key),
             flows=flows,
-            distinct=distinct,
-            values=dict(zip(names, values, strict=False)),
-            first_ns=_time(values[-2], flows),
-            last_ns=_time(values[-1], flows),
+            distinct=distinct if question.distinct else 0,
+            values={field: values[place] for field, place in zip(names, places, strict=False)},
+            first_ns=_time(values[places[-2]], flows),
+            last_ns=_time(values[places[-1]], flows),
             steps=steps,
             mean_step=mean,
             step_deviation=max(0.0, squares / steps - mean * mean) ** 0.5 if steps else 0.0,
         )
+
+
+class Grouping:
+    """What is looked up at once for all questions that have the same condition and key."""
+
+    def __init__(self, question: Groups, where: int, sequence: int) -> None:
+        self.shape = (where, tuple(question.key), sequence, question.limit)
+        self.distinct: tuple[str, ...] = ()
+        self.distinct_limit = 0
+        self.folds: list[tuple[int, int]] = []
+
+    def takes(self, question: Groups, shape: Any, folds: Iterable[tuple[int, int]]) -> bool:
+        items = tuple(question.distinct), question.distinct_limit
+        return (
+            self.shape == shape
+            and (not self.distinct or not items[0] or items == (self.distinct, self.distinct_limit))
+            and len({*self.folds, *folds}) <= MAX_SUMS
+        )
+
+    def join(self, question: Groups, folds: list[tuple[int, int]]) -> list[int]:
+        """Where the values of a question are found."""
+        if question.distinct:
+            self.distinct, self.distinct_limit = tuple(question.distinct), question.distinct_limit
+        self.folds += [fold for fold in dict.fromkeys(folds) if fold not in self.folds]
+        return [self.folds.index(fold) for fold in folds]
+
+    def told(self) -> Any:
+        """For native/watch.pyx."""
+        where, key, sequence, limit = self.shape
+        parts, items = ([_place(name)[:2] for name in names] for names in (key, self.distinct))
+        return where, parts, items, sequence, limit, self.distinct_limit, self.folds
 
 
 class Program:
@@ -223,23 +257,24 @@ class Program:
     def __init__(self, questions: Mapping[str, Tally | Groups]) -> None:
         self.questions = questions
         self.tallies: dict[str, int] = {}
-        self.groups: dict[str, int] = {}
+        self.groups: dict[str, tuple[int, list[int]]] = {}
+        """Number of the grouping, and the places of the question's values in it."""
         self._steps: list[tuple[int, int, int, int, int]] = []
         self._numbers: dict[Any, int] = {}
         self._tallies: list[Any] = []
-        self._groups: list[Any] = []
+        self._groupings: list[Grouping] = []
         for name, question in questions.items():
             if isinstance(question, Tally):
                 self.tallies[name] = len(self._tallies)
                 self._tallies.append(self._tally(question))
             else:
-                self.groups[name] = len(self._groups)
-                self._groups.append(self._group(question))
+                self.groups[name] = self._group(question)
 
     def watcher(self) -> Watcher:
         """One that has seen nothing yet."""
+        groups = [grouping.told() for grouping in self._groupings]
         still = flow_row_quiet_parts()
-        return Watcher(layout()["itemsize"], self._steps, self._tallies, self._groups, os.urandom(SEED_BYTES), still)
+        return Watcher(layout()["itemsize"], self._steps, self._tallies, groups, os.urandom(SEED_BYTES), still)
 
     def answers(self, watcher: Watcher) -> Answers:
         return Answers(self, watcher)
@@ -248,16 +283,18 @@ class Program:
         folds = [(self._number(term), SUM) for term in question.sums.values()]
         return self._number(question.where), self._number(question.score), question.keep, folds + self._span()
 
-    def _group(self, question: Groups) -> Any:
+    def _group(self, question: Groups) -> tuple[int, list[int]]:
         folds = [(self._number(term), SUM) for term in question.sums.values()]
         folds += [(self._number(term), LARGEST) for term in question.largest.values()]
         folds += [(self._number(term), SMALLEST) for term in question.smallest.values()]
+        folds += self._span()
         sequence = -1 if question.sequence is None else self._number(question.sequence)
-        parts, items = ([_place(name)[:2] for name in names] for names in (question.key, question.distinct))
-        return (
-            *(self._number(question.where), parts, items, sequence, question.limit, question.distinct_limit),
-            folds + self._span(),
-        )
+        new = Grouping(question, self._number(question.where), sequence)
+        for number, grouping in enumerate(self._groupings):
+            if grouping.takes(question, new.shape, folds):
+                return number, grouping.join(question, folds)
+        self._groupings.append(new)
+        return len(self._groupings) - 1, new.join(question, folds)
 
     def _span(self) -> list[tuple[int, int]]:
         """Earliest and latest time; a flow without one is not the earliest."""
