@@ -98,6 +98,10 @@ def where(condition: Term, one: Term | int, other: Term | int = 0) -> Term:
     return Term(CHOOSE, condition, as_term(one), as_term(other))
 
 
+FIRST = where(column("first_ns").equals(NO_TIME), (1 << 63) - 1, column("first_ns"))
+LAST = column("last_ns")
+
+
 class Tally(msgspec.Struct, frozen=True):
     """Asked of all flows together."""
 
@@ -261,6 +265,7 @@ class Program:
         """Number of the grouping, and the places of the question's values in it."""
         self._steps: list[tuple[int, int, int, int, int]] = []
         self._numbers: dict[Any, int] = {}
+        self._known: dict[Term, int] = {}
         self._tallies: list[Any] = []
         self._groupings: list[Grouping] = []
         for name, question in questions.items():
@@ -298,12 +303,16 @@ class Program:
 
     def _span(self) -> list[tuple[int, int]]:
         """Earliest and latest time; a flow without one is not the earliest."""
-        first, last = column("first_ns"), column("last_ns")
-        known = where(first.equals(NO_TIME), (1 << 63) - 1, first)
-        return [(self._number(known), SMALLEST), (self._number(last), LARGEST)]
+        return [(self._number(FIRST), SMALLEST), (self._number(LAST), LARGEST)]
 
     def _number(self, term: Term) -> int:
         """The step that makes a term; equal ones are made once."""
+        known = self._known.get(term)
+        if known is None:
+            known = self._known[term] = self._made(term)
+        return known
+
+    def _made(self, term: Term) -> int:
         operation, *rest = term.key
         if operation == CONSTANT:
             step = (CONSTANT, 0, 0, 0, int(rest[0]))

@@ -6,6 +6,8 @@ their enums there; states are indices of analysis.flows.STATES.
 
 from __future__ import annotations
 
+from functools import cache
+
 from pcap_analyzer.analysis.flows import KIND_ICMP, KIND_TCP, KIND_UDP, STATES
 from pcap_analyzer.analysis.model import TCP_MARKS
 from pcap_analyzer.analysis.tcp import CAUSE_ORDER, LIMIT_ORDER
@@ -28,6 +30,7 @@ whole_bytes = column("client_bytes") + column("server_bytes")
 duration = column("last_ns") - column("first_ns")
 
 
+@cache
 def inside(side: str) -> Term:
     """Whether an address is of a private network: RFC 1918, 3927, 4193, 4291. IPv4 lies in the last four bytes."""
     first, second = column(side, 12), column(side, 13)
@@ -38,72 +41,86 @@ def inside(side: str) -> Term:
     return where(column("ip_version").equals(4), four, six)
 
 
+@cache
 def many(side: str) -> Term:
     """Whether an address is of a group, or of everybody."""
     first = column(side, 12)
     return where(column("ip_version").equals(4), first >= 224, column(side, 0).equals(0xFF))
 
 
+@cache
 def of(side: str, name: str) -> Term:
     return column(f"{side}_{name}")
 
 
+@cache
 def mark(side: str, name: str) -> Term:
     """Segments with a mark."""
     return column(f"{side}_marks", TCP_MARKS.index(name))
 
 
+@cache
 def cause(side: str, name: str) -> Term:
     """Repeated segments by why."""
     return column(f"{side}_causes", CAUSE_ORDER.index(name))
 
 
+@cache
 def fill(side: str, name: str) -> Term:
     """Segments that came late, by why."""
     return column(f"{side}_fills", FILL_ORDER.index(name))
 
 
+@cache
 def limit(side: str, name: str) -> Term:
     """ns for which a side's sending waited."""
     return column(f"{side}_limits_ns", LIMIT_ORDER.index(name))
 
 
+@cache
 def flag(side: str, name: str) -> Term:
     """Segments with a flag."""
     return column(f"{side}_flags", FLAGS.index(name))
 
 
+@cache
 def state(*names: str) -> Term:
     """Whether the flow's conn_state is one of these."""
     return column("conn_state").one_of(STATES.index(name) for name in names)
 
 
+@cache
 def known(term: Term) -> Term:
     """Whether a time is there."""
     return ~term.equals(NO_TIME)
 
 
+@cache
 def spurious(side: str) -> Term:
     """Repetitions that the receiver, or its timestamps, proved needless."""
     return most(of(side, "spurious_dsack"), of(side, "spurious_timestamps"))
 
 
+@cache
 def doubled(side: str) -> Term:
     """Copies that no sender made: the network did, or the capture took a packet twice."""
     return of(side, "copies")
 
 
+@cache
 def sent_again(side: str) -> Term:
     """Segments that the sender sent again, for whatever reason."""
     again = cause(side, "rto") + cause(side, "fast") + cause(side, "tail_loss")
     return most(again - of(side, "copies_as_repairs"), 0)
 
 
+@cache
 def needless(side: str) -> Term:
     """Repetitions proved needless, copies left out."""
     return least(most(spurious(side) - doubled(side), 0), sent_again(side))
 
 
+@cache
 def repeated(side: str) -> Term:
     """Segments that the sender sent again for what it took for loss, those proved needless left out.
 
@@ -112,15 +129,18 @@ def repeated(side: str) -> Term:
     return sent_again(side) - needless(side)
 
 
+@cache
 def repaired(side: str) -> Term:
     """Segments that were lost before the capture point: it saw the hole, and later what was sent to fill it."""
     return fill(side, "repaired")
 
 
+@cache
 def lost(side: str) -> Term:
     return repeated(side) + repaired(side)
 
 
+@cache
 def dead(side: str) -> Term:
     """Whether what this side sent last was sent again and again, and never answered."""
     in_vain = (sent_again(side) >= DEAD_REPEATS) & (of(side, "delay_most") >= DEAD_AFTER)
@@ -128,6 +148,7 @@ def dead(side: str) -> Term:
     return is_tcp & (of(side, "outstanding") > 0) & in_vain & silent
 
 
+@cache
 def segments(side: str) -> Term:
     """Segments with data, at least: as many as the payload fills, or as were pushed."""
     payload, largest = of(side, "payload_bytes"), of(side, "largest")
