@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pcap_analyzer import __version__
 from pcap_analyzer.errors import PcapAnalyzerError
@@ -44,17 +44,26 @@ class Failure(Exception):
     """A sentence for standard error; the command ends with NO_CAPTURE."""
 
 
-class Command(NamedTuple):
+class Command:
     """One command: a line for the list of commands, its help, its options, and what it does. Returns an exit code.
 
     complete: nothing is left to be done when it returns, so the process may end at once.
     """
 
-    summary: str
-    text: str
-    options: Callable[[ArgumentParser], None]
-    run: Callable[[Namespace], int]
-    complete: bool = False
+    def __init__(
+        self,
+        summary: str,
+        text: str,
+        options: Callable[[ArgumentParser], None],
+        run: Callable[[Namespace], int],
+        *,
+        complete: bool = False,
+    ) -> None:
+        self.summary = summary
+        self.text = text
+        self.options = options
+        self.run = run
+        self.complete = complete
 
 
 # ---------------------------------------------------------------- analyze
@@ -209,7 +218,7 @@ def late_run(module: str, given: Namespace) -> int:
 
 def late(summary: str, module: str, *, complete: bool = False) -> Command:
     """A command with a module of its own, which sets its help too: importing it costs the others nothing."""
-    return Command(summary, "", partial(late_options, module), partial(late_run, module), complete)
+    return Command(summary, "", partial(late_options, module), partial(late_run, module), complete=complete)
 
 
 COMMANDS = {

@@ -1,7 +1,5 @@
 """What ended the walk over a file, in words a person can act on."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 # damage_t of native/walk.pxd

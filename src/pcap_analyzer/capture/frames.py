@@ -13,7 +13,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import NamedTuple
+
+import msgspec
 
 from pcap_analyzer.capture.pcap import PcapHeader
 from pcap_analyzer.capture.reader import CaptureReader, ReadFile
@@ -30,7 +31,7 @@ NUMBERED = {9, 0x204, 0x216, 0x00000BAD, 0x40000BAD}
 """Blocks that are no packets and still take a frame number, see takes_number in native/walk.pxd."""
 
 
-class Waypoint(NamedTuple):
+class Waypoint(msgspec.Struct, frozen=True):
     """Where a window of the file begins: offset, and what was numbered and begun before it."""
 
     offset: int
@@ -42,7 +43,7 @@ class Waypoint(NamedTuple):
 WAYPOINT = struct.Struct("=QQII")  # waypoint_t of native/stages.pxd, as the scanner keeps them
 
 
-class InterfaceClock(NamedTuple):
+class InterfaceClock(msgspec.Struct, frozen=True):
     """What a packet block needs of its interface."""
 
     section: int
@@ -54,7 +55,7 @@ class InterfaceClock(NamedTuple):
     packets: int
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True):
     """One record. offset: of the frame in its window.  time_ns: None without one."""
 
     number: int
@@ -65,7 +66,7 @@ class Record(NamedTuple):
     time_ns: int | None
 
 
-class Records(NamedTuple):
+class Records(msgspec.Struct, frozen=True):
     """Some records of a window, as the decoder wants them: offset, captured, original, link_type. record: one of them,
     by its place.
     """
@@ -175,7 +176,8 @@ def _holding(data: bytes, records: Records, at: int, wanted: Sequence[bytes]) ->
     # Of array: 8-byte words, because the decoder wants its records aligned.
     packets = memoryview(array("Q", bytes(size * count))).cast("B")
     extras = memoryview(array("Q", bytes(-(-EXTRA_SIZE // 8) * 8 * count))).cast("B")
-    decode_frames(memoryview(data), *records[:4], packets, extras, Paths())
+    frames = records.offset, records.captured, records.original, records.link_type
+    decode_frames(memoryview(data), *frames, packets, extras, Paths())
     decoded = packets.tobytes()
     for row in sorted(row for text in set(wanted) for row in _rows_with(decoded, size, at, text)):
         yield records.record(row), decoded[row * size : (row + 1) * size]

@@ -43,10 +43,9 @@ GZIP_MAGIC = bytes.fromhex("1f8b08")
 ZSTD_MAGIC = bytes.fromhex("28b52ffd")
 LZ4_MAGIC = bytes.fromhex("04224d18")
 XZ_MAGIC = b"\xfd7zXZ\0"
-BZIP2_MAGIC = re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)")
+BZIP2_MAGIC = rb"BZh[1-9](1AY&SY|\x17rE8P\x90)"
 
-# Frames that zstd and lz4 both step over (RFC 8878 section 3.1.2): a little-endian length follows.
-SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)
+SKIPPABLE = bytes.fromhex("2a4d18")  # behind a byte from 0x50 to 0x5f
 
 
 def detect(first: bytes) -> Format | None:
@@ -62,14 +61,19 @@ def detect(first: bytes) -> Format | None:
         return Format.GZIP
     if first.startswith(XZ_MAGIC):
         return Format.XZ
-    if BZIP2_MAGIC.match(first):
+    if re.match(BZIP2_MAGIC, first):
         return Format.BZIP2
     return _detect_frame(first)
 
 
+def is_skippable(first: bytes, start: int = 0) -> bool:
+    """Whether a frame begins that zstd and lz4 both step over (RFC 8878 section 3.1.2): its length follows."""
+    return first.startswith(SKIPPABLE, start + 1) and first[start] >> 4 == 5
+
+
 def _detect_frame(first: bytes) -> Format | None:
     start = 0
-    while SKIPPABLE.match(first, start) and len(first) - start >= 8:
+    while is_skippable(first, start) and len(first) - start >= 8:
         start += 8 + int.from_bytes(first[start + 4 : start + 8], "little")
     if first.startswith(LZ4_MAGIC, start):
         return Format.LZ4

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import NamedTuple
+
+import msgspec
 
 from pcap_analyzer.export.language import LANGUAGES
 from pcap_analyzer.report.model import Report
@@ -24,7 +25,7 @@ def __getattr__(name: str) -> ModuleType:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-class Exporter(NamedTuple):
+class Exporter(msgspec.Struct, frozen=True):
     """One format that a report can be written in."""
 
     suffix: str

@@ -7,7 +7,8 @@ import os
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import NamedTuple
+
+import msgspec
 
 from pcap_analyzer.export.kept import kept
 
@@ -15,7 +16,7 @@ FOLDER = os.path.join(os.path.dirname(__file__), "locale")
 LINE = re.compile(r'(msgid|msgid_plural|msgstr(?:\[\d\])?)? ?(".*")')
 
 
-class Catalog(NamedTuple):
+class Catalog(msgspec.Struct, frozen=True):
     """messages: by what is said in English.  plurals: by the English singular: its plural, one, many."""
 
     messages: Mapping[str, str]

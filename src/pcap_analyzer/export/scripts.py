@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 from functools import cache
-from typing import NamedTuple
+
+import msgspec
 
 from pcap_analyzer.export.kept import kept
 
@@ -13,7 +14,7 @@ STATIC = os.path.join(os.path.dirname(__file__), "static")
 DIGEST_CHARACTERS = 44  # of SHA-256 in base64
 
 
-class Script(NamedTuple):
+class Script(msgspec.Struct, frozen=True):
     """text: UTF-8.  digest: its SHA-256 in base64, as policies name it."""
 
     text: memoryview

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 
 class Span(NamedTuple):
     """Text in one style, which has the name that rich gives it; "" for none."""
@@ -12,19 +14,19 @@ class Span(NamedTuple):
     style: str = ""
 
 
-class Words(NamedTuple):
+class Words(msgspec.Struct, frozen=True):
     """Running text; a line ends where a span says so."""
 
     spans: list[Span]
 
 
-class Remarks(NamedTuple):
+class Remarks(msgspec.Struct, frozen=True):
     """Sentences behind labels, which stand in a column of their own."""
 
     rows: list[tuple[Span, str]]
 
 
-class Table(NamedTuple):
+class Table(msgspec.Struct, frozen=True):
     """Rows of cells: names on the left, numbers on the right. header: the title stands over the names."""
 
     header: tuple[str, ...]

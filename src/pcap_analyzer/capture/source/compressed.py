@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from pcap_analyzer.capture.magic import LOOK_BYTES, SKIPPABLE, Format, detect
+from pcap_analyzer.capture.magic import LOOK_BYTES, Format, detect, is_skippable
 from pcap_analyzer.capture.source.readers import Reader
 from pcap_analyzer.capture.source.window import NOTHING
 from pcap_analyzer.errors import BeyondLimit
@@ -160,7 +160,7 @@ class Decompressed:
         return self._decoder
 
     def _continues(self, first: bytes) -> bool:
-        if self._compression in {Format.ZSTD, Format.LZ4} and SKIPPABLE.match(first):
+        if self._compression in {Format.ZSTD, Format.LZ4} and is_skippable(first):
             return True
         return detect(first) == self._compression
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 
-class Definition(NamedTuple):
+class Definition(msgspec.Struct, frozen=True):
     """One entry; `field` is a Wireshark display filter field, `url` a document. Either may be empty."""
 
     id: str
