@@ -16,8 +16,9 @@ Threads are the scanner's own and wait without the GIL; Python is needed twenty 
 numpy, so a scan can begin while numpy is being imported.
 """
 from cpython.buffer cimport PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.memoryview cimport PyMemoryView_FromMemory
-from cpython.pycapsule cimport PyCapsule_New
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.errno cimport ENOSPC
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -55,6 +56,7 @@ from flow cimport (
 )
 from packet cimport NO_EXTRA, extra_t, packet_t
 from paths cimport path_names, paths_free, paths_new
+from relay cimport BATCHES_HELD, observer_t, place_of_batch, relay_begin, relay_end, relay_give, relay_t
 from row_told cimport row_told, side_told
 from spill cimport EVICT_FRAMES, collect, first_at_or_after, live_by_id, part_t, tell, tell_written, told_t
 from spent cimport spend, spent_init, spent_t
@@ -99,7 +101,6 @@ cdef enum:
     SHARDS = 8
     WINDOW_BYTES = 524288            # a thread; measured: more leaves the cache before it is decoded
     ROWS_AT_ONCE = 256
-    BATCHES_HELD = 8                 # of ROWS_AT_ONCE rows that are observed
     ROWS_EXPECTED = 16               # flows of which what will be looked up is fetched before
     PAGES_BACK = 65536               # flows between two times that pages of written flows are given back
     MAX_ENDPOINTS = 1000
@@ -633,11 +634,6 @@ cdef class Scanner:
         return FlowReader(self)
 
 
-def most_held():
-    """How many batches FlowReader.summary can hold beside the one that it calls `observe` with."""
-    return BATCHES_HELD - 1
-
-
 cdef class FlowReader:
     """Flows in order of flow_id, parts that were written out joined with what is still live."""
     cdef Scanner scanner
@@ -734,14 +730,12 @@ cdef class FlowReader:
                 shard = shard_of(flow.hash, scan.shards)
                 spend(&self.spent[shard], &scan.tables[shard], flow)
 
-    def summary(self, edges, bytes seed not None, observe=None, bint last=False, uint32_t held=0):
+    def summary(self, edges, bytes seed not None, observer=None, bint last=False, bint apart=False):
         """All flows summed in one pass: see native/summary.pxd.
 
         edges: ascending ns from 0, at most 1,024, the lower bounds of the buckets of durations.  seed: 16 bytes.
-        observe: called with all flows in batches, in order of flow_id, each a view of flow_row_t that holds while the
-        reader lives and while it is called `held` times more; and with a number that is not 0 where
-        flow_row_quiet_parts() are the same in all of them and in all others with that number.
-        held: most_held() at most; fewer stay in cache.
+        observer: a capsule of observer_t, see Watcher.observer: it is given all flows in batches of flow_row_t, in
+        order of flow_id; rows are alike in flow_row_quiet_parts().  apart: on a thread of its own.
         last: flows are not read again: their memory is given back on the way.
         Returns a dict of counts; `endpoints`, `pairs`, `services` are [(key, values)] of the largest, `largest` is a
         list of flows, each a dict of the fields of flow_row_t.  Raises MemoryError.
@@ -751,8 +745,6 @@ cdef class FlowReader:
         cdef uint32_t index
         if not 1 < len(edges) <= MAX_EDGES or len(seed) != 16:
             raise ValueError(f"{len(edges)} edges and a seed of {len(seed)} bytes, expected up to {MAX_EDGES} and 16")
-        if held >= BATCHES_HELD:
-            raise ValueError(f"{held} batches to hold, expected up to {BATCHES_HELD - 1}")
         keys[0] = int.from_bytes(seed[:8], "little")
         keys[1] = int.from_bytes(seed[8:], "little")
         if last:
@@ -765,7 +757,7 @@ cdef class FlowReader:
             summary.edge_count = len(edges)
             for index in range(summary.edge_count):
                 summary.edges[index] = edges[index]
-            self.summarize(summary, observe, held)
+            self.summarize(summary, observer, apart)
             return told(summary)
         finally:
             summary_free(summary)
@@ -787,7 +779,7 @@ cdef class FlowReader:
             raise MemoryError
         try:
             summary.edge_count = 2
-            self.summarize(summary, None, 0)
+            self.summarize(summary, None, False)
             return (
                 sums_keys(&summary.addresses), sums_values(&summary.addresses),
                 (<const char*>summary.addresses.beyond)[:SUM_COLUMNS * sizeof(int64_t)],
@@ -795,40 +787,54 @@ cdef class FlowReader:
         finally:
             summary_free(summary)
 
-    cdef summarize(self, summary_t* summary, observe, uint32_t held):
-        cdef uint32_t at = 0, upto, turn = 0, end = self.scanner.scan.next_flow
-        cdef told_t* flows = <told_t*>malloc(ROWS_AT_ONCE * sizeof(told_t))
-        cdef flow_row_t* rows
-        cdef bint observed = observe is not None
+    cdef summarize(self, summary_t* summary, observer, bint apart):
+        cdef const observer_t* looking = NULL
+        cdef told_t* flows
+        cdef relay_t relay
+        cdef bint looked = True
+        if observer is not None:
+            looking = <const observer_t*>PyCapsule_GetPointer(observer, b"pcap_analyzer.observer")
+        flows = <told_t*>malloc(ROWS_AT_ONCE * sizeof(told_t))
         if self.observed == NULL:
             self.observed = <flow_row_t*>calloc(BATCHES_HELD * ROWS_AT_ONCE, sizeof(flow_row_t))
-        try:
-            if flows == NULL or self.observed == NULL:
-                raise MemoryError
-            with nogil:
-                while at < end and not (summary.addresses.failed or summary.pairs.failed):
-                    upto = at + ROWS_AT_ONCE if end - at > ROWS_AT_ONCE else end
-                    rows = self.observed + turn * ROWS_AT_ONCE
-                    turn = turn + 1 if turn < held else 0
-                    self.sum_flows(summary, at, upto, flows, rows)
-                    if observed:
-                        with gil:
-                            observe(
-                                PyMemoryView_FromMemory(<char*>rows, (upto - at) * sizeof(flow_row_t), PyBUF_READ),
-                                quietness(rows, upto - at),
-                            )
-                    if self.spent != NULL:
-                        self.spend_flows(at, upto)
-                    at = upto
-                    if self.spilled != NULL and at % PAGES_BACK == 0:
-                        madvise(self.spilled, self.spilled_size, MADV_DONTNEED)  # resident memory counts file pages
-                self.add_without_flow(summary)
-                if self.spilled != NULL:
-                    madvise(self.spilled, self.spilled_size, MADV_DONTNEED)
-        finally:
+        if flows == NULL or self.observed == NULL:
             free(flows)
-        if summary.addresses.failed or summary.pairs.failed or summary.services.failed:
             raise MemoryError
+        relay_begin(&relay, looking, apart)
+        try:
+            with nogil:
+                self.sum_all(summary, flows, &relay)
+        finally:
+            with nogil:
+                looked = relay_end(&relay)
+            free(flows)
+        if summary.addresses.failed or summary.pairs.failed or summary.services.failed or not looked:
+            raise MemoryError
+
+    cdef int sum_all(self, summary_t* summary, told_t* flows, relay_t* relay) except -1 nogil:
+        """Every flow, and what is counted by address alone. Raises what a signal's handler raises."""
+        cdef uint32_t at = 0, upto, end = self.scanner.scan.next_flow
+        cdef flow_row_t* rows
+        while at < end and not (summary.addresses.failed or summary.pairs.failed):
+            upto = at + ROWS_AT_ONCE if end - at > ROWS_AT_ONCE else end
+            rows = self.observed + place_of_batch(relay) * ROWS_AT_ONCE
+            self.sum_flows(summary, at, upto, flows, rows)
+            relay_give(relay, <const uint8_t*>rows, upto - at, quietness(rows, upto - at))
+            if self.spent != NULL:
+                self.spend_flows(at, upto)
+            at = upto
+            if at % PAGES_BACK == 0:
+                self.give_pages_back()
+                with gil:
+                    PyErr_CheckSignals()
+        self.add_without_flow(summary)
+        self.give_pages_back()
+        return 0
+
+    cdef void give_pages_back(self) noexcept nogil:
+        """Of the file of flows that were written out: resident memory counts them."""
+        if self.spilled != NULL:
+            madvise(self.spilled, self.spilled_size, MADV_DONTNEED)
 
     cdef void sum_flows(
         self, summary_t* summary, uint32_t begin, uint32_t end, told_t* flows, flow_row_t* rows
@@ -895,7 +901,7 @@ cdef inline void add_flows(summary_t* summary, const flow_row_t* rows, uint32_t 
         count -= upto
 
 
-cdef uint32_t quietness(const flow_row_t* rows, uint32_t count):
+cdef uint32_t quietness(const flow_row_t* rows, uint32_t count) noexcept nogil:
     """quiet_t, where it is the same of all rows; NOT_QUIET otherwise."""
     cdef uint32_t row
     for row in range(1, count):

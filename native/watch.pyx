@@ -8,11 +8,13 @@ Arithmetic wraps as that of C's unsigned numbers, division by what is not positi
 capture. Memory is bounded by what the program says, not by the number of rows.
 """
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from keys cimport NO_KEY, expect_key, key_at, keys_free, keys_init, keys_t, likely_number, number_of
+from relay cimport observer_t
 from terms cimport (
     OP_CONSTANT,
     OP_LESS,
@@ -123,6 +125,15 @@ ctypedef struct groups_t:            # the same per key
     int64_t* values                  # (capacity, fold_count)
     uint32_t capacity
     int64_t beyond                   # rows of keys that found no place
+
+ctypedef struct watch_t:
+    terms_t terms
+    tally_t* tallies
+    groups_t* groups
+    uint32_t tally_count
+    uint32_t group_count
+    size_t itemsize
+    uint64_t rows
 
 ctypedef struct wanted_t:            # a row of a chunk that a group counts
     uint64_t key[MAX_WORDS]
@@ -388,6 +399,77 @@ cdef inline int64_t field_of(const groups_t* groups, uint32_t number, uint32_t f
     return groups.values[<size_t>number * groups.fold_count + field - 2]
 
 
+# ---------------------------------------------------------------- rows, chunk by chunk
+
+cdef bint take(watch_t* watch, const uint8_t* rows, uint64_t count, uint32_t likeness) noexcept nogil:
+    cdef uint32_t chunk
+    while count:
+        chunk = ROWS if count > ROWS else <uint32_t>count
+        if not take_chunk(watch, rows, chunk, likeness):
+            return False
+        rows += chunk * watch.itemsize
+        count -= chunk
+    return True
+
+
+cdef bint take_chunk(watch_t* watch, const uint8_t* rows, uint32_t count, uint32_t likeness) noexcept nogil:
+    cdef uint32_t number
+    begin_chunk(&watch.terms, rows, watch.itemsize, count, likeness)
+    for number in range(watch.tally_count):
+        tally_chunk(watch, &watch.tallies[number], rows)
+    for number in range(watch.group_count):
+        if not group_chunk(watch, &watch.groups[number], rows):
+            return False
+    watch.rows += count
+    return True
+
+
+cdef void tally_chunk(watch_t* watch, tally_t* tally, const uint8_t* rows) noexcept nogil:
+    cdef uint64_t mask[WORDS]
+    cdef uint32_t at, count = 0
+    cdef column_t column
+    demand(&watch.terms, tally.where)
+    if is_zero(&watch.terms, tally.where):
+        return
+    mask_of(&watch.terms, tally.where, mask)
+    for at in range(WORDS):
+        count += bit_count(mask[at])
+    tally.rows += count
+    for at in range(tally.fold_count):
+        column = column_of(&watch.terms, tally.folds[at].step)
+        fold_rows(&tally.values[at], tally.folds[at].fold, &column, mask, count)
+    column = column_of(&watch.terms, tally.score)
+    keep_rows(tally, &column, mask, watch.rows, rows, watch.itemsize)
+
+
+cdef bint group_chunk(watch_t* watch, groups_t* groups, const uint8_t* rows) noexcept nogil:
+    cdef uint64_t mask[WORDS]
+    cdef wanted_t[WANTED] wanted
+    cdef column_t[MAX_SUMS] columns
+    cdef column_t sequence = column_t(at=NULL, stride=0)
+    cdef uint32_t at, found
+    demand(&watch.terms, groups.where)
+    if is_zero(&watch.terms, groups.where):
+        return True
+    mask_of(&watch.terms, groups.where, mask)
+    for at in range(groups.fold_count):
+        columns[at] = column_of(&watch.terms, groups.folds[at].step)
+    if groups.sequence >= 0:
+        sequence = column_of(&watch.terms, <uint32_t>groups.sequence)
+    found = want_groups(groups, mask, rows, watch.itemsize, wanted)
+    while found:
+        expect_groups(groups, rows, watch.itemsize, wanted, found)
+        for at in range(found):
+            if not add_to_group(groups, &wanted[at], columns, &sequence, rows + wanted[at].row * watch.itemsize):
+                return False
+        found = want_groups(groups, mask, rows, watch.itemsize, wanted)
+    return True
+
+
+cdef bint observe_rows(void* watch, const uint8_t* rows, uint64_t count, uint32_t likeness) noexcept nogil:
+    return take(<watch_t*>watch, rows, count, likeness)
+
+
 # ---------------------------------------------------------------- the watcher
 
 cdef class Watcher:
@@ -400,13 +482,8 @@ cdef class Watcher:
     seed: 16 bytes.  still: [(offset, size)] of what rows have in common that are observed as alike.
     Raises ValueError for a program that does not hold together, MemoryError.
     """
-    cdef terms_t terms
-    cdef tally_t* tallies
-    cdef groups_t* groups
-    cdef uint32_t tally_count
-    cdef uint32_t group_count
-    cdef size_t itemsize
-    cdef uint64_t rows
+    cdef watch_t watch
+    cdef observer_t looks            # what `observer` is a name for
 
     def __cinit__(
         self, uint32_t itemsize, steps not None, tallies not None, groups not None, bytes seed not None,
@@ -417,10 +494,12 @@ cdef class Watcher:
             raise ValueError(f"rows of {itemsize} bytes, {len(steps)} steps and a seed of {len(seed)} bytes")
         keys[0] = int.from_bytes(seed[:8], "little")
         keys[1] = int.from_bytes(seed[8:], "little")
-        self.itemsize = itemsize
-        self.tallies = <tally_t*>calloc(len(tallies) + 1, sizeof(tally_t))
-        self.groups = <groups_t*>calloc(len(groups) + 1, sizeof(groups_t))
-        if not terms_init(&self.terms, <uint32_t>len(steps)) or self.tallies == NULL or self.groups == NULL:
+        self.watch.itemsize = itemsize
+        self.watch.tallies = <tally_t*>calloc(len(tallies) + 1, sizeof(tally_t))
+        self.watch.groups = <groups_t*>calloc(len(groups) + 1, sizeof(groups_t))
+        if self.watch.tallies == NULL or self.watch.groups == NULL:
+            raise MemoryError
+        if not terms_init(&self.watch.terms, <uint32_t>len(steps)):
             raise MemoryError
         for step in steps:
             op, a, b, c, value = step
@@ -433,33 +512,34 @@ cdef class Watcher:
 
     def __dealloc__(self):
         cdef uint32_t at
-        for at in range(self.tally_count):
-            free(self.tallies[at].copies)
-        for at in range(self.group_count):
-            keys_free(&self.groups[at].keys)
-            keys_free(&self.groups[at].items)
-            free(self.groups[at].groups)
-            free(self.groups[at].values)
-        terms_free(&self.terms)
-        free(self.tallies)
-        free(self.groups)
+        for at in range(self.watch.tally_count):
+            free(self.watch.tallies[at].copies)
+        for at in range(self.watch.group_count):
+            keys_free(&self.watch.groups[at].keys)
+            keys_free(&self.watch.groups[at].items)
+            free(self.watch.groups[at].groups)
+            free(self.watch.groups[at].values)
+        terms_free(&self.watch.terms)
+        free(self.watch.tallies)
+        free(self.watch.groups)
 
     cdef take_step(self, uint32_t op, uint32_t a, uint32_t b, uint32_t c, int64_t value, ranges):
-        cdef uint32_t number = self.terms.count
+        cdef uint32_t number = self.watch.terms.count
         cdef uint32_t widths[TYPES]
         cdef step_t step = step_t(op=op, a=a, b=b, c=c, value=value)
         widths[0], widths[1], widths[2], widths[3], widths[4] = 1, 2, 4, 8, 4
         if op >= OPS:
             raise ValueError(f"step {number}: there is no operation {op}")
         if op == OP_LOAD:
-            if a >= TYPES or not 0 <= value <= <int64_t>(self.itemsize - widths[a]):
-                raise ValueError(f"step {number}: type {a} at byte {value} of a row of {self.itemsize}")
+            if a >= TYPES or not 0 <= value <= <int64_t>(self.watch.itemsize - widths[a]):
+                raise ValueError(f"step {number}: type {a} at byte {value} of a row of {self.watch.itemsize}")
         elif op != OP_CONSTANT and (max(a, b, c) >= number):
             raise ValueError(f"step {number} uses one that does not come before it")
-        add_step(&self.terms, &step, op == OP_LOAD and any([begin <= value < begin + size for begin, size in ranges]))
+        still = op == OP_LOAD and any([begin <= value < begin + size for begin, size in ranges])
+        add_step(&self.watch.terms, &step, still)
 
     cdef uint32_t known(self, int64_t step) except? 0xFFFFFFFF:
-        if not 0 <= step < self.terms.count:
+        if not 0 <= step < self.watch.terms.count:
             raise ValueError(f"there is no step {step}")
         return <uint32_t>step
 
@@ -480,8 +560,8 @@ cdef class Watcher:
         if len(told) > MAX_PARTS:
             raise ValueError(f"a key of {len(told)} parts")
         for offset, size in told:
-            if not (0 < size <= MAX_KEY and 0 <= offset <= <int64_t>self.itemsize - size):
-                raise ValueError(f"{size} bytes at {offset} of a row of {self.itemsize}")
+            if not (0 < size <= MAX_KEY and 0 <= offset <= <int64_t>self.watch.itemsize - size):
+                raise ValueError(f"{size} bytes at {offset} of a row of {self.watch.itemsize}")
             width += size
             if width > MAX_KEY - 4:
                 raise ValueError(f"a key of {width} bytes")
@@ -504,7 +584,7 @@ cdef class Watcher:
             offset, size, at = offset + piece, size - piece, at + piece
 
     cdef add_tally(self, where, score, uint32_t keep, folds):
-        cdef tally_t* tally = &self.tallies[self.tally_count]
+        cdef tally_t* tally = &self.watch.tallies[self.watch.tally_count]
         cdef uint32_t at
         if keep > MAX_KEPT:
             raise ValueError(f"{keep} rows to keep, expected up to {MAX_KEPT}")
@@ -512,13 +592,13 @@ cdef class Watcher:
         tally.fold_count = self.take_folds(tally.folds, folds)
         for at in range(tally.fold_count):
             tally.values[at] = empty_fold(tally.folds[at].fold)
-        tally.copies = <uint8_t*>malloc(keep * self.itemsize + 1)
-        self.tally_count += 1
+        tally.copies = <uint8_t*>malloc(keep * self.watch.itemsize + 1)
+        self.watch.tally_count += 1
         if tally.copies == NULL:
             raise MemoryError
 
     cdef add_groups(self, const uint64_t* seed, told):
-        cdef groups_t* groups = &self.groups[self.group_count]
+        cdef groups_t* groups = &self.watch.groups[self.watch.group_count]
         where, key, item, sequence, limit, item_limit, folds = told
         groups.where = self.known(where)
         groups.sequence = -1 if sequence < 0 else self.known(sequence)
@@ -527,7 +607,7 @@ cdef class Watcher:
         if groups.key.width == 0:
             raise ValueError("a key without parts")
         groups.fold_count = self.take_folds(groups.folds, folds)
-        self.group_count += 1
+        self.watch.group_count += 1
         if not keys_init(&groups.keys, (groups.key.width + 7) & ~7u, limit, seed):
             raise MemoryError
         if not keys_init(&groups.items, (groups.item.width + 4 + 7) & ~7u, item_limit, seed):
@@ -539,98 +619,44 @@ cdef class Watcher:
         likeness: rows with the same one, but for 0, are alike in `still`.
         """
         cdef Py_buffer buffer
+        cdef uint64_t count
         cdef bint right = True
         PyObject_GetBuffer(rows, &buffer, PyBUF_SIMPLE)
         try:
-            if buffer.len % <Py_ssize_t>self.itemsize:
-                raise ValueError(f"{buffer.len} bytes are no whole number of rows of {self.itemsize}")
+            if buffer.len % <Py_ssize_t>self.watch.itemsize:
+                raise ValueError(f"{buffer.len} bytes are no whole number of rows of {self.watch.itemsize}")
+            count = <uint64_t>buffer.len // self.watch.itemsize
             with nogil:
-                right = self.take(<const uint8_t*>buffer.buf, <uint64_t>buffer.len // self.itemsize, likeness)
+                right = take(&self.watch, <const uint8_t*>buffer.buf, count, likeness)
         finally:
             PyBuffer_Release(&buffer)
         if not right:
             raise MemoryError
 
-    cdef bint take(self, const uint8_t* rows, uint64_t count, uint32_t likeness) noexcept nogil:
-        cdef uint32_t chunk
-        while count:
-            chunk = ROWS if count > ROWS else <uint32_t>count
-            if not self.take_chunk(rows, chunk, likeness):
-                return False
-            rows += chunk * self.itemsize
-            count -= chunk
-        return True
-
-    cdef bint take_chunk(self, const uint8_t* rows, uint32_t count, uint32_t likeness) noexcept nogil:
-        cdef uint32_t number
-        begin_chunk(&self.terms, rows, self.itemsize, count, likeness)
-        for number in range(self.tally_count):
-            self.tally_chunk(&self.tallies[number], rows)
-        for number in range(self.group_count):
-            if not self.group_chunk(&self.groups[number], rows):
-                return False
-        self.rows += count
-        return True
-
-    cdef void tally_chunk(self, tally_t* tally, const uint8_t* rows) noexcept nogil:
-        cdef uint64_t mask[WORDS]
-        cdef uint32_t at, count = 0
-        cdef column_t column
-        demand(&self.terms, tally.where)
-        if is_zero(&self.terms, tally.where):
-            return
-        mask_of(&self.terms, tally.where, mask)
-        for at in range(WORDS):
-            count += bit_count(mask[at])
-        tally.rows += count
-        for at in range(tally.fold_count):
-            column = column_of(&self.terms, tally.folds[at].step)
-            fold_rows(&tally.values[at], tally.folds[at].fold, &column, mask, count)
-        column = column_of(&self.terms, tally.score)
-        keep_rows(tally, &column, mask, self.rows, rows, self.itemsize)
-
-    cdef bint group_chunk(self, groups_t* groups, const uint8_t* rows) noexcept nogil:
-        cdef uint64_t mask[WORDS]
-        cdef wanted_t[WANTED] wanted
-        cdef column_t[MAX_SUMS] columns
-        cdef column_t sequence = column_t(at=NULL, stride=0)
-        cdef uint32_t at, found
-        demand(&self.terms, groups.where)
-        if is_zero(&self.terms, groups.where):
-            return True
-        mask_of(&self.terms, groups.where, mask)
-        for at in range(groups.fold_count):
-            columns[at] = column_of(&self.terms, groups.folds[at].step)
-        if groups.sequence >= 0:
-            sequence = column_of(&self.terms, <uint32_t>groups.sequence)
-        found = want_groups(groups, mask, rows, self.itemsize, wanted)
-        while found:
-            expect_groups(groups, rows, self.itemsize, wanted, found)
-            for at in range(found):
-                if not add_to_group(groups, &wanted[at], columns, &sequence, rows + wanted[at].row * self.itemsize):
-                    return False
-            found = want_groups(groups, mask, rows, self.itemsize, wanted)
-        return True
+    def observer(self):
+        """For FlowReader.summary, as a capsule; it is this watcher's."""
+        self.looks = observer_t(take=observe_rows, watch=&self.watch)
+        return PyCapsule_New(&self.looks, b"pcap_analyzer.observer", NULL)
 
     def tally(self, uint32_t number):
         """(rows, values, [(score, row as bytes)] of those kept, highest score first, of equals the earlier)."""
         cdef uint32_t at
         cdef tally_t* tally
-        if number >= self.tally_count:
+        if number >= self.watch.tally_count:
             raise IndexError(number)
-        tally = &self.tallies[number]
+        tally = &self.watch.tallies[number]
         kept = sorted((-tally.scores[at], tally.numbers[at], tally.places[at]) for at in range(tally.kept))
         rows = [
-            (-score, (<const char*>(tally.copies + <size_t>place * self.itemsize))[:self.itemsize])
+            (-score, (<const char*>(tally.copies + <size_t>place * self.watch.itemsize))[:self.watch.itemsize])
             for score, _, place in kept
         ]
         return tally.rows, [tally.values[at] for at in range(tally.fold_count)], rows
 
     def beyond(self, uint32_t number):
         """Rows of keys that found no place in groups. Raises IndexError."""
-        if number >= self.group_count:
+        if number >= self.watch.group_count:
             raise IndexError(number)
-        return self.groups[number].beyond
+        return self.watch.groups[number].beyond
 
     def group(self, uint32_t number, at_least not None, uint32_t order, uint32_t most):
         """The groups whose fields reach a least value: (how many, keys in all, rows beyond the limit, groups).
@@ -642,9 +668,9 @@ cdef class Watcher:
         cdef uint32_t one
         cdef bint reached
         cdef groups_t* groups
-        if number >= self.group_count:
+        if number >= self.watch.group_count:
             raise IndexError(number)
-        groups = &self.groups[number]
+        groups = &self.watch.groups[number]
         fields = [(<uint32_t>field, <int64_t>least) for field, least in at_least]
         if order >= groups.fold_count + 2 or any([field >= groups.fold_count + 2 for field, _ in fields]):
             raise ValueError("there is no such field")

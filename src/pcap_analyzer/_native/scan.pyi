@@ -1,6 +1,6 @@
 """Typed face of native/scan.pyx; what each member means stands there."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from typing_extensions import Buffer
@@ -65,8 +65,6 @@ class Scanner:
     def dns_state(self) -> object: ...
     def flow_reader(self) -> FlowReader: ...
 
-def most_held() -> int: ...
-
 class FlowReader:
     def __init__(self, scanner: Scanner) -> None: ...
     def __len__(self) -> int: ...
@@ -76,7 +74,7 @@ class FlowReader:
         self,
         edges: Sequence[int],
         seed: bytes,
-        observe: Callable[[memoryview, int], None] | None = None,
+        observer: object = None,
         last: bool = False,
-        held: int = 0,
+        apart: bool = False,
     ) -> dict[str, Any]: ...

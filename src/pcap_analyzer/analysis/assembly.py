@@ -64,7 +64,7 @@ def assemble(
     watcher = None if program is None else program.watcher()
     summed = summary.flow_summary(
         flows,
-        None if watcher is None else watcher.observe,
+        watcher,
         last=not keep_flows and len(flows) > MANY_FLOWS,
         threads=threads,
     )

@@ -6,14 +6,14 @@ Packets without a flow (later fragments, malformed ones) count for addresses too
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from pcap_analyzer._native.scan import FlowReader, most_held
+from pcap_analyzer._native.scan import FlowReader
+from pcap_analyzer._native.watch import Watcher
 from pcap_analyzer.addresses import address_text
 from pcap_analyzer.analysis.durations import bucket_edges, histogram
 from pcap_analyzer.analysis.flows import ENDED, KIND_ICMP, KIND_OTHER, KIND_SCTP, KIND_TCP, KIND_UDP, STATES, flow_of
-from pcap_analyzer.analysis.handed_over import HandedOver
 from pcap_analyzer.analysis.model import (
     Conversation,
     Endpoint,
@@ -30,15 +30,11 @@ SEED_BYTES = 16
 FEW_FLOWS = 4096  # for fewer a thread costs more than it saves
 
 
-def flow_summary(
-    reader: FlowReader, observe: Callable[[memoryview, int], None] | None, *, last: bool, threads: int = 1
-) -> dict[str, Any]:
-    """Everything below in one pass over the flows, on two threads at most. observe, last: see FlowReader.summary."""
-    edges, seed = bucket_edges(), os.urandom(SEED_BYTES)
-    if observe is None or threads == 1 or len(reader) < FEW_FLOWS:
-        return reader.summary(edges, seed, observe, last)
-    with HandedOver(observe, most_held()) as hand_over:
-        return reader.summary(edges, seed, hand_over, last, most_held())
+def flow_summary(reader: FlowReader, watcher: Watcher | None, *, last: bool, threads: int = 1) -> dict[str, Any]:
+    """Everything below in one pass over the flows, on two threads at most. last: see FlowReader.summary."""
+    observer = None if watcher is None else watcher.observer()
+    apart = threads > 1 and len(reader) >= FEW_FLOWS
+    return reader.summary(bucket_edges(), os.urandom(SEED_BYTES), observer, last, apart)
 
 
 def endpoints(summary: dict[str, Any]) -> Endpoints:
