@@ -15,6 +15,8 @@ from dns cimport dns_t, is_dns
 from dns_track cimport begin_dns, follow_dns
 from events cimport earlier_t, event_shard_t, note_earlier, seldom, tell_events
 from flow cimport (
+    FLOW_BASE_A,
+    FLOW_BASE_B,
     FLOW_CLIENT_B,
     FLOW_COUNTED,
     FLOW_LONE,
@@ -25,6 +27,7 @@ from flow cimport (
     KIND_ADDRESSES,
     KIND_TCP,
     KIND_UDP,
+    choose,
     count_opening,
     count_packet,
     direction_t,
@@ -107,6 +110,7 @@ cdef enum:
     AHEAD_FLOW = 12
     AHEAD_TCP = 6
     AHEAD_RING = 16
+    BASES = FLOW_BASE_A | FLOW_BASE_B
     ITEM_OWN = 15                    # the packet's own flow; smaller codes are conversations in its extra
     ITEM_STREAM = 14                 # a malformed packet's stream, for the number alone
     ITEM_BITS = 4
@@ -428,7 +432,8 @@ cdef inline void track_stream_only(
     packet_key(&key, packet, kind, forward)
     hash = hash_key(&key, table.seed)
     flow = find_flow(table, &key, hash, &fresh)
-    if flow != NULL and kind == KIND_TCP:
+    # Of a stream that is begun only another SYN can change what it is.
+    if flow != NULL and kind == KIND_TCP and (flow.state & BASES != BASES or packet.tcp_flags & TCP_SYN):
         flow = touch_tcp(
             table, flow, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
         )
@@ -626,7 +631,8 @@ cdef inline void track_packet(
     else:
         packet_key(&key, packet, kind, forward)
         flow = find_flow(table, &key, packet.hash, &fresh)
-    if flow != NULL and kind == KIND_TCP:
+    # Of a stream that is begun only another SYN can change what it is.
+    if flow != NULL and kind == KIND_TCP and (flow.state & BASES != BASES or packet.tcp_flags & TCP_SYN):
         flow = touch_tcp(
             table, flow, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
         )
@@ -682,13 +688,15 @@ cdef inline void track_packet(
 cdef inline const flow_t* flow_ahead(const table_t* table, uint32_t hash) noexcept nogil:
     """The flow that a hash very likely stands for; NULL where there is none yet."""
     cdef uint32_t at = hash & table.mask, index
-    cdef uint64_t slot = table.slots[at]
+    cdef uint64_t slot = table.slots[at], following = table.slots[(at + 1) & table.mask]
+    # Of the first two without a branch: which of them it is nobody can guess.
+    slot = choose(<uint32_t>(slot >> 32) == hash, slot, following if slot else 0)
     while slot:
-        index = <uint32_t>slot - 1
         if <uint32_t>(slot >> 32) == hash:
+            index = <uint32_t>slot - 1
             return flow_at(table, index) if index < table.allocated else NULL
         at = (at + 1) & table.mask
-        slot = table.slots[at]
+        slot = table.slots[(at + 1) & table.mask]
     return NULL
 
 

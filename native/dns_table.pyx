@@ -37,7 +37,7 @@ from dns_summary cimport (
     resolver_t,
     shown_t,
 )
-from spread cimport count_waiting, percentiles, spread_t
+from spread cimport bars_t, percentiles, raise_all, spread_t
 
 cdef enum:
     LONGEST_TEXT = 4 * MAX_NAME
@@ -305,11 +305,13 @@ cdef dict spread_told(spread_t* spread):
     """For analysis.durations.round_trips, with percentiles."""
     cdef uint32_t at
     cdef int64_t p50, p95
-    count_waiting(spread)
+    cdef const bars_t* bars
+    raise_all(spread)
     percentiles(spread, &p50, &p95)
     counts = {}
-    if spread.bars != NULL:
-        counts = {spread.bars.bars[at].bucket: spread.bars.bars[at].count for at in range(spread.bars.count)}
+    if spread.kept != NULL and spread.kept.bars != NULL:
+        bars = spread.kept.bars
+        counts = {bars.bars[at].bucket: bars.bars[at].count for at in range(bars.count)}
     measured = spread.samples > 0
     return {
         "counts": counts, "samples": spread.samples, "total": spread.total,

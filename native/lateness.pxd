@@ -10,7 +10,7 @@ tests/reference/lateness.py is the same in plain Python.
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 
-from spread cimport add_duration, bucket_of, make_bars, percentiles, raise_bar, spread_free, spread_t
+from spread cimport add_duration, bucket_of, make_kept, percentiles, raise_bar, spread_free, spread_t
 
 cdef enum:
     LATE_PAYLOAD = 1000              # bytes of a segment that is part of a transfer
@@ -29,7 +29,7 @@ ctypedef struct lateness_t:          # of one direction
 
 cdef inline lateness_t* lateness_of(const spread_t* trips) noexcept nogil:
     """What is known of the direction with these round trips, or NULL."""
-    return <lateness_t*>trips.bars.lateness if trips.bars != NULL else NULL
+    return <lateness_t*>trips.kept.lateness if trips.kept != NULL else NULL
 
 
 cdef inline void lateness_free(spread_t* trips) noexcept nogil:
@@ -37,18 +37,18 @@ cdef inline void lateness_free(spread_t* trips) noexcept nogil:
     if late != NULL:
         spread_free(&late.listed)
         free(late)
-        trips.bars.lateness = NULL
+        trips.kept.lateness = NULL
 
 
 cdef inline void begin_readings(spread_t* trips, uint32_t reading) noexcept nogil:
     cdef lateness_t* late
-    if trips.bars == NULL and not make_bars(trips):
+    if trips.kept == NULL and not make_kept(trips):
         return
     late = <lateness_t*>calloc(1, sizeof(lateness_t))
     if late != NULL:
         late.first = late.last = late.least = reading
         late.early = 1
-    trips.bars.lateness = late
+    trips.kept.lateness = late
 
 
 cdef inline void list_reading(lateness_t* late, uint32_t reading) noexcept nogil:

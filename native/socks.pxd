@@ -24,7 +24,7 @@ cdef enum socks_state_t:
 
 cdef inline bint is_socks(const packet_t* packet) noexcept nogil:
     """Whether a TCP packet may belong to a SOCKS exchange."""
-    return packet.payload_length and (packet.dst_port == SOCKS_PORT or packet.src_port == SOCKS_PORT)
+    return (packet.dst_port == SOCKS_PORT or packet.src_port == SOCKS_PORT) and packet.payload_length
 
 
 cdef inline uint8_t from_client(uint8_t state, const uint8_t* payload, uint32_t size) noexcept nogil:

@@ -44,7 +44,7 @@ cdef enum:
     AHEAD_LEAVING = 16               # flows whose lines are fetched before
     AHEAD_SLOT = 8
     AHEAD_TOLD = 4
-    EXPECTED_BARS = 128              # bytes of a list of bars, which most do not exceed
+    EXPECTED_LIST = 128              # bytes of a list of durations, which most do not exceed
     DIGIT_BITS = 11
     DIGITS = 2048
 
@@ -487,8 +487,8 @@ cdef inline void expect_side(const side_t* side) noexcept nogil:
     """Fetch what tell_side touches beside the state itself."""
     if side.troubles != NULL:
         expect_lines(side.troubles, sizeof(troubles_t))
-    if side.rtt.bars != NULL:
-        expect_lines(side.rtt.bars, EXPECTED_BARS)
+    if side.rtt.kept != NULL:
+        expect_lines(side.rtt.kept, EXPECTED_LIST)
     if side.coverage.count:
         prefetch_read(holes_of(&side.coverage))
 

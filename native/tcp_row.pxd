@@ -9,7 +9,7 @@ from coverage cimport missed_bytes
 from lateness cimport MS_NS, late_by, lateness_of, lateness_t
 from measure cimport missed_acknowledged_bytes
 from serial cimport after
-from spread cimport percentiles
+from spread cimport FAILED, percentiles
 from tcp cimport (
     CAUSES,
     FILLS,
@@ -145,7 +145,7 @@ cdef inline void tell_side(tcp_side_row_t* row, const tcp_t* tcp, int sender, ui
         row.outstanding = side.top - side.acknowledged
     row.ttl = tcp.ttl[sender]
     row.reset_ttl = tcp.reset_ttl[sender]
-    row.bounded = side.unacked.bounded | side.coverage.bounded | side.rtt.failed
+    row.bounded = side.unacked.bounded | side.coverage.bounded | ((side.rtt.waits & FAILED) != 0)
 
 
 cdef inline void add_side(tcp_side_row_t* into, const tcp_side_row_t* later) noexcept nogil:
