@@ -20,6 +20,7 @@ cdef enum:
     MAX_DONE = 8                     # so many are read back
     MAX_UNACKED = 10000              # as in Wireshark
     MAX_SHIFT = 256
+    FEW_SHIFTED = 64                 # so many are moved at no cost worth making room in front
 
 ctypedef struct segment_t:           # 24 bytes
     uint32_t begin                   # sequence number of its first byte
@@ -128,7 +129,7 @@ cdef inline void put_between(unacked_t* unacked, const segment_t* segment, uint3
     """Make a segment the one at place `at`, unless that is far from both ends."""
     cdef segment_t* items
     cdef uint32_t behind = unacked.count - at
-    if behind <= MAX_SHIFT and behind <= at:
+    if behind <= FEW_SHIFTED or behind <= MAX_SHIFT and behind <= at:
         if not make_room(unacked):
             return
         items = segments_of(unacked)
