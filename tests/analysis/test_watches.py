@@ -110,7 +110,9 @@ def test_groups_count_sum_and_tell_items_apart(count, batch, seed):
         smallest={"least": A},
         sequence=column("first_ns"),
     )
-    found, groups = answers(question, table, batch).groups("it", {"flows": 1}, limit=100)
+    told = answers(question, table, batch)
+    found, groups = told.groups("it", {"flows": 1}, limit=100)
+    assert told.values("it", {"flows": 1}, by="flows", limit=100) == [group.values for group in groups]
     chosen = table[table["server_packets"] > 5]
     assert found == len(groups) == len(set(chosen["client"]))
     for group in groups:

@@ -4,9 +4,11 @@ import marshal
 
 import jinja2
 import pytest
-from markupsafe import Markup
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup, escape
 
-from pcap_analyzer.export import compiler, html, language, templates
+from pcap_analyzer.export import compiler, html, language, templates, tightened
 from pcap_analyzer.report import build_report
 from tests.report import synthetic
 
@@ -73,3 +75,28 @@ def test_a_filter_that_is_not_ours_is_an_error_when_compiling(tmp_path):
     (tmp_path / "page").write_text("{{ 'x'|upper }}")
     with pytest.raises(jinja2.TemplateAssertionError, match="upper"):
         ours(tmp_path, {})
+
+
+@pytest.mark.parametrize("spoken", language.LANGUAGES)
+@given(
+    number=st.integers(0, 2**63 - 1),
+    other=st.integers(0, 2**63 - 1),
+    value=st.floats(allow_nan=False, allow_infinity=False),
+)
+def test_text_of_numbers_holds_nothing_to_escape(spoken, number, other, value):
+    functions = language.functions(spoken)
+    texts = [functions[name](number) for name in ("count", "size", "duration", "moment", "clock")]
+    texts += [functions[name](None) for name in ("duration", "moment", "clock")]
+    texts += [functions[name](number, other) for name in ("bit_rate", "packet_rate")]
+    texts.append(functions["figure"](value))
+    assert {*tightened.OF_NUMBERS} == {
+        "bit_rate",
+        "clock",
+        "count",
+        "duration",
+        "figure",
+        "moment",
+        "packet_rate",
+        "size",
+    }
+    assert all(type(text) is str and escape(text) == text for text in texts)

@@ -184,14 +184,29 @@ class Answers:
         self, name: str, at_least: Mapping[str, int], *, by: str = "flows", limit: int = KEPT
     ) -> tuple[int, list[Group]]:
         """How many groups reach the least values, and those with the most. Names: flows, distinct, or of a value."""
-        grouping, places = self._program.groups[name]
+        question, names, places = self._grouped(name)
+        found, rows = self._reaching(name, at_least, by, limit)
+        return found, [self._group(question, names, places, *row) for row in rows]
+
+    def values(self, name: str, at_least: Mapping[str, int], *, by: str, limit: int) -> list[dict[str, int]]:
+        """Of the groups that `groups` gives the values alone: of a thousand they are made in half the time."""
+        _question, names, places = self._grouped(name)
+        own = list(zip(names, places, strict=False))
+        return [{field: row[3][place] for field, place in own} for row in self._reaching(name, at_least, by, limit)[1]]
+
+    def _grouped(self, name: str) -> tuple[Groups, list[str], list[int]]:
+        """A question, its values, and their places."""
         question = self._program.questions[name]
         assert isinstance(question, Groups)
-        names = [*question.sums, *question.largest, *question.smallest]
+        return question, [*question.sums, *question.largest, *question.smallest], self._program.groups[name][1]
+
+    def _reaching(self, name: str, at_least: Mapping[str, int], by: str, limit: int) -> tuple[int, list[Any]]:
+        """How many groups reach the least values, and the first of them as native/watch.pyx tells them."""
+        _question, names, places = self._grouped(name)
         fields = {"flows": 0, "distinct": 1} | {field: 2 + place for field, place in zip(names, places, strict=False)}
         wanted = [(fields[field], value) for field, value in at_least.items()]
-        found, _keys, _beyond, rows = self._watcher.group(grouping, wanted, fields[by], limit)
-        return found, [self._group(question, names, places, *row) for row in rows]
+        found, _keys, _beyond, rows = self._watcher.group(self._program.groups[name][0], wanted, fields[by], limit)
+        return found, rows
 
     def beyond(self, name: str) -> int:
         """Flows of keys that found no place."""

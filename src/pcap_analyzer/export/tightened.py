@@ -12,21 +12,25 @@ from collections.abc import Iterable, Sequence
 
 VALUE, KIND = "value_", "kind_"  # names that jinja2 gives to nothing
 OF_DICTS = frozenset(dir(dict))
+OF_NUMBERS = frozenset({"bit_rate", "clock", "count", "duration", "figure", "moment", "packet_rate", "size"})
+"""Filters that make text of numbers, in which nothing has to be escaped (a test holds it to that)."""
 PLACE = "place_"
 
 
 def tightened(code: str) -> ast.Module:
     """code: of one template, without its import of jinja2's runtime."""
     tree = ast.parse(code)
-    _Tightened(set(_none_tests(tree))).visit(tree)
+    _Tightened(set(_named(tree, "tests", frozenset({"none"}))), set(_named(tree, "filters", OF_NUMBERS))).visit(tree)
     return ast.fix_missing_locations(tree)
 
 
-def _none_tests(tree: ast.Module) -> Iterable[str]:
-    """Names under which a template knows the test `is none`."""
+def _named(tree: ast.Module, kind: str, wanted: frozenset[str]) -> Iterable[str]:
+    """Names under which a template knows filters or tests."""
     for node in ast.walk(tree):
         match node:
-            case ast.Assign([ast.Name(name)], ast.Subscript(ast.Attribute(attr="tests"), ast.Constant("none"))):
+            case ast.Assign([ast.Name(name)], ast.Subscript(ast.Attribute(attr=known), ast.Constant(one))) if (
+                known == kind and one in wanted
+            ):
                 yield name
 
 
@@ -44,14 +48,23 @@ class _Put(ast.NodeTransformer):
 
 
 class _Tightened(ast.NodeTransformer):
-    def __init__(self, none_tests: set[str]) -> None:
+    def __init__(self, none_tests: set[str], of_numbers: set[str]) -> None:
         self._none_tests = none_tests
+        self._of_numbers = of_numbers
         self._chooses = False
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         before, self._chooses = self._chooses, node.name.startswith("t_")
         self.generic_visit(node)
         self._chooses = before
+        match node.body:
+            case [
+                ast.Assign(value=ast.List([])),
+                *rest,
+                ast.Expr(ast.Call(ast.Attribute(ast.Name(), "append"), [text], [])),
+                ast.Return(),
+            ] if node.name == "macro" and len(_additions(node)) == 1:
+                node.body = [*rest, ast.Return(text)]  # nothing else is said: no list of pieces is needed
         return node
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
@@ -59,7 +72,7 @@ class _Tightened(ast.NodeTransformer):
         for name in ("body", "orelse", "finalbody"):
             statements = getattr(node, name, None)
             if isinstance(statements, list) and not self._chooses:  # there what is yielded are the items of a loop
-                setattr(node, name, _together(statements))
+                setattr(node, name, self._together(statements))
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
@@ -87,6 +100,45 @@ class _Tightened(ast.NodeTransformer):
                 return ast.Expr(ast.YieldFrom(told))
         return node
 
+    def _together(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
+        """Pieces that go to the same place one behind the other are one."""
+        made: list[ast.stmt] = []
+        pieces: list[ast.expr] = []
+        last = ""
+        for statement in statements:
+            where, more = _said(statement)
+            if made and where and where == last:
+                pieces += more
+            elif isinstance(statement, ast.Pass) and len(statements) > 1:
+                continue
+            else:
+                pieces, last = more, where
+                made.append(statement)
+            if where:
+                made[-1] = self._saying(where, pieces)
+        return made
+
+    def _saying(self, where: str, pieces: Sequence[ast.expr]) -> ast.stmt:
+        text = ast.JoinedStr([self._piece(piece) for piece in pieces])
+        if where == "yield":
+            return ast.Expr(ast.Yield(text))
+        return ast.Expr(ast.Call(ast.Attribute(ast.Name(where, ast.Load()), "append", ast.Load()), [text], []))
+
+    def _piece(self, piece: ast.expr) -> ast.expr:
+        match piece:
+            case ast.Constant(str()):
+                return piece
+            case ast.Call(ast.Name("escape"), [ast.Call(ast.Name(name)) as piece], []) if name in self._of_numbers:
+                pass
+            case ast.Call(ast.Name("escape"), [value], []):
+                piece = _escaped(value)
+        return ast.FormattedValue(piece, -1)
+
+
+def _additions(node: ast.FunctionDef) -> list[ast.Attribute]:
+    """Where a macro says something."""
+    return [one for one in ast.walk(node) if isinstance(one, ast.Attribute) and one.attr in ("append", "extend")]
+
 
 def _attribute(value: ast.expr, name: ast.expr) -> ast.expr:
     """`value.name` in a template: of a dict an item, of anything else an attribute; see templates.attribute."""
@@ -98,25 +150,6 @@ def _attribute(value: ast.expr, name: ast.expr) -> ast.expr:
         f"{VALUE}[{name.value!r}] if type({VALUE} := {PLACE}) is dict else {VALUE}.{name.value}",
         value,
     )
-
-
-def _together(statements: Sequence[ast.stmt]) -> list[ast.stmt]:
-    """Pieces that go to the same place one behind the other are one."""
-    made: list[ast.stmt] = []
-    pieces: list[ast.expr] = []
-    last = ""
-    for statement in statements:
-        where, more = _said(statement)
-        if made and where and where == last:
-            pieces += more
-        elif isinstance(statement, ast.Pass) and len(statements) > 1:
-            continue
-        else:
-            pieces, last = more, where
-            made.append(statement)
-        if where:
-            made[-1] = _saying(where, pieces)
-    return made
 
 
 def _said(statement: ast.stmt) -> tuple[str, list[ast.expr]]:
@@ -131,22 +164,6 @@ def _said(statement: ast.stmt) -> tuple[str, list[ast.expr]]:
         case ast.Expr(ast.Call(ast.Attribute(ast.Name(buffer), "extend"), [ast.Tuple(pieces)], [])):
             return buffer, list(pieces)
     return "", []
-
-
-def _saying(where: str, pieces: Sequence[ast.expr]) -> ast.stmt:
-    text = ast.JoinedStr([_piece(piece) for piece in pieces])
-    if where == "yield":
-        return ast.Expr(ast.Yield(text))
-    return ast.Expr(ast.Call(ast.Attribute(ast.Name(where, ast.Load()), "append", ast.Load()), [text], []))
-
-
-def _piece(piece: ast.expr) -> ast.expr:
-    match piece:
-        case ast.Constant(str()):
-            return piece
-        case ast.Call(ast.Name("escape"), [value], []):
-            piece = _escaped(value)
-    return ast.FormattedValue(piece, -1)
 
 
 def _escaped(value: ast.expr) -> ast.expr:

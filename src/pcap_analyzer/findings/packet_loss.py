@@ -90,8 +90,8 @@ def _on_lossy_paths(case: Case, side: str) -> tuple[int, int, int, int]:
         sums = case.tally(f"packet_loss.{side}.all").sums
         lossy = 1 if sums["lost"] >= LOSS_SHARE * sums["segments"] else 0
         return sums["lost"] * lossy, sums["segments"], sums["behind"], lossy
-    _, paths = case.answers.groups(name, {"lost": 1}, by="lost", limit=MOST_PATHS)
-    values = [path.values for path in paths if path.values["lost"] >= LOSS_SHARE * path.values["segments"]]
+    paths = case.answers.values(name, {"lost": 1}, by="lost", limit=MOST_PATHS)
+    values = [path for path in paths if path["lost"] >= LOSS_SHARE * path["segments"]]
     lost, segments, behind = (sum(one[key] for one in values) for key in ("lost", "segments", "behind"))
     return lost, segments, behind, len(values)
 
