@@ -24,7 +24,6 @@ from pcap_analyzer.pipeline import analyze_capture, open_capture
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from io import FileIO
 
     from pcap_analyzer.analysis.model import Analysis
     from pcap_analyzer.report.model import Report
@@ -35,9 +34,6 @@ SEVERE = ("warning", "critical")
 LANGUAGES = ("en", "fr")  # of export.language, which is imported later
 MAX_THREADS, MAX_BATCH, MAX_PORT = 16, 65536, 65535
 SWITCH_S = 0.0002  # the scan asks for the interpreter between windows: what is imported beside it must not keep it long
-WRITTEN_AT_ONCE = 1 << 18
-"""Bytes. For 5 MB in one call Linux looks for pages of 2 MB, and moves others about where a capture has just filled the
-page cache (measured: 15 to 32 ms of processor time instead of 1.4)."""
 COLLECT_AFTER = 200_000  # objects: more than one analysis makes, so that importing is not searched for garbage
 _last: list[Analysis] = []  # of the latest capture: its flows go with the process, not one by one before that
 
@@ -451,26 +447,20 @@ def _is_capture(path: str, files: Sequence[str]) -> bool:
 
 def _replace(path: str, pieces: Sequence[bytes | memoryview]) -> None:
     """Put `pieces` under the name `path` in one step, so that nobody finds half a report there."""
+    from pcap_analyzer.export.putting import put
+
     if os.path.exists(path) and not os.path.isfile(path):  # /dev/null, a pipe
         with open(path, "wb", buffering=0) as file:
-            _put(file, pieces)
+            put(file, pieces)
         return
     folder, name = os.path.split(path)
     os.makedirs(folder or os.curdir, exist_ok=True)
     aside = os.path.join(folder, f".{name}.{os.urandom(4).hex()}")
     try:
         with open(aside, "xb", buffering=0) as file:
-            _put(file, pieces)
+            put(file, pieces)
         os.replace(aside, path)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(aside)
         raise
-
-
-def _put(file: FileIO, pieces: Sequence[bytes | memoryview]) -> None:
-    """Write all of `pieces`, each from where it lies, and not too much at once: see WRITTEN_AT_ONCE."""
-    for piece in pieces:
-        left = memoryview(piece)
-        while left:
-            left = left[file.write(left[:WRITTEN_AT_ONCE]) :]

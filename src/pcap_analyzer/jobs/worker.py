@@ -22,6 +22,7 @@ from pcap_analyzer.analysis.model import Analysis, FirstResults
 from pcap_analyzer.capture.source import Limits, Source, open_growing_source, open_source
 from pcap_analyzer.errors import BeyondLimit, Cancelled, CaptureError
 from pcap_analyzer.export import EXPORTERS, html
+from pcap_analyzer.export.putting import put
 from pcap_analyzer.jobs.disk import is_full
 from pcap_analyzer.jobs.following import Following
 from pcap_analyzer.jobs.limits import limit_this_process
@@ -69,9 +70,9 @@ def analyse_capture(order: Order, on_progress: Callable[[Progress], None], follo
     report = replace(report, source=replace(report.source, name=task.filename))
     nonce = secrets.token_urlsafe(24)
     for kind, path in task.artifacts.items():
-        with path.open("wb") as file:
+        with path.open("wb", buffering=0) as file:
             pieces = html.pieces(report, nonce=nonce) if kind == "html" else EXPORTERS[kind].pieces(report, "en")
-            file.writelines(pieces)
+            put(file, pieces)
     return Succeeded(nonce, _ratio(analysis))
 
 
