@@ -3,7 +3,7 @@
 The hash is keyed, so that a capture cannot be made to collide.
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from flow cimport mix
@@ -12,10 +12,12 @@ from wire cimport load64, prefetch_read
 cdef enum:
     NO_KEY = 0xFFFFFFFF
     FIRST_KEYS = 64
+    FEW_KEYS = 8192                  # where there are more, there is room for many at once
+    MANY_KEYS = 131072
 
 ctypedef struct keys_t:
-    uint8_t* keys                    # (count, width)
-    uint64_t* slots                  # hash << 32 | number + 1
+    uint64_t* slots                  # hash << 32 | number + 1; `keys` stand behind them
+    uint8_t* keys                    # (capacity, width)
     uint64_t seed[2]
     uint32_t width                   # a multiple of eight
     uint32_t mask
@@ -25,22 +27,28 @@ ctypedef struct keys_t:
     uint8_t failed                   # memory ran out
 
 
+cdef inline uint32_t next_capacity(uint32_t capacity, uint32_t limit) noexcept nogil:
+    """Of a table that is full: twice as much, but for one large step."""
+    if capacity == FEW_KEYS:
+        capacity = MANY_KEYS
+    elif capacity:
+        capacity = capacity * 2 if capacity < 0x80000000u else 0xFFFFFFFFu
+    else:
+        capacity = FIRST_KEYS
+    return capacity if capacity < limit else limit
+
+
 cdef inline bint keys_init(keys_t* keys, uint32_t width, uint32_t limit, const uint64_t* seed) noexcept nogil:
     """False: no memory; keys_free is still to be called."""
     memset(keys, 0, sizeof(keys_t))
     keys.width = width
     keys.limit = limit
     keys.seed[0], keys.seed[1] = seed[0], seed[1]
-    keys.mask = 2 * FIRST_KEYS - 1
-    keys.capacity = FIRST_KEYS
-    keys.slots = <uint64_t*>calloc(keys.mask + 1, sizeof(uint64_t))
-    keys.keys = <uint8_t*>malloc(<size_t>keys.capacity * width)
-    return keys.slots != NULL and keys.keys != NULL
+    return grow_keys(keys)
 
 
 cdef inline void keys_free(keys_t* keys) noexcept nogil:
     free(keys.slots)
-    free(keys.keys)
     keys.slots = NULL
     keys.keys = NULL
 
@@ -58,26 +66,29 @@ cdef inline uint32_t hash_bytes(const keys_t* keys, const uint8_t* key) noexcept
 
 
 cdef inline bint grow_keys(keys_t* keys) noexcept nogil:
-    """Room for twice as many."""
-    cdef uint32_t mask = keys.mask * 2 + 1, at
-    cdef size_t index
-    cdef uint64_t* slots = <uint64_t*>calloc(<size_t>mask + 1, sizeof(uint64_t))
-    cdef uint8_t* grown = <uint8_t*>realloc(keys.keys, <size_t>keys.capacity * 2 * keys.width)
-    if grown != NULL:
-        keys.keys = grown
-    if slots == NULL or grown == NULL:
-        free(slots)
+    """Room for more; False: no memory."""
+    cdef uint32_t capacity = next_capacity(keys.capacity, keys.limit), at
+    cdef size_t mask = 2 * FIRST_KEYS - 1, index
+    cdef uint64_t* slots
+    while mask < 2 * <size_t>capacity - 1:
+        mask = mask * 2 + 1
+    slots = <uint64_t*>malloc((mask + 1) * sizeof(uint64_t) + <size_t>capacity * keys.width)
+    if slots == NULL:
         return False
-    for index in range(<size_t>keys.mask + 1):
+    memset(slots, 0, (mask + 1) * sizeof(uint64_t))
+    for index in range(<size_t>keys.mask + 1 if keys.slots != NULL else 0):
         if keys.slots[index]:
-            at = <uint32_t>(keys.slots[index] >> 32) & mask
+            at = <uint32_t>(keys.slots[index] >> 32) & <uint32_t>mask
             while slots[at]:
-                at = (at + 1) & mask
+                at = (at + 1) & <uint32_t>mask
             slots[at] = keys.slots[index]
+    if keys.count:
+        memcpy(slots + mask + 1, keys.keys, <size_t>keys.count * keys.width)
     free(keys.slots)
     keys.slots = slots
-    keys.mask = mask
-    keys.capacity *= 2
+    keys.keys = <uint8_t*>(slots + mask + 1)
+    keys.mask = <uint32_t>mask
+    keys.capacity = capacity
     return True
 
 

@@ -89,6 +89,7 @@ from summary cimport (
     summary_free,
     summary_new,
     summary_t,
+    take_edges,
     want_addresses,
     wanted_t,
 )
@@ -757,6 +758,7 @@ cdef class FlowReader:
             summary.edge_count = len(edges)
             for index in range(summary.edge_count):
                 summary.edges[index] = edges[index]
+            take_edges(summary)
             self.summarize(summary, observer, apart)
             return told(summary)
         finally:
@@ -779,6 +781,7 @@ cdef class FlowReader:
             raise MemoryError
         try:
             summary.edge_count = 2
+            take_edges(summary)
             self.summarize(summary, None, False)
             return (
                 sums_keys(&summary.addresses), sums_values(&summary.addresses),

@@ -8,6 +8,7 @@ from libc.string cimport memcpy
 
 from conversation cimport flow_row_t, side_row_t
 from flow cimport KIND_SCTP, KIND_TCP, KIND_UDP
+from spread cimport leading_zeros
 from sums cimport sums_expect, sums_free, sums_hash, sums_init, sums_near, sums_row, sums_t
 from tcp_row cimport add_side, tcp_side_row_t
 from wire cimport as_le64, be64
@@ -15,6 +16,8 @@ from wire cimport as_le64, be64
 cdef enum:
     MAX_KEYS = 1000000
     MAX_EDGES = 1024
+    FLOWS_OF_ADDRESS = 8             # most have more
+    BIT_LENGTHS = 65
     DURATIONS = 3                    # SYN → SYN/ACK, SYN/ACK → ACK, initial RTT
     LARGEST = 100
     REPEATING = 20
@@ -42,6 +45,7 @@ ctypedef struct summary_t:
     durations_t durations[DURATIONS]
     int64_t edges[MAX_EDGES]
     uint32_t edge_count
+    uint32_t octaves[BIT_LENGTHS]    # of numbers of so many bits: the first edge above all shorter ones
     int64_t kinds[8]
     int64_t states[16]               # of TCP flows
     int64_t ended[4]
@@ -75,7 +79,7 @@ cdef inline summary_t* summary_new(uint32_t flows, const uint64_t* seed) noexcep
     if summary == NULL:
         return NULL
     if not (
-        sums_init(&summary.addresses, 8 * ADDRESS_WORDS, MAX_KEYS, flows, seed)
+        sums_init(&summary.addresses, 8 * ADDRESS_WORDS, MAX_KEYS, flows // FLOWS_OF_ADDRESS, seed)
         and sums_init(&summary.pairs, 8 * PAIR_WORDS, MAX_KEYS, flows, seed)
         and sums_init(&summary.services, 8 * SERVICE_WORDS, MAX_KEYS, 0, seed)
     ):
@@ -96,12 +100,28 @@ cdef inline void summary_free(summary_t* summary) noexcept nogil:
         free(summary)
 
 
+cdef inline uint32_t bit_length(uint64_t value) noexcept nogil:
+    return 64 - <uint32_t>leading_zeros(value) if value else 0
+
+
+cdef inline void take_edges(summary_t* summary) noexcept nogil:
+    """The edges are set: where those of each length begin."""
+    cdef uint32_t bits, at = 0
+    for bits in range(BIT_LENGTHS):
+        while at < summary.edge_count and bit_length(<uint64_t>summary.edges[at]) < bits:
+            at += 1
+        summary.octaves[bits] = at
+
+
 cdef inline void count_duration(summary_t* summary, int which, int64_t duration) noexcept nogil:
     """Into its bucket; negative ones (time went backwards) and missing ones are left out."""
     cdef durations_t* durations = &summary.durations[which]
-    cdef uint32_t low = 0, left = summary.edge_count, half
+    cdef uint32_t low, left, half, bits
     if duration < 0:
         return
+    bits = bit_length(<uint64_t>duration)
+    low = summary.octaves[bits] - (bits > 0)
+    left = (summary.octaves[bits + 1] if bits < BIT_LENGTHS - 1 else summary.edge_count) - low
     while left > 1:                              # without branches: where a duration lies is anybody's guess
         half = left // 2
         low += half * (summary.edges[low + half] <= duration)

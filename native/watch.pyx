@@ -10,10 +10,10 @@ capture. Memory is bounded by what the program says, not by the number of rows.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from keys cimport NO_KEY, expect_key, key_at, keys_free, keys_init, keys_t, likely_number, number_of
+from keys cimport NO_KEY, expect_key, key_at, keys_free, keys_init, keys_t, likely_number, next_capacity, number_of
 from relay cimport observer_t
 from terms cimport (
     OP_CONSTANT,
@@ -104,10 +104,8 @@ ctypedef struct tally_t:             # over all rows that meet a condition
     uint8_t* copies                  # (keep, itemsize)
     uint32_t places[MAX_KEPT]        # of copies
 
-ctypedef struct group_t:             # what is known of one key, before its values
-    int64_t rows
-    int64_t distinct
-    int64_t last                     # of the sequence
+ctypedef struct sequence_t:          # of the rows of one key
+    int64_t last
     int64_t gaps
     double gap_sum
     double gap_squares
@@ -121,8 +119,10 @@ ctypedef struct groups_t:            # the same per key
     int64_t sequence                 # step whose differences are measured; -1: not asked for
     keys_t keys
     keys_t items
-    group_t* groups                  # (capacity,)
-    int64_t* values                  # (capacity, fold_count)
+    int64_t* records                 # (capacity, record): rows, then values, then what `distinct` and `steps` place
+    uint32_t record                  # words
+    uint32_t distinct                # word of the count of items; 0: not asked for
+    uint32_t steps                   # word of a sequence_t; 0: not asked for
     uint32_t capacity
     int64_t beyond                   # rows of keys that found no place
 
@@ -272,39 +272,44 @@ cdef inline void fill_key(uint64_t* key, const key_t* told, const uint8_t* row, 
             word = 0
 
 
+cdef inline int64_t* record_of(const groups_t* groups, uint32_t number) noexcept nogil:
+    return groups.records + <size_t>number * groups.record
+
+
 cdef inline bint grow_groups(groups_t* groups) noexcept nogil:
-    cdef uint32_t capacity = groups.capacity * 2 if groups.capacity else 64
-    cdef group_t* rows = <group_t*>realloc(groups.groups, capacity * sizeof(group_t))
-    cdef int64_t* values
-    if rows == NULL:
+    cdef uint32_t capacity = next_capacity(groups.capacity, groups.keys.limit)
+    cdef size_t record = groups.record * sizeof(int64_t)
+    cdef int64_t* records = <int64_t*>malloc(capacity * record)
+    if records == NULL:
         return False
-    groups.groups = rows
-    values = <int64_t*>realloc(groups.values, (<size_t>capacity * groups.fold_count + 1) * sizeof(int64_t))
-    if values == NULL:
-        return False
-    groups.values = values
+    if groups.capacity:
+        memcpy(records, groups.records, groups.capacity * record)
+    free(groups.records)
+    groups.records = records
     groups.capacity = capacity
     return True
 
 
 cdef inline bint open_group(groups_t* groups, uint32_t number) noexcept nogil:
     cdef uint32_t at
+    cdef int64_t* record
     if number >= groups.capacity and not grow_groups(groups):
         return False
-    memset(&groups.groups[number], 0, sizeof(group_t))
+    record = record_of(groups, number)
+    memset(record, 0, groups.record * sizeof(int64_t))
     for at in range(groups.fold_count):
-        groups.values[<size_t>number * groups.fold_count + at] = empty_fold(groups.folds[at].fold)
+        record[1 + at] = empty_fold(groups.folds[at].fold)
     return True
 
 
-cdef inline void note_gap(group_t* group, int64_t value) noexcept nogil:
-    """The step from the row before; backwards counts as none."""
-    cdef double gap = <double>value - <double>group.last if value > group.last else 0.0
-    if group.rows > 1:
-        group.gaps += 1
-        group.gap_sum += gap
-        group.gap_squares += gap * gap
-    group.last = value
+cdef inline void note_gap(sequence_t* sequence, int64_t value, int64_t rows) noexcept nogil:
+    """The step from the row before; backwards counts as none. rows: so far, this one too."""
+    cdef double gap = <double>value - <double>sequence.last if value > sequence.last else 0.0
+    if rows > 1:
+        sequence.gaps += 1
+        sequence.gap_sum += gap
+        sequence.gap_squares += gap * gap
+    sequence.last = value
 
 
 cdef inline void fill_item(uint64_t* key, const groups_t* groups, uint32_t number, const uint8_t* row) noexcept nogil:
@@ -313,7 +318,7 @@ cdef inline void fill_item(uint64_t* key, const groups_t* groups, uint32_t numbe
 
 
 cdef inline bint add_item(
-    groups_t* groups, group_t* group, uint32_t number, const wanted_t* wanted, const uint8_t* row
+    groups_t* groups, int64_t* record, uint32_t number, const wanted_t* wanted, const uint8_t* row
 ) noexcept nogil:
     """Count what a group has once of each. False: no memory."""
     cdef uint64_t[MAX_WORDS] key
@@ -323,7 +328,7 @@ cdef inline bint add_item(
         &groups.items, <uint8_t*>key,
         wanted.item_hash if number == wanted.number else expect_key(&groups.items, <uint8_t*>key), &fresh,
     )
-    group.distinct += fresh
+    record[groups.distinct] += fresh
     return not groups.items.failed
 
 
@@ -333,22 +338,21 @@ cdef inline bint add_to_group(
     """columns: of the folds.  row: the one that is wanted.  False: no memory."""
     cdef bint fresh = False
     cdef uint32_t fold, number = number_of(&groups.keys, <const uint8_t*>wanted.key, wanted.hash, &fresh)
-    cdef group_t* group
+    cdef int64_t* record
     if number == NO_KEY:
         groups.beyond += 1
         return not groups.keys.failed
     if fresh and not open_group(groups, number):
         return False
-    group = &groups.groups[number]
-    group.rows += 1
+    record = record_of(groups, number)
+    record[0] += 1
     for fold in range(groups.fold_count):
         fold_in(
-            &groups.values[<size_t>number * groups.fold_count + fold], groups.folds[fold].fold,
-            columns[fold].at[wanted.row * columns[fold].stride],
+            &record[1 + fold], groups.folds[fold].fold, columns[fold].at[wanted.row * columns[fold].stride]
         )
-    if groups.sequence >= 0:
-        note_gap(group, sequence.at[wanted.row * sequence.stride])
-    return add_item(groups, group, number, wanted, row) if groups.item.width else True
+    if groups.steps:
+        note_gap(<sequence_t*>&record[groups.steps], sequence.at[wanted.row * sequence.stride], record[0])
+    return add_item(groups, record, number, wanted, row) if groups.distinct else True
 
 
 cdef inline uint32_t want_groups(
@@ -378,9 +382,8 @@ cdef inline void expect_groups(
         wanted[at].number = NO_KEY
         if number < groups.capacity:
             wanted[at].number = number
-            prefetch_write(&groups.groups[number])
-            prefetch_write(&groups.values[<size_t>number * groups.fold_count])
-            prefetch_write(&groups.values[<size_t>(number + 1) * groups.fold_count - 1])
+            prefetch_write(record_of(groups, number))
+            prefetch_write(record_of(groups, number + 1) - 1)
             if groups.item.width:
                 fill_item(item, groups, number, rows + wanted[at].row * itemsize)
                 wanted[at].item_hash = expect_key(&groups.items, <uint8_t*>item)
@@ -392,11 +395,10 @@ cdef inline void expect_groups(
 
 cdef inline int64_t field_of(const groups_t* groups, uint32_t number, uint32_t field) noexcept nogil:
     """0: rows, 1: distinct items, from 2: values."""
-    if field == 0:
-        return groups.groups[number].rows
+    cdef const int64_t* record = record_of(groups, number)
     if field == 1:
-        return groups.groups[number].distinct
-    return groups.values[<size_t>number * groups.fold_count + field - 2]
+        return record[groups.distinct] if groups.distinct else 0
+    return record[field - 1] if field else record[0]
 
 
 # ---------------------------------------------------------------- rows, chunk by chunk
@@ -517,8 +519,7 @@ cdef class Watcher:
         for at in range(self.watch.group_count):
             keys_free(&self.watch.groups[at].keys)
             keys_free(&self.watch.groups[at].items)
-            free(self.watch.groups[at].groups)
-            free(self.watch.groups[at].values)
+            free(self.watch.groups[at].records)
         terms_free(&self.watch.terms)
         free(self.watch.tallies)
         free(self.watch.groups)
@@ -607,6 +608,13 @@ cdef class Watcher:
         if groups.key.width == 0:
             raise ValueError("a key without parts")
         groups.fold_count = self.take_folds(groups.folds, folds)
+        groups.record = 1 + groups.fold_count
+        if groups.item.width:
+            groups.distinct = groups.record
+            groups.record += 1
+        if groups.sequence >= 0:
+            groups.steps = groups.record
+            groups.record += sizeof(sequence_t) // sizeof(int64_t)
         self.watch.group_count += 1
         if not keys_init(&groups.keys, (groups.key.width + 7) & ~7u, limit, seed):
             raise MemoryError
@@ -692,7 +700,12 @@ cdef class Watcher:
         return (<const char*>key_at(&groups.keys, number))[:groups.key.width]
 
     cdef tuple told(self, const groups_t* groups, uint32_t number, bytes key):
-        cdef const group_t* group = &groups.groups[number]
+        cdef const int64_t* record = record_of(groups, number)
+        cdef const sequence_t* steps = <const sequence_t*>&record[groups.steps]
         cdef uint32_t at
-        values = [groups.values[<size_t>number * groups.fold_count + at] for at in range(groups.fold_count)]
-        return key, group.rows, group.distinct, values, group.gaps, group.gap_sum, group.gap_squares
+        cdef sequence_t none = sequence_t(last=0, gaps=0, gap_sum=0, gap_squares=0)
+        if not groups.steps:
+            steps = &none
+        values = [record[1 + at] for at in range(groups.fold_count)]
+        distinct = field_of(groups, number, 1)
+        return key, record[0], distinct, values, steps.gaps, steps.gap_sum, steps.gap_squares
