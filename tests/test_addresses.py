@@ -1,8 +1,12 @@
+from ipaddress import IPv4Address, IPv6Address
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pcap_analyzer.address_keys import address_keys
-from pcap_analyzer.addresses import address_text, key_text
+from pcap_analyzer.addresses import MAPPED, address_bytes, address_text, key_text
 
 V4 = bytes.fromhex("00000000000000000000ffffc0000201")
 V6 = bytes.fromhex("20010db8000000000000000000000001")
@@ -20,6 +24,20 @@ V6 = bytes.fromhex("20010db8000000000000000000000001")
 )
 def test_an_address_is_written_as_rfc_5952_says(address, ip_version, text):
     assert address_text(address, ip_version) == text
+
+
+@given(st.lists(st.sampled_from([b"\0\0", b"\0\1", b"\xff\xff", b"\x0a\x00"]), min_size=8, max_size=8).map(b"".join))
+def test_an_address_is_written_as_python_does_it_and_read_back(address):
+    text = address_text(address, 6)
+    assert address_bytes(text) == address
+    if not address.startswith(MAPPED):
+        assert text == str(IPv6Address(address))
+
+
+@given(st.binary(min_size=4, max_size=4))
+def test_an_address_of_four_bytes_too(address):
+    assert address_text(MAPPED + address, 4) == str(IPv4Address(address))
+    assert address_bytes(str(IPv4Address(address))) == MAPPED + address
 
 
 def rows(*addresses: bytes) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Addresses as text: 16 bytes and an IP version in, RFC 5952 text out.
 
 Inside the engine every address is 16 bytes, IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). The version is kept
-beside it, because an IPv6 packet may carry such an address too.
+beside it, because an IPv6 packet may carry such an address too. (Python's ipaddress takes 1 ms to import.)
 """
 
 from __future__ import annotations
@@ -20,13 +20,33 @@ def address_text(address: bytes, ip_version: int) -> str:
     if address.startswith(MAPPED):
         # RFC 5952 section 5: mixed notation where the prefix says that an IPv4 address is inside.
         return f"::ffff:{_dotted(address)}"
-    from ipaddress import IPv6Address  # noqa: PLC0415 - takes as long as the text of a thousand addresses
-
-    return str(IPv6Address(address))
+    return _colons(address)
 
 
 def _dotted(address: bytes) -> str:
     return f"{address[12]}.{address[13]}.{address[14]}.{address[15]}"
+
+
+def _colons(address: bytes) -> str:
+    """RFC 5952 section 4: the longest run of zero groups is left out, the first of equals, never a single one."""
+    groups = [f"{high << 8 | low:x}" for high, low in zip(address[::2], address[1::2], strict=True)]
+    begin = length = run = 0
+    for place, group in enumerate(groups):
+        run = run + 1 if group == "0" else 0
+        if run > length:
+            begin, length = place + 1 - run, run
+    if length < 2:
+        return ":".join(groups)
+    return f"{':'.join(groups[:begin])}::{':'.join(groups[begin + length :])}"
+
+
+def address_bytes(text: str) -> bytes:
+    """The 16 bytes of an address that address_text has written."""
+    if "." in text:
+        return MAPPED + bytes(map(int, text.rpartition(":")[2].split(".")))
+    front, _, back = ([int(group, 16) for group in part.split(":") if group] for part in text.partition("::"))
+    groups = *front, *[0] * (8 - len(front) - len(back)), *back
+    return b"".join(group.to_bytes(2, "big") for group in groups)
 
 
 @lru_cache(CACHED)

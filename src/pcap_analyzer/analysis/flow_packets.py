@@ -9,7 +9,7 @@ import struct
 import sys
 from functools import cache
 
-from pcap_analyzer.addresses import MAPPED
+from pcap_analyzer.addresses import address_bytes
 from pcap_analyzer.analysis.model import FlowKey, FlowPacket, Lookup
 from pcap_analyzer.capture.frames import Frames, JoinedFrames, Record
 
@@ -33,17 +33,9 @@ def lookup_in(frames: Frames | JoinedFrames) -> Lookup:
 
 def _ends(flow: FlowKey) -> tuple[int, bytes, bytes]:
     """Where addresses and ports lie in a packet_t, one behind the other, and what stands there by direction."""
-    client, server = (_sixteen(address) for address in (flow.client, flow.server))
+    client, server = (address_bytes(address) for address in (flow.client, flow.server))
     ports = [struct.pack("=H", port or 0) for port in (flow.client_port, flow.server_port)]
     return _places()["src"][0], client + server + ports[0] + ports[1], server + client + ports[1] + ports[0]
-
-
-def _sixteen(address: str) -> bytes:
-    if ":" not in address:
-        return MAPPED + bytes(map(int, address.split(".")))
-    from ipaddress import IPv6Address  # noqa: PLC0415 - see addresses.py
-
-    return IPv6Address(address).packed
 
 
 def _packet(record: Record, packet: bytes, *, from_client: bool) -> FlowPacket:
