@@ -91,7 +91,7 @@ def fuzz(client: httpx.Client, document: dict[str, Any], folder: Path, seconds: 
         seed += 1
         command = [
             *(
-                os.environ.get("ST") or str(Path(sys.executable).with_name("schemathesis")),
+                SCHEMATHESIS,
                 "run",
                 str(folder / "openapi.json"),
             ),
