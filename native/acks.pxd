@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from limits cimport window_of
 from packet cimport OPTION_SACK, OPTION_TIMESTAMPS, packet_t
-from repairs cimport MANY, MAX_WINDOW, measured_t, note_overtaken, note_sack, prove_by_echo, sent_at
+from repairs cimport FOUND_TRIP, MANY, MAX_WINDOW, measured_t, note_overtaken, note_sack, prove_by_echo, sent_at
 from sack cimport sack_t
 from serial cimport after, before
 from spread cimport add_duration
@@ -50,15 +50,23 @@ cdef inline bint ambiguous(const side_t* other, uint32_t end) noexcept nogil:
     return other.states & STATE_REPAIRED and after(end, other.repair_begin) and not after(end, other.repair_end)
 
 
-cdef inline void sample_round_trip(tcp_t* tcp, int sender, uint32_t ack, int64_t now) noexcept nogil:
+cdef inline void note_trip(side_t* other, int64_t trip, measured_t* measured) noexcept nogil:
+    add_duration(&other.rtt, trip)
+    measured.found |= FOUND_TRIP
+    measured.trip = trip
+
+
+cdef inline void sample_round_trip(
+    tcp_t* tcp, int sender, uint32_t ack, int64_t now, measured_t* measured
+) noexcept nogil:
     """sender: of what is acknowledged."""
     cdef side_t* other = &tcp.side[sender]
     cdef const segment_t* sent = ending_at(&other.unacked, ack)
     cdef troubles_t* troubles = other.troubles
     if sent != NULL and not after(ack, other.top) and not ambiguous(other, ack):
-        add_duration(&other.rtt, now - sent_at(tcp, sent) if now > sent.time else 0)
+        note_trip(other, now - sent_at(tcp, sent) if now > sent.time else 0, measured)
     elif other.bits & EPISODE_FILL and troubles.fill_end == ack:
-        add_duration(&other.rtt, now - troubles.fill_time)
+        note_trip(other, now - troubles.fill_time, measured)
 
 
 cdef inline void end_episodes(side_t* other, uint32_t ack) noexcept nogil:
@@ -98,7 +106,7 @@ cdef inline void advance(
     cdef uint32_t ack = packet.tcp_ack
     if other.bits & SIDE_PROVABLE and other.states & STATE_ACKNOWLEDGED and packet.tcp_options & OPTION_TIMESTAMPS:
         prove_by_echo(other, packet.tcp_tsecr, measured)
-    sample_round_trip(tcp, sender, ack, now)
+    sample_round_trip(tcp, sender, ack, now, measured)
     take_echo(tcp, sender, packet, now)
     other.acknowledged = ack
     other.states |= STATE_ACKNOWLEDGED

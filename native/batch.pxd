@@ -72,7 +72,7 @@ from packet cimport (
 )
 from measure cimport measure
 from peaks cimport LEVELS, TICK_NS, ends_t, leave_out_of_tick, note_tick, pulse_begin, pulse_end, pulse_t
-from repairs cimport FOUND_AGAIN, FOUND_FILL, measured_t
+from repairs cimport FOUND_AGAIN, FOUND_FILL, FOUND_TRIP, measured_t
 from sack cimport read_sack, sack_t
 from socks cimport is_socks, opens_stream
 from tcp cimport (
@@ -86,7 +86,6 @@ from tcp cimport (
     TCP_RST,
     TCP_SYN,
     note_marks,
-    side_t,
     tcp_begin,
     tcp_t,
 )
@@ -570,9 +569,6 @@ cdef inline uint32_t judge_packet(
     cdef const uint8_t* frame = batch.window.base + (packet.offset - batch.window.file_offset)
     cdef sack_t sack
     cdef judged_t judged
-    cdef const side_t* other = &flow.tcp.side[1 - sender]
-    cdef uint32_t samples
-    cdef uint64_t total
     cdef measured_t measured
     cdef earlier_t earlier
     cdef tcp_row_t* told
@@ -581,8 +577,6 @@ cdef inline uint32_t judge_packet(
     sack.count = 0
     if packet.tcp_options & OPTION_SACK:
         read_sack(frame, packet, &sack)
-    samples = other.rtt.samples
-    total = other.rtt.total
     if seldom(batch.events != NULL):
         note_earlier(&earlier, flow.tcp, sender, client)
     judged.marks |= measure(flow.tcp, sender, packet, batch.frame_number[row], &sack, &measured)
@@ -590,8 +584,8 @@ cdef inline uint32_t judge_packet(
         flow.tcp, sender, packet, batch.frame_number[row], flow.base_seq[sender],
         packet.tcp_ack - flow.base_seq[1 - sender], &sack, &judged,
     )
-    if other.rtt.samples != samples:             # a round trip to the sender of this packet and back
-        count_trip(&worker.counters.trips[0 if client else 1], <int64_t>(other.rtt.total - total))
+    if measured.found & FOUND_TRIP:
+        count_trip(&worker.counters.trips[0 if client else 1], measured.trip)
     worker.counters.segments += 1
     worker.counters.segment_bytes += packet.payload_length
     if judged.marks:

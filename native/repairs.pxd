@@ -60,6 +60,7 @@ cdef enum found_t:                   # bits of measured_t.found: which of the re
     FOUND_HOLE = 4
     FOUND_PROOF_DSACK = 8
     FOUND_PROOF_TIMESTAMP = 16
+    FOUND_TRIP = 32
 
 ctypedef struct measured_t:          # what one segment is found to be
     uint32_t found
@@ -72,6 +73,7 @@ ctypedef struct measured_t:          # what one segment is found to be
     int64_t original_time            # ns
     int64_t delay                    # ns since then
     int64_t hole_time                # ns, when a hole was noticed that it fills, with FOUND_FILL
+    int64_t trip                     # ns from the capture point to its sender and back, with FOUND_TRIP
     uint64_t needless                # frame of the latest repetition that it proves idle, with FOUND_PROOF_*
 
 ctypedef struct trips_t:             # round trips of the handshake, ns, 0 unknown
