@@ -29,12 +29,12 @@ from tcp cimport (
     tcp_t,
     troubles_t,
 )
-from unacked cimport segment_t, segments_of, unacked_t
+from unacked cimport segment_t, unacked_t
 
 
 cdef inline const segment_t* ending_at(const unacked_t* unacked, uint32_t ack) noexcept nogil:
     """The unacknowledged segment that ends at `ack`, or NULL."""
-    cdef const segment_t* items = segments_of(<unacked_t*>unacked)
+    cdef const segment_t* items = unacked.first
     cdef uint32_t at
     for at in range(unacked.count):
         if not before(items[at].end, ack):

@@ -87,6 +87,7 @@ from tcp cimport (
     TCP_SYN,
     note_marks,
     tcp_begin,
+    tcp_move,
     tcp_t,
 )
 from walk cimport reader_t, record_t
@@ -546,7 +547,7 @@ cdef inline bint adopt(table_t* table, flow_t* flow) noexcept nogil:
     flow.tcp = new_tcp(table)
     if flow.tcp == NULL:
         return False
-    flow.tcp[0] = lone[0]
+    tcp_move(flow.tcp, lone)
     return True
 
 

@@ -45,7 +45,7 @@ from tcp cimport (
     side_t,
     tcp_t,
 )
-from unacked cimport acknowledge, drop_before, keep_segment, segment_t, segments_of, unacked_t
+from unacked cimport acknowledge, drop_before, keep_segment, segment_t, unacked_t
 
 cdef enum:
     FAST_NS = 20000000               # a fast retransmission comes this soon after the duplicate ACK
@@ -236,7 +236,7 @@ cdef inline void note_sent(
 
 cdef inline uint32_t first_begin(unacked_t* unacked, uint32_t ack) noexcept nogil:
     """Where the first unacknowledged byte that was captured lies, at `ack` or behind it."""
-    cdef const segment_t* segments = segments_of(unacked)
+    cdef const segment_t* segments = unacked.first
     cdef uint32_t at, begin = segments[0].begin
     for at in range(1, unacked.count if unacked.count < MAX_LOOKED else MAX_LOOKED):
         if before(segments[at].begin, begin):
@@ -255,7 +255,7 @@ cdef inline void narrow_flight(side_t* other, uint32_t ack) noexcept nogil:
         other.bits &= ~<uint16_t>SIDE_FLIGHT
         return
     other.flight_begin = ack
-    first = segments_of(&other.unacked)
+    first = other.unacked.first
     if after(first.begin, ack):
         other.flight_begin = first_begin(&other.unacked, ack)
     else:
@@ -266,7 +266,7 @@ cdef inline void end_with_last(side_t* other) noexcept nogil:
     """The last segments may be gone, and what they had in flight with them."""
     cdef uint32_t end
     if other.unacked.count and other.bits & SIDE_FLIGHT:
-        end = segments_of(&other.unacked)[other.unacked.count - 1].end
+        end = other.unacked.first[other.unacked.count - 1].end
         if before(end, other.flight_end):
             other.flight_end = end
 
@@ -288,7 +288,7 @@ cdef inline void match_ack(side_t* other, const packet_t* packet, int64_t now, j
 
 cdef inline uint32_t flight_from_base(side_t* own, uint32_t base) noexcept nogil:
     """From the lowest to the highest number of the list, counted from the base without sign."""
-    cdef const segment_t* segments = segments_of(&own.unacked)
+    cdef const segment_t* segments = own.unacked.first
     cdef uint32_t at, number, begin = 0xFFFFFFFFu, end = 0
     for at in range(own.unacked.count):
         number = (own.flight_begin if before(segments[at].begin, own.flight_begin) else segments[at].begin) - base

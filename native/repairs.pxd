@@ -43,7 +43,7 @@ from tcp cimport (
     troubles_of,
     troubles_t,
 )
-from unacked cimport place_of_end, segment_t, unacked_t
+from unacked cimport memory_of, place_of_end, segment_t, unacked_t
 
 cdef enum:
     SOON_NS = 3000000                # stands for the initial round trip where that is unknown, as in Wireshark
@@ -169,7 +169,7 @@ cdef inline const segment_t* first_sent(const unacked_t* unacked, uint32_t numbe
 
     Repetitions with other boundaries are listed too, so a few neighbours are asked.
     """
-    cdef const segment_t* items = &unacked.few[0] if unacked.items == NULL else unacked.items
+    cdef const segment_t* items = memory_of(unacked)
     cdef const segment_t* found = NULL
     cdef uint32_t head = unacked.head, end = head + unacked.count, at
     at = head + place_of_end(items + head, unacked.count, number + 1)
@@ -187,8 +187,7 @@ cdef inline const segment_t* first_sent(const unacked_t* unacked, uint32_t numbe
 cdef inline int64_t least_age(const tcp_t* tcp, int sender, uint32_t number, int64_t now) noexcept nogil:
     """At least so many ns ago was sent what no segment is known of: before the first that still is; -1 unknown."""
     cdef const unacked_t* unacked = &tcp.side[sender].unacked
-    cdef const segment_t* items = &unacked.few[0] if unacked.items == NULL else unacked.items
-    cdef const segment_t* first = items + unacked.head - unacked.done
+    cdef const segment_t* first = unacked.first - unacked.done
     if not unacked.count + unacked.done or not before(number, first.begin):
         return -1
     return now - sent_at(tcp, first) if now > first.time else 0

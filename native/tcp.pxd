@@ -11,7 +11,7 @@ from coverage cimport coverage_free, coverage_t
 from lateness cimport lateness_free
 from packet cimport NO_SCALE, packet_t
 from spread cimport spread_free, spread_t
-from unacked cimport unacked_free, unacked_t
+from unacked cimport unacked_begin, unacked_copied, unacked_free, unacked_t
 
 cdef extern from * nogil:
     """
@@ -281,9 +281,18 @@ cdef inline void tcp_begin(tcp_t* tcp, int client) noexcept nogil:
     heading_begin(&tcp.heading)
     tcp.client = <uint8_t>client
     for at in range(2):
+        unacked_begin(&tcp.side[at].unacked)
         tcp.side[at].scale = SCALE_UNKNOWN
         tcp.side[at].bits = SIDE_FLIGHT_KNOWN
         tcp.side[at].limit = LIMIT_NONE
+
+
+cdef inline void tcp_move(tcp_t* into, const tcp_t* tcp) noexcept nogil:
+    """A state to another place; where it was it is not used any more."""
+    cdef int at
+    into[0] = tcp[0]
+    for at in range(2):
+        unacked_copied(&into.side[at].unacked, &tcp.side[at].unacked)
 
 
 cdef inline int64_t initial_rtt(const tcp_t* tcp) noexcept nogil:

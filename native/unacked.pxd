@@ -29,37 +29,52 @@ ctypedef struct segment_t:           # 24 bytes
     int64_t time                     # ns
 
 ctypedef struct unacked_t:           # 40 bytes
-    segment_t* items                 # NULL: `few` holds them
+    segment_t* first                 # of `count` in order, in `few` or in memory of their own
     uint16_t head                    # of those before it the last `done` are done and still readable
     uint16_t count
-    uint16_t capacity                # of items
+    uint16_t capacity                # of the memory
     uint8_t bounded                  # a bound was hit
     uint8_t done                     # MAX_DONE at most
     segment_t few[FEW]
 
 
-cdef inline segment_t* segments_of(unacked_t* unacked) noexcept nogil:
-    """The first of unacked.count segments in order."""
-    return (&unacked.few[0] if unacked.items == NULL else unacked.items) + unacked.head
+cdef inline void unacked_begin(unacked_t* unacked) noexcept nogil:
+    """Nothing is unacknowledged."""
+    unacked.first = &unacked.few[0]
+    unacked.head = unacked.count = 0
+    unacked.capacity = FEW
+    unacked.done = 0
+
+
+cdef inline segment_t* memory_of(const unacked_t* unacked) noexcept nogil:
+    return unacked.first - unacked.head
+
+
+cdef inline void unacked_copied(unacked_t* unacked, const unacked_t* original) noexcept nogil:
+    """It is a copy of what is no longer used: its few segments lie in itself."""
+    if memory_of(original) == &original.few[0]:
+        unacked.first = &unacked.few[0] + unacked.head
+
+
+cdef inline void free_memory(unacked_t* unacked) noexcept nogil:
+    if memory_of(unacked) != &unacked.few[0]:
+        free(memory_of(unacked))
 
 
 cdef inline void unacked_free(unacked_t* unacked) noexcept nogil:
-    free(unacked.items)
-    unacked.items = NULL
-    unacked.head = unacked.count = unacked.capacity = 0
-    unacked.done = 0
+    free_memory(unacked)
+    unacked_begin(unacked)
 
 
 cdef inline bint move_to(unacked_t* unacked, uint32_t capacity, uint32_t done) noexcept nogil:
     """Into memory for `capacity` segments, with the last `done` of those that are done; False where memory is short."""
-    cdef segment_t* items = &unacked.few[0] if unacked.items == NULL else unacked.items
     cdef segment_t* moved = <segment_t*>malloc(capacity * sizeof(segment_t))
     if moved == NULL:
         unacked.bounded = 1
         return False
-    memcpy(moved, items + unacked.head - done, (unacked.count + done) * sizeof(segment_t))
-    free(unacked.items)
-    unacked.items = moved
+    memcpy(moved, unacked.first - done, (unacked.count + done) * sizeof(segment_t))
+    free_memory(unacked)
+    unacked.first = moved + done
     unacked.head = <uint16_t>done
     unacked.done = <uint8_t>done
     unacked.capacity = <uint16_t>capacity
@@ -74,13 +89,16 @@ cdef inline uint32_t done_kept(const unacked_t* unacked, uint32_t capacity) noex
 
 cdef inline bint make_room(unacked_t* unacked) noexcept nogil:
     """Room for one more behind the last; False where memory is short: then a segment is not kept."""
-    cdef uint32_t capacity = unacked.capacity if unacked.items != NULL else FEW
-    cdef uint32_t done = done_kept(unacked, capacity), dropped = unacked.head - done
-    cdef segment_t* items = &unacked.few[0] if unacked.items == NULL else unacked.items
+    cdef uint32_t capacity = unacked.capacity, done, dropped
+    cdef segment_t* memory
     if unacked.head + unacked.count < capacity:
         return True
+    done = done_kept(unacked, capacity)
+    dropped = unacked.head - done
     if dropped and dropped >= capacity // 4:
-        memmove(items, items + dropped, (done + unacked.count) * sizeof(segment_t))
+        memory = memory_of(unacked)
+        memmove(memory, memory + dropped, (done + unacked.count) * sizeof(segment_t))
+        unacked.first = memory + done
         unacked.head = <uint16_t>done
         unacked.done = <uint8_t>done
         return True
@@ -103,8 +121,8 @@ cdef inline uint32_t place_of_end(const segment_t* items, uint32_t count, uint32
 
 cdef inline bint make_room_in_front(unacked_t* unacked) noexcept nogil:
     """Room for MAX_SHIFT more before the first, so that the next ones find it; False where memory is short."""
-    cdef uint32_t capacity = unacked.capacity if unacked.items != NULL else FEW
-    cdef segment_t* items = &unacked.few[0] if unacked.items == NULL else unacked.items
+    cdef uint32_t capacity = unacked.capacity
+    cdef segment_t* memory = memory_of(unacked)
     cdef segment_t* grown
     if unacked.head:                             # what is done may go
         return True
@@ -114,12 +132,13 @@ cdef inline bint make_room_in_front(unacked_t* unacked) noexcept nogil:
         if grown == NULL:
             unacked.bounded = 1
             return False
-        memcpy(grown + MAX_SHIFT, items, unacked.count * sizeof(segment_t))
-        free(unacked.items)
-        unacked.items = grown
+        memcpy(grown + MAX_SHIFT, memory, unacked.count * sizeof(segment_t))
+        free_memory(unacked)
+        memory = grown
         unacked.capacity = <uint16_t>capacity
     else:
-        memmove(items + MAX_SHIFT, items, unacked.count * sizeof(segment_t))
+        memmove(memory + MAX_SHIFT, memory, unacked.count * sizeof(segment_t))
+    unacked.first = memory + MAX_SHIFT
     unacked.head = MAX_SHIFT
     unacked.done = 0
     return True
@@ -132,14 +151,15 @@ cdef inline void put_between(unacked_t* unacked, const segment_t* segment, uint3
     if behind <= FEW_SHIFTED or behind <= MAX_SHIFT and behind <= at:
         if not make_room(unacked):
             return
-        items = segments_of(unacked)
+        items = unacked.first
         memmove(items + at + 1, items + at, behind * sizeof(segment_t))
     elif at <= MAX_SHIFT:
         if not make_room_in_front(unacked):
             return
+        unacked.first -= 1
         unacked.head -= 1
         unacked.done -= unacked.done != 0
-        items = segments_of(unacked)
+        items = unacked.first
         memmove(items, items + 1, at * sizeof(segment_t))
     else:
         unacked.bounded = 1
@@ -153,7 +173,7 @@ cdef inline bint keep_segment(unacked_t* unacked, const segment_t* segment, uint
 
     base: of the two beginnings the one nearer behind it is kept.
     """
-    cdef segment_t* items = segments_of(unacked)
+    cdef segment_t* items = unacked.first
     cdef uint32_t at = unacked.count
     if at and not after(segment.end, items[at - 1].end):
         at = place_of_end(items, at, segment.end)
@@ -167,14 +187,14 @@ cdef inline bint keep_segment(unacked_t* unacked, const segment_t* segment, uint
     if at < unacked.count:
         put_between(unacked, segment, at)
     elif make_room(unacked):
-        segments_of(unacked)[at] = segment[0]
+        unacked.first[at] = segment[0]
         unacked.count += 1
     return True
 
 
 cdef inline void drop_before(unacked_t* unacked, uint32_t number) noexcept nogil:
     """Drop every segment that ends before a number that has nothing to do with where the list is."""
-    cdef segment_t* items = segments_of(unacked)
+    cdef segment_t* items = unacked.first
     cdef uint32_t at, kept = 0
     for at in range(unacked.count):
         if items[at].end == number or after(items[at].end, number):
@@ -185,7 +205,7 @@ cdef inline void drop_before(unacked_t* unacked, uint32_t number) noexcept nogil
 
 cdef inline bint acknowledge(unacked_t* unacked, uint32_t ack, segment_t* matched) noexcept nogil:
     """Drop the segments that end at or before `ack`. True, with a copy of it, where one ends exactly there."""
-    cdef segment_t* items = segments_of(unacked)
+    cdef segment_t* items = unacked.first
     cdef uint32_t count = 0
     cdef bint found = False
     while count < unacked.count and not after(items[count].end, ack):
@@ -199,6 +219,7 @@ cdef inline bint acknowledge(unacked_t* unacked, uint32_t ack, segment_t* matche
         matched[0] = items[count - 1]
         found = True
     unacked.count -= <uint16_t>count
+    unacked.first += count
     unacked.head += <uint16_t>count
     count += unacked.done
     unacked.done = <uint8_t>(count if count < MAX_DONE else MAX_DONE)
