@@ -53,7 +53,7 @@ from flow cimport (
     table_t,
     touch_tcp,
 )
-from judge cimport judge, judged_t
+from judge cimport judge, judged_t, scaled_window
 from packet cimport (
     DECODE_MALFORMED,
     HAS_FRAGMENT,
@@ -573,6 +573,7 @@ cdef inline uint32_t judge_packet(
     cdef measured_t measured
     cdef earlier_t earlier
     cdef tcp_row_t* told
+    cdef uint32_t window = 0
     memset(&judged, 0, sizeof(judged_t))
     judged.marks = reuse_mark(flow, fresh)
     sack.count = 0
@@ -580,6 +581,8 @@ cdef inline uint32_t judge_packet(
         read_sack(frame, packet, &sack)
     if seldom(batch.events != NULL):
         note_earlier(&earlier, flow.tcp, sender, client)
+    if batch.tcp != NULL:
+        window = scaled_window(&flow.tcp.side[sender], packet)
     judged.marks |= measure(flow.tcp, sender, packet, batch.frame_number[row], &sack, &measured)
     judge(
         flow.tcp, sender, packet, batch.frame_number[row], flow.base_seq[sender],
@@ -605,7 +608,7 @@ cdef inline uint32_t judge_packet(
         told.ack_rtt = judged.ack_rtt
         told.marks = judged.marks
         told.in_flight = judged.in_flight
-        told.window = judged.window
+        told.window = window
         told.judged = 1
     return judged.marks
 

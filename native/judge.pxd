@@ -58,7 +58,6 @@ cdef enum:
 ctypedef struct judged_t:            # what one segment is found to be
     uint32_t marks
     uint32_t in_flight               # bytes, 0: not known
-    uint32_t window                  # scaled as far as the scale is known
     uint32_t duplicate_number
     uint32_t expected                # the sequence number that was due
     int64_t threshold                # ns, that decided between out of order and retransmission
@@ -115,6 +114,7 @@ cdef inline uint32_t fast_open_marks(tcp_t* tcp, const packet_t* packet, uint32_
 
 
 cdef inline uint32_t scaled_window(const side_t* own, const packet_t* packet) noexcept nogil:
+    """As far as the scale is known; to be called before judge()."""
     if own.scale > 0 and not packet.tcp_flags & TCP_SYN:
         return <uint32_t>packet.tcp_window << own.scale
     return packet.tcp_window
@@ -337,7 +337,6 @@ cdef inline void judge(
     cdef uint16_t flags = packet.tcp_flags
     cdef uint32_t marks
     note_syn(own, other, packet)
-    judged.window = scaled_window(own, packet)
     judged.expected = own.next_seq
     if (
         packet.payload_length == 1 and packet.tcp_seq == own.next_seq and other.window == 0 and other.bits & SIDE_SEEN
