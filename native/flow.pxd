@@ -34,7 +34,7 @@ from packet cimport (
     packet_t,
 )
 from gaps cimport gaps_t, merge_gaps, note_gap
-from pages cimport fault_in, want_huge
+from pages cimport fault_in
 from sizes cimport carry_of_square, stay_or_add
 from tcp cimport (
     TCP_ACK,
@@ -100,7 +100,6 @@ cdef extern from * nogil:
 cdef enum:
     FLAG_SYN = 1                     # its place in heading_t.flag_count
     CHUNK_FLOWS = 1024
-    HUGE_PAGE = 2097152
     NO_NUMBER = 0xFFFFFFFF
     TOMBSTONE = 0x80000000           # bit of a slot's index
     HISTORY = 16                     # a letter a direction, and one for who began
@@ -354,14 +353,9 @@ cdef inline bint table_init(table_t* table, const uint64_t* seed) noexcept nogil
     return table.slots != NULL
 
 
-cdef inline uint32_t chunk_streams(uint32_t chunk) noexcept nogil:
-    """Streams of a chunk. The first is small, for small captures; the others are a large page each."""
-    return CHUNK_FLOWS if chunk == 0 else <uint32_t>(HUGE_PAGE // sizeof(tcp_t))
-
-
 cdef inline uint32_t streams_begun(const table_t* table, uint32_t chunk) noexcept nogil:
     """How many streams of a chunk were used; only the last has some left."""
-    return chunk_streams(chunk) - (table.tcp_left if chunk + 1 == table.tcp_chunk_count else 0)
+    return <uint32_t>CHUNK_FLOWS - (table.tcp_left if chunk + 1 == table.tcp_chunk_count else 0)
 
 
 cdef inline void table_free(table_t* table) noexcept nogil:
@@ -436,18 +430,16 @@ cdef inline bint add_chunk(table_t* table) noexcept nogil:
 
 cdef inline bint add_tcp_chunk(table_t* table) noexcept nogil:
     """Room for more streams. There are never more of them than flows, so tcp_chunks has a place for it."""
-    cdef uint32_t chunk = table.tcp_chunk_count
-    cdef tcp_t* streams = <tcp_t*>aligned_alloc(
-        HUGE_PAGE if chunk else 128, HUGE_PAGE if chunk else CHUNK_FLOWS * sizeof(tcp_t)
-    )
+    cdef tcp_t* streams = <tcp_t*>aligned_alloc(4096, CHUNK_FLOWS * sizeof(tcp_t))
     if streams == NULL:
         return False
-    if chunk:                                    # streams come all the time, and a page at a time costs 2 us
-        want_huge(streams, HUGE_PAGE)
-        fault_in(streams, HUGE_PAGE)
-    table.tcp_chunks[chunk] = streams
+    # Streams come all the time, and a page at a time costs 2 us. (Not larger pages: where the system has to make them
+    # first, as behind a capture that has just been written, one costs 8 ms.)
+    if table.tcp_chunk_count:
+        fault_in(streams, CHUNK_FLOWS * sizeof(tcp_t))
+    table.tcp_chunks[table.tcp_chunk_count] = streams
     table.tcp_chunk_count += 1
-    table.tcp_left = chunk_streams(chunk)
+    table.tcp_left = CHUNK_FLOWS
     return True
 
 
@@ -461,7 +453,7 @@ cdef inline tcp_t* new_tcp(table_t* table) noexcept nogil:
         table.failed = 1
         return NULL
     table.tcp_left -= 1
-    return &table.tcp_chunks[table.tcp_chunk_count - 1][chunk_streams(table.tcp_chunk_count - 1) - 1 - table.tcp_left]
+    return &table.tcp_chunks[table.tcp_chunk_count - 1][CHUNK_FLOWS - 1 - table.tcp_left]
 
 
 cdef inline void release_tcp(table_t* table, tcp_t* tcp) noexcept nogil:

@@ -22,12 +22,6 @@ cdef extern from * nogil:
         pcap_advise(memory, size, MADV_POPULATE_WRITE);
     #endif
     }
-    static inline void pcap_want_huge(void *memory, size_t size) {
-    #if defined(MADV_HUGEPAGE)
-        if (size >= 2u << 20)
-            pcap_advise(memory, size, MADV_HUGEPAGE);
-    #endif
-    }
     static inline void pcap_give_back(void *memory, size_t size) {
     #if defined(__linux__)
         pcap_advise(memory, size, MADV_DONTNEED);
@@ -38,5 +32,3 @@ cdef extern from * nogil:
     void fault_in "pcap_fault_in"(void* memory, size_t size) noexcept
     # Nothing in it is needed any more.
     void give_back "pcap_give_back"(void* memory, size_t size) noexcept
-    # It is going to be touched at random: larger pages where it is large.
-    void want_huge "pcap_want_huge"(void* memory, size_t size) noexcept

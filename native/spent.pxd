@@ -5,7 +5,7 @@ A pool's chunk goes when all of its streams have been read: memory that the sums
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport calloc, free
 
-from flow cimport chunk_streams, flow_t, table_t
+from flow cimport CHUNK_FLOWS, flow_t, table_t
 from pages cimport give_back
 from tcp cimport tcp_free, tcp_t
 
@@ -23,7 +23,7 @@ cdef inline bint spent_init(spent_t* spent, const table_t* table) noexcept nogil
 
 cdef inline bint is_in_chunk(const table_t* table, uint32_t chunk, const tcp_t* tcp) noexcept nogil:
     cdef const tcp_t* first = table.tcp_chunks[chunk]
-    return first != NULL and first <= tcp < first + chunk_streams(chunk)
+    return first != NULL and first <= tcp < first + CHUNK_FLOWS
 
 
 cdef inline void spend(spent_t* spent, table_t* table, flow_t* flow) noexcept nogil:
@@ -38,8 +38,8 @@ cdef inline void spend(spent_t* spent, table_t* table, flow_t* flow) noexcept no
         if tried > table.tcp_chunk_count:
             return
     spent.counts[spent.chunk] += 1
-    if spent.counts[spent.chunk] == chunk_streams(spent.chunk):
+    if spent.counts[spent.chunk] == CHUNK_FLOWS:
         # Pages first: the allocator may keep what is freed.
-        give_back(table.tcp_chunks[spent.chunk], chunk_streams(spent.chunk) * sizeof(tcp_t))
+        give_back(table.tcp_chunks[spent.chunk], CHUNK_FLOWS * sizeof(tcp_t))
         free(table.tcp_chunks[spent.chunk])
         table.tcp_chunks[spent.chunk] = NULL

@@ -9,7 +9,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from flow cimport mix
 from keys cimport equal_keys
-from pages cimport fault_in, want_huge
+from pages cimport fault_in
 from wire cimport load64, prefetch_read, prefetch_write
 
 cdef enum:
@@ -47,10 +47,6 @@ cdef inline bint sums_init(
     sums.values = <int64_t*>calloc(sums.capacity, SUM_COLUMNS * sizeof(int64_t))
     if (<size_t>sums.mask + 1) * sizeof(uint64_t) <= FAULTED_IN:
         fault_in(sums.slots, (<size_t>sums.mask + 1) * sizeof(uint64_t))  # else each page is read, then written
-    else:
-        want_huge(sums.slots, (<size_t>sums.mask + 1) * sizeof(uint64_t))
-    want_huge(sums.keys, sums.capacity * width)
-    want_huge(sums.values, sums.capacity * SUM_COLUMNS * sizeof(int64_t))
     return sums.slots != NULL and sums.keys != NULL and sums.values != NULL
 
 
