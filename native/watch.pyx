@@ -653,7 +653,7 @@ cdef class Watcher:
         if number >= self.watch.tally_count:
             raise IndexError(number)
         tally = &self.watch.tallies[number]
-        kept = sorted((-tally.scores[at], tally.numbers[at], tally.places[at]) for at in range(tally.kept))
+        kept = sorted((-<object>tally.scores[at], tally.numbers[at], tally.places[at]) for at in range(tally.kept))
         rows = [
             (-score, (<const char*>(tally.copies + <size_t>place * self.watch.itemsize))[:self.watch.itemsize])
             for score, _, place in kept

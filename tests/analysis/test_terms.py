@@ -87,6 +87,12 @@ def half_alike(count: int, seed: int) -> np.ndarray:
     return table
 
 
+def test_the_least_number_of_64_bits_is_a_score_too():
+    least_number = column("vlan_id") * 0 - (1 << 62) - (1 << 62)
+    told = answers(Tally(where=as_term(1), score=least_number), half_alike(3, 0), 3).tally("it")
+    assert [row["score"] for row in told.worst] == [-(1 << 63)] * 3
+
+
 @settings(max_examples=150, deadline=None)
 @given(condition=terms, term=terms, count=st.integers(1, 400), batch=st.integers(1, 400), seed=st.integers(0, 9))
 def test_a_term_is_the_same_however_much_its_rows_have_in_common(condition, term, count, batch, seed):
