@@ -70,7 +70,7 @@ cdef inline bint grow_keys(keys_t* keys) noexcept nogil:
     cdef uint32_t capacity = next_capacity(keys.capacity, keys.limit), at
     cdef size_t mask = 2 * FIRST_KEYS - 1, index
     cdef uint64_t* slots
-    while mask < 2 * <size_t>capacity - 1:
+    while mask + 1 < 2 * <size_t>capacity:
         mask = mask * 2 + 1
     slots = <uint64_t*>malloc((mask + 1) * sizeof(uint64_t) + <size_t>capacity * keys.width)
     if slots == NULL:

@@ -744,8 +744,10 @@ cdef class FlowReader:
         cdef summary_t* summary
         cdef uint64_t keys[2]
         cdef uint32_t index
-        if not 1 < len(edges) <= MAX_EDGES or len(seed) != 16:
-            raise ValueError(f"{len(edges)} edges and a seed of {len(seed)} bytes, expected up to {MAX_EDGES} and 16")
+        if not 1 < len(edges) <= MAX_EDGES or edges[0] != 0 or len(seed) != 16:
+            raise ValueError(
+                f"{len(edges)} edges and a seed of {len(seed)} bytes, expected up to {MAX_EDGES} from 0 on, and 16"
+            )
         keys[0] = int.from_bytes(seed[:8], "little")
         keys[1] = int.from_bytes(seed[8:], "little")
         if last:

@@ -436,6 +436,8 @@ cdef void tally_chunk(watch_t* watch, tally_t* tally, const uint8_t* rows) noexc
     mask_of(&watch.terms, tally.where, mask)
     for at in range(WORDS):
         count += bit_count(mask[at])
+    if count == 0:
+        return
     tally.rows += count
     for at in range(tally.fold_count):
         column = column_of(&watch.terms, tally.folds[at].step)
@@ -536,7 +538,9 @@ cdef class Watcher:
                 raise ValueError(f"step {number}: type {a} at byte {value} of a row of {self.watch.itemsize}")
         elif op != OP_CONSTANT and (max(a, b, c) >= number):
             raise ValueError(f"step {number} uses one that does not come before it")
-        still = op == OP_LOAD and any([begin <= value < begin + size for begin, size in ranges])
+        still = op == OP_LOAD and any(
+            [begin <= value and value + widths[a] <= begin + size for begin, size in ranges]
+        )
         add_step(&self.watch.terms, &step, still)
 
     cdef uint32_t known(self, int64_t step) except? 0xFFFFFFFF:
@@ -683,14 +687,14 @@ cdef class Watcher:
         if order >= groups.fold_count + 2 or any([field >= groups.fold_count + 2 for field, _ in fields]):
             raise ValueError("there is no such field")
         found = []
-        for one in range(groups.keys.count):
+        for one in range(min(groups.keys.count, groups.capacity)):  # memory may have been short for the last
             reached = True
             for field, least in fields:
                 if field_of(groups, one, field) < <int64_t>least:
                     reached = False
                     break
             if reached:
-                found.append((-field_of(groups, one, order), self.key_bytes(groups, one), one))
+                found.append((-<object>field_of(groups, one, order), self.key_bytes(groups, one), one))
         found.sort()
         return len(found), groups.keys.count, groups.beyond, [
             self.told(groups, one, key) for _, key, one in found[:most]

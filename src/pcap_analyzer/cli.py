@@ -383,7 +383,7 @@ def _import_msgspec() -> None:
     try:
         import_module("msgspec")
     finally:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
 
 
 # ---------------------------------------------------------------- writing

@@ -93,6 +93,15 @@ def test_the_least_number_of_64_bits_is_a_score_too():
     assert [row["score"] for row in told.worst] == [-(1 << 63)] * 3
 
 
+def test_rows_of_which_none_counts_change_no_first_and_no_last():
+    table = rows(4, 0)
+    table["client_packets"], table["server_packets"] = [1, 2, 3, 4], [1, 2, 1, 1]
+    table["first_ns"], table["last_ns"] = [5, 5, 100, 110], [900, 900, 200, 210]
+    difference = column("client_packets") - column("server_packets")
+    told = answers(Tally(where=difference, score=column("vlan_id")), table, 2).tally("it")
+    assert (told.flows, told.first_ns, told.last_ns) == (2, 100, 210)
+
+
 @settings(max_examples=150, deadline=None)
 @given(condition=terms, term=terms, count=st.integers(1, 400), batch=st.integers(1, 400), seed=st.integers(0, 9))
 def test_a_term_is_the_same_however_much_its_rows_have_in_common(condition, term, count, batch, seed):

@@ -15,4 +15,7 @@ def put(file: FileIO, pieces: Sequence[bytes | memoryview]) -> None:
     for piece in pieces:
         left = memoryview(piece)
         while left:
-            left = left[file.write(left[:WRITTEN_AT_ONCE]) :]
+            written = file.write(left[:WRITTEN_AT_ONCE])
+            if written is None:
+                raise BlockingIOError(f"{file.name} takes nothing more for now")
+            left = left[written:]
