@@ -1,6 +1,6 @@
 """The command line. Each command is a few lines over the library; what is slow to import is imported by the command
 that needs it, and for `analyze` while the scan is already running. (argparse, because it is there in a fifth of the
-time of anything nicer, and a small capture is analysed in less; plain arguments are read without, see options.py.)
+time of anything nicer, and a small capture is analysed in less.)
 
 Exit codes: 0 done, damage is a warning · 1 with --strict, damaged or partly unsupported · 2 no capture or wrong use ·
 3 --fail-on met · 130 interrupted. Of several files the first of 2, 1, 3 that occurred.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -19,21 +20,20 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pcap_analyzer import __version__
 from pcap_analyzer.errors import PcapAnalyzerError
-from pcap_analyzer.options import STANDARD, Option, between, declare, plainly
 from pcap_analyzer.pipeline import analyze_capture, open_capture
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
-
     from pcap_analyzer.analysis.model import Analysis
     from pcap_analyzer.report.model import Report
 
 PROGRAM = "pcap-analyzer"
 DONE, STRICT_FAILURE, NO_CAPTURE, FOUND, INTERRUPTED = 0, 1, 2, 3, 130
+STANDARD = "-"
 SEVERE = ("warning", "critical")
 LANGUAGES = ("en", "fr")  # of export.language, which is imported later
 MAX_THREADS, MAX_BATCH, MAX_PORT = 16, 65536, 65535
 SWITCH_S = 0.0002  # the scan asks for the interpreter between windows: what is imported beside it must not keep it long
+USUAL_COLUMNS = 80
 COLLECT_AFTER = 200_000  # objects: more than one analysis makes, so that importing is not searched for garbage
 _last: list[Analysis] = []  # of the latest capture: its flows go with the process, not one by one before that
 
@@ -52,7 +52,7 @@ class Command:
         self,
         summary: str,
         text: str,
-        options: Sequence[Option] | Callable[[ArgumentParser], None],
+        options: Callable[[ArgumentParser], None],
         run: Callable[[Namespace], int],
         *,
         complete: bool = False,
@@ -84,20 +84,23 @@ exit codes: 0 done, damage is a warning · 1 with --strict · 2 no capture or wr
 130 interrupted"""
 
 
-ANALYZE_OPTIONS = (
-    Option("files", nargs="+", metavar="FILE"),
-    Option("--join", action="store_true", help="the files are one recording, with one report"),
-    Option("-o", "--output", metavar="DIR", help="write FILE.html and FILE.json into this folder"),
-    Option("--json", metavar="FILE|-", help="write the report as JSON; - is standard output"),
-    Option("--html", metavar="FILE", help="write the report as one HTML file"),
-    Option("--threads", type=between(1, MAX_THREADS), metavar="N", help="threads to use (one a processor, at most 8)"),
-    Option("--language", choices=LANGUAGES, default="en", help="of the HTML report (en)"),
-    Option("--strict", action="store_true", help="exit with 1 where a capture is damaged or unsupported"),
-    Option("--fail-on", choices=SEVERE, help="exit with 3 where a finding is as severe as this, or more so"),
-    Option(
+def analyze_options(parser: ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--join", action="store_true", help="the files are one recording, with one report")
+    parser.add_argument("-o", "--output", metavar="DIR", help="write FILE.html and FILE.json into this folder")
+    parser.add_argument("--json", metavar="FILE|-", help="write the report as JSON; - is standard output")
+    parser.add_argument("--html", metavar="FILE", help="write the report as one HTML file")
+    parser.add_argument(
+        "--threads", type=between(1, MAX_THREADS), metavar="N", help="threads to use (one a processor, at most 8)"
+    )
+    parser.add_argument("--language", choices=LANGUAGES, default="en", help="of the HTML report (en)")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 where a capture is damaged or unsupported")
+    parser.add_argument(
+        "--fail-on", choices=SEVERE, help="exit with 3 where a finding is as severe as this, or more so"
+    )
+    parser.add_argument(
         "--batch-size", type=between(1, MAX_BATCH), metavar="N", help="packets handled at a time; changes no result"
-    ),
-)
+    )
 
 
 def analyze(given: Namespace) -> int:
@@ -135,7 +138,9 @@ example:
   pcap-analyzer info big.pcapng"""
 
 
-INFO_OPTIONS = (Option("file", metavar="FILE"), Option("--json", action="store_true", help="print it as JSON"))
+def info_options(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
 
 
 def info(given: Namespace) -> int:
@@ -160,10 +165,9 @@ example:
   pcap-analyzer compare-tshark trace.pcapng"""
 
 
-COMPARE_OPTIONS = (
-    Option("capture", metavar="CAPTURE"),
-    Option("--json", action="store_true", help="print the comparison as JSON"),
-)
+def compare_options(parser: ArgumentParser) -> None:
+    parser.add_argument("capture", metavar="CAPTURE")
+    parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
 
 
 def compare(given: Namespace) -> int:
@@ -186,11 +190,12 @@ example:
   DATA_DIR=./data pcap-analyzer serve --port 8000 --open"""
 
 
-SERVE_OPTIONS = (
-    Option("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)"),
-    Option("--port", type=between(0, MAX_PORT), default=8000, metavar="N", help="port (8000); 0: any that is free"),
-    Option("--open", action="store_true", help="open the page in a browser"),
-)
+def serve_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument(
+        "--port", type=between(0, MAX_PORT), default=8000, metavar="N", help="port (8000); 0: any that is free"
+    )
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
 
 
 def serve(given: Namespace) -> int:
@@ -215,13 +220,13 @@ def late(summary: str, module: str, *, complete: bool = False) -> Command:
 
 
 COMMANDS = {
-    "analyze": Command("analyse captures, write reports", ANALYZE, ANALYZE_OPTIONS, analyze, complete=True),
-    "info": Command("say what a capture is", INFO, INFO_OPTIONS, info, complete=True),
-    "compare-tshark": Command("compare our columns with tshark's", COMPARE, COMPARE_OPTIONS, compare),
+    "analyze": Command("analyse captures, write reports", ANALYZE, analyze_options, analyze, complete=True),
+    "info": Command("say what a capture is", INFO, info_options, info, complete=True),
+    "compare-tshark": Command("compare our columns with tshark's", COMPARE, compare_options, compare),
     "export": late("write tables: Parquet, Arrow, CSV, JSON Lines", "export_command"),
     "sql": late("answer a query over the tables of captures", "sql_command", complete=True),
     "slice": late("the packets that match a filter, as a capture", "slice_command"),
-    "serve": Command("the page for uploads and reports", SERVE, SERVE_OPTIONS, serve),
+    "serve": Command("the page for uploads and reports", SERVE, serve_options, serve),
     "worker": late("run what the service queues, beside it", "worker_command"),
     "backup": late("copy all that the service keeps", "backup_command"),
     "restore": late("put a backup back", "restore_command"),
@@ -274,39 +279,51 @@ def run(arguments: list[str]) -> int:
     """Do what the arguments ask for; its exit code. Raises SystemExit for --help, --version and wrong use."""
     if not arguments or arguments[0] not in COMMANDS:
         overview().parse_args(arguments or ["--help"])
-    name, *given = arguments
-    command = COMMANDS[name]
-    plain = None if callable(command.options) else plainly(given, command.options)
-    return command.run(plain or parser_of(name, command).parse_intermixed_args(given))
-
-
-def parser_of(name: str, command: Command) -> ArgumentParser:
-    """What knows all that may be said to a command."""
-    from argparse import ArgumentParser, RawDescriptionHelpFormatter
-
-    parser = ArgumentParser(f"{PROGRAM} {name}", description=command.text, formatter_class=RawDescriptionHelpFormatter)
-    if callable(command.options):
-        command.options(parser)
-    else:
-        declare(parser, command.options)
-    return parser
+    command = COMMANDS[arguments[0]]
+    parser = ArgumentParser(f"{PROGRAM} {arguments[0]}", description=command.text, formatter_class=HelpFormatter)
+    command.options(parser)
+    return command.run(parser.parse_intermixed_args(arguments[1:]))
 
 
 def overview() -> ArgumentParser:
     """The help without a command."""
-    from argparse import ArgumentParser, RawDescriptionHelpFormatter
-
     commands = "\n".join(f"  {name:16}{command.summary}" for name, command in COMMANDS.items())
     parser = ArgumentParser(
         PROGRAM,
         usage=f"{PROGRAM} COMMAND [options]",
         description=f"Find out from a packet capture what a network did.\n\ncommands:\n{commands}",
         epilog=f"{PROGRAM} COMMAND --help shows a command's options and examples.",
-        formatter_class=RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     return parser
+
+
+class HelpFormatter(RawDescriptionHelpFormatter):
+    """As wide as the terminal. argparse asks shutil, which takes 2 ms to import, even where no help is printed."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_terminal_columns() - 2)
+
+
+def _terminal_columns() -> int:
+    """Of the terminal that standard output is."""
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or USUAL_COLUMNS  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # closed, or no terminal
+        return USUAL_COLUMNS
+
+
+def between(low: int, high: int) -> Callable[[str], int]:
+    """An argument that is a whole number from `low` to `high`."""
+
+    def parse(text: str) -> int:
+        if text.isdecimal() and low <= int(text) <= high:
+            return int(text)
+        raise ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
+
+    return parse
 
 
 def say(sentence: str) -> None:
