@@ -6,11 +6,7 @@ processor of the one that wakes it, where it waits until that one sleeps. So two
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-cdef extern from "<pthread.h>" nogil:
-    ctypedef struct pthread_t:
-        pass
-    int pthread_create(pthread_t* thread, const void* attributes, void* (*start)(void*) noexcept nogil, void* argument)
-    int pthread_join(pthread_t thread, void** result)
+from threads cimport pthread_create, pthread_join, pthread_t
 
 cdef extern from * nogil:
     """

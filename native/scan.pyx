@@ -73,8 +73,6 @@ from stages cimport (
     go_on,
     is_over,
     note_open,
-    pthread_create,
-    pthread_join,
     scan_t,
     thread_main,
     walk_window,
@@ -95,6 +93,7 @@ from summary cimport (
 )
 from sums cimport SUM_COLUMNS, sums_keys, sums_top, sums_values
 from tcp cimport MARKS
+from threads cimport pthread_create, pthread_join
 from walk cimport MAX_EVENTS, PCAP, PCAPNG, event_t, reader_t
 from window cimport begin_given, has_records, window_free, window_t
 

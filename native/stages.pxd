@@ -30,6 +30,7 @@ from packet cimport HAS_TIME
 from paths cimport paths_t
 from peaks cimport LEVELS, join_stretches, note_stretch, stretch_t
 from spill cimport EVICT_FRAMES, evict, spill_t
+from threads cimport pthread_create, pthread_join, pthread_t
 from walk cimport reader_t, record_t
 from window cimport (
     HEADROOM,
@@ -46,12 +47,6 @@ from window cimport (
     window_free,
     window_t,
 )
-
-cdef extern from "<pthread.h>" nogil:
-    ctypedef struct pthread_t:
-        pass
-    int pthread_create(pthread_t* thread, const void* attributes, void* (*start)(void*) noexcept nogil, void* argument)
-    int pthread_join(pthread_t thread, void** result)
 
 cdef extern from * nogil:
     """
