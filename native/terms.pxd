@@ -251,39 +251,27 @@ cdef inline void become_met(terms_t* terms, uint32_t number, uint32_t condition)
     become_bits(terms, number, mask)
 
 
-cdef inline void both(terms_t* terms, uint32_t number, const step_t* step) noexcept nogil:
+cdef inline bint settles(const terms_t* terms, uint32_t number, bint any) noexcept nogil:
+    """Whether what is known of a condition decides what it is joined to."""
+    return is_met_by_all(terms, number) if any else is_zero(terms, number)
+
+
+cdef inline void joined(terms_t* terms, uint32_t number, const step_t* step, bint any) noexcept nogil:
+    """Two conditions of which any has to be met, or both."""
     cdef uint64_t one[WORDS]
     cdef uint64_t other[WORDS]
     cdef uint32_t word
-    if not is_zero(terms, step.b):
+    if not settles(terms, step.b, any):
         demand(terms, step.a)
-        if not is_zero(terms, step.a):
+        if not settles(terms, step.a, any):
             demand(terms, step.b)
-    if is_zero(terms, step.a) or is_zero(terms, step.b):
-        become_one(terms, number, 0)
+    if settles(terms, step.a, any) or settles(terms, step.b, any):
+        become_one(terms, number, any)
         return
     mask_of(terms, step.a, one)
     mask_of(terms, step.b, other)
     for word in range(WORDS):
-        one[word] &= other[word]
-    become_bits(terms, number, one)
-
-
-cdef inline void either(terms_t* terms, uint32_t number, const step_t* step) noexcept nogil:
-    cdef uint64_t one[WORDS]
-    cdef uint64_t other[WORDS]
-    cdef uint32_t word
-    if not is_met_by_all(terms, step.b):
-        demand(terms, step.a)
-        if not is_met_by_all(terms, step.a):
-            demand(terms, step.b)
-    if is_met_by_all(terms, step.a) or is_met_by_all(terms, step.b):
-        become_one(terms, number, 1)
-        return
-    mask_of(terms, step.a, one)
-    mask_of(terms, step.b, other)
-    for word in range(WORDS):
-        one[word] |= other[word]
+        one[word] = one[word] | other[word] if any else one[word] & other[word]
     become_bits(terms, number, one)
 
 
@@ -376,9 +364,9 @@ cdef inline void work_out(terms_t* terms, uint32_t number, const step_t* step) n
     elif step.op == OP_LOAD:
         load_one(terms, number, step)
     elif step.op == OP_AND:
-        both(terms, number, step)
+        joined(terms, number, step, False)
     elif step.op == OP_OR:
-        either(terms, number, step)
+        joined(terms, number, step, True)
     elif step.op == OP_NOT:
         opposite(terms, number, step)
     elif step.op == OP_CHOOSE:
