@@ -15,8 +15,6 @@ from dns cimport dns_t, is_dns
 from dns_track cimport begin_dns, follow_dns
 from events cimport earlier_t, event_shard_t, note_earlier, seldom, tell_events
 from flow cimport (
-    FLOW_BASE_A,
-    FLOW_BASE_B,
     FLOW_CLIENT_B,
     FLOW_COUNTED,
     FLOW_LONE,
@@ -110,7 +108,6 @@ cdef enum:
     AHEAD_FLOW = 12
     AHEAD_TCP = 6
     AHEAD_RING = 16
-    BASES = FLOW_BASE_A | FLOW_BASE_B
     ITEM_OWN = 15                    # the packet's own flow; smaller codes are conversations in its extra
     ITEM_STREAM = 14                 # a malformed packet's stream, for the number alone
     ITEM_BITS = 4
@@ -432,8 +429,7 @@ cdef inline void track_stream_only(
     packet_key(&key, packet, kind, forward)
     hash = hash_key(&key, table.seed)
     flow = find_flow(table, &key, hash, &fresh)
-    # Of a stream that is begun only another SYN can change what it is.
-    if flow != NULL and kind == KIND_TCP and (flow.state & BASES != BASES or packet.tcp_flags & TCP_SYN):
+    if flow != NULL and kind == KIND_TCP:
         flow = touch_tcp(
             table, flow, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
         )
@@ -629,8 +625,7 @@ cdef inline void track_packet(
     else:
         packet_key(&key, packet, kind, forward)
         flow = find_flow(table, &key, packet.hash, &fresh)
-    # Of a stream that is begun only another SYN can change what it is.
-    if flow != NULL and kind == KIND_TCP and (flow.state & BASES != BASES or packet.tcp_flags & TCP_SYN):
+    if flow != NULL and kind == KIND_TCP:
         flow = touch_tcp(
             table, flow, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
         )

@@ -118,6 +118,7 @@ cdef enum flow_state_t:              # bits of flow_t.state
     FLOW_SUPERSEDED = 4              # its ports were used again: no longer found by its key
     FLOW_BASE_A = 8                  # base_seq[0] is known
     FLOW_BASE_B = 16
+    BASES = 24                       # both
     FLOW_RETURNED = 32               # continues a flow that was written out
     FLOW_TIMED = 64                  # first and last time are valid
     FLOW_CLOSED = 128                # a FIN or RST was seen
@@ -576,17 +577,10 @@ cdef inline flow_t* supersede(table_t* table, flow_t* old) noexcept nogil:
 
 # ---------------------------------------------------------------- streams
 
-cdef inline flow_t* touch_tcp(
+cdef inline flow_t* move_base(
     table_t* table, flow_t* flow, bint forward, uint32_t seq, uint32_t ack, uint16_t flags, bint analysed, bint* fresh
 ) noexcept nogil:
-    """The stream of a TCP header as Wireshark 4.0 numbers it; NULL only when memory is short.
-
-    Each direction has a base: its SYN's number, one less than its first packet's, or what the other side
-    acknowledges less one. A pure SYN that differs from its direction's base opens a new stream; a SYN/ACK that differs
-    moves the base.
-    flow: what find_flow gives for the key.  fresh: set where it is left for a new one.
-    analysed: False for headers that set no base: quoted by an ICMP error, in a fragment, or longer than their packet.
-    """
+    """touch_tcp where something may change."""
     # Without branches: which way a packet goes is random.
     cdef int own = 1 - forward
     cdef uint16_t own_base = FLOW_BASE_B >> <int>forward, other_base = FLOW_BASE_A << <int>forward
@@ -609,6 +603,23 @@ cdef inline flow_t* touch_tcp(
         flow.base_seq[1 - own] = ack - 1
         flow.state |= other_base
     return flow
+
+
+cdef inline flow_t* touch_tcp(
+    table_t* table, flow_t* flow, bint forward, uint32_t seq, uint32_t ack, uint16_t flags, bint analysed, bint* fresh
+) noexcept nogil:
+    """The stream of a TCP header as Wireshark 4.0 numbers it; NULL only when memory is short.
+
+    Each direction has a base: its SYN's number, one less than its first packet's, or what the other side
+    acknowledges less one. A pure SYN that differs from its direction's base opens a new stream; a SYN/ACK that differs
+    moves the base.
+    flow: what find_flow gives for the key.  fresh: set where it is left for a new one.
+    analysed: False for headers that set no base: quoted by an ICMP error, in a fragment, or longer than their packet.
+    """
+    # Of a stream that is begun only another SYN can change what it is.
+    if flow.state & BASES == BASES and not flags & TCP_SYN:
+        return flow
+    return move_base(table, flow, forward, seq, ack, flags, analysed, fresh)
 
 
 # ---------------------------------------------------------------- counters
