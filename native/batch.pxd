@@ -51,6 +51,7 @@ from flow cimport (
     table_t,
     touch_tcp,
 )
+from limits cimport note_full
 from judge cimport judge, judged_t, scaled_window
 from packet cimport (
     DECODE_MALFORMED,
@@ -69,6 +70,7 @@ from packet cimport (
     packet_t,
 )
 from measure cimport measure
+from plain cimport take_plain
 from peaks cimport LEVELS, TICK_NS, ends_t, leave_out_of_tick, note_tick, pulse_begin, pulse_end, pulse_t
 from repairs cimport FOUND_AGAIN, FOUND_FILL, FOUND_TRIP, measured_t
 from sack cimport read_sack, sack_t
@@ -519,6 +521,7 @@ cdef inline void replay_opening(tcp_t* tcp, const opening_t* opening, uint64_t f
     memset(&judged, 0, sizeof(judged_t))
     sack.count = 0
     count_opening(&tcp.heading, tcp.client, &packet)
+    note_full(tcp, 1 - tcp.client)
     measure(tcp, tcp.client, &packet, frame, &sack, &measured)
     judge(tcp, tcp.client, &packet, frame, opening.seq, opening.ack, &sack, &judged)
 
@@ -557,48 +560,59 @@ cdef inline void note_loss(counters_t* counters, const packet_t* packet, const m
         count_lost(&counters.intervals, measured.original_time)
 
 
-cdef inline uint32_t judge_packet(
-    worker_t* worker, batch_t* batch, flow_t* flow, const packet_t* packet, uint32_t row, bint fresh
+cdef inline void judge_thoroughly(
+    worker_t* worker, batch_t* batch, flow_t* flow, const packet_t* packet, uint32_t row, bint fresh, judged_t* judged
 ) noexcept nogil:
-    """Judge a packet's TCP segment and count what it is."""
+    """Ask of a TCP segment whatever it could be, and count that."""
     cdef int sender = 1 - batch.forward[row]
     cdef bint client = batch.forward[row] == (not flow.state & FLOW_CLIENT_B)
-    cdef const uint8_t* frame = batch.window.base + (packet.offset - batch.window.file_offset)
+    cdef uint64_t number = batch.frame_number[row]
     cdef sack_t sack
-    cdef judged_t judged
     cdef measured_t measured
     cdef earlier_t earlier
-    cdef tcp_row_t* told
-    cdef uint32_t window = 0
-    memset(&judged, 0, sizeof(judged_t))
+    memset(judged, 0, sizeof(judged_t))
     judged.marks = reuse_mark(flow, fresh)
     sack.count = 0
     if packet.tcp_options & OPTION_SACK:
-        read_sack(frame, packet, &sack)
+        read_sack(batch.window.base + (packet.offset - batch.window.file_offset), packet, &sack)
     if seldom(batch.events != NULL):
         note_earlier(&earlier, flow.tcp, sender, client)
-    if batch.tcp != NULL:
-        window = scaled_window(&flow.tcp.side[sender], packet)
-    judged.marks |= measure(flow.tcp, sender, packet, batch.frame_number[row], &sack, &measured)
+    judged.marks |= measure(flow.tcp, sender, packet, number, &sack, &measured)
     judge(
-        flow.tcp, sender, packet, batch.frame_number[row], flow.base_seq[sender],
-        packet.tcp_ack - flow.base_seq[1 - sender], &sack, &judged,
+        flow.tcp, sender, packet, number, flow.base_seq[sender], packet.tcp_ack - flow.base_seq[1 - sender], &sack,
+        judged,
     )
     if measured.found & FOUND_TRIP:
         count_trip(&worker.counters.trips[0 if client else 1], measured.trip)
-    worker.counters.segments += 1
-    worker.counters.segment_bytes += packet.payload_length
     if judged.marks:
         count_marks(&worker.counters, packet, judged.marks, client)
-        note_marks(&flow.tcp.side[sender], packet, judged.marks, batch.frame_number[row])
+        note_marks(&flow.tcp.side[sender], packet, judged.marks, number)
     if measured.found & (FOUND_AGAIN | FOUND_FILL):
         note_loss(&worker.counters, packet, &measured)
     if seldom(batch.events != NULL):
         if not tell_events(
-            &batch.events[shard_of(packet.hash, batch.shards)], flow, packet, batch.frame_number[row], row, &judged,
-            &measured, &earlier,
+            &batch.events[shard_of(packet.hash, batch.shards)], flow, packet, number, row, judged, &measured, &earlier
         ):
             worker.failed = 1
+
+
+cdef inline uint32_t judge_packet(
+    worker_t* worker, batch_t* batch, flow_t* flow, const packet_t* packet, uint32_t row, bint fresh
+) noexcept nogil:
+    """Judge a packet's TCP segment and count what it is. Returns its marks."""
+    cdef int sender = 1 - batch.forward[row]
+    cdef int side = batch.forward[row] ^ ((flow.state & FLOW_CLIENT_B) == 0)      # 0: of the client
+    cdef judged_t judged
+    cdef tcp_row_t* told
+    cdef uint32_t window = scaled_window(&flow.tcp.side[sender], packet) if batch.tcp != NULL else 0
+    worker.counters.segments += 1
+    worker.counters.segment_bytes += packet.payload_length
+    judged.marks = 0
+    # Events are told of by what the thorough way finds.
+    if batch.events != NULL or flow.state & FLOW_MOVED or not take_plain(
+        flow.tcp, sender, packet, batch.frame_number[row], flow.base_seq[sender], &worker.counters.trips[side], &judged
+    ):
+        judge_thoroughly(worker, batch, flow, packet, row, fresh, &judged)
     if batch.tcp != NULL:
         told = &batch.tcp[row]
         told.ack_rtt = judged.ack_rtt

@@ -7,7 +7,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from coverage cimport cover, covered_t, forget_beginning, hole_t, restart_coverage, too_wide
 from lateness cimport LATE_PAYLOAD, note_reading
-from limits cimport full_payload, settle
+from limits cimport note_full, settle
 from packet cimport OPTION_TIMESTAMPS, packet_t
 from repairs cimport FOUND_HOLE, MAX_WINDOW, measured_t, note_fill, note_repetition, span_t, trips_t
 from serial cimport after, before
@@ -58,10 +58,11 @@ cdef inline void note_new_payload(tcp_t* tcp, int sender, uint32_t payload, int6
     cdef side_t* own = &tcp.side[sender]
     if payload > own.largest:
         own.largest = payload
+        note_full(tcp, sender)
     settle(tcp, sender)
     own.states = <uint16_t>(
         (own.states & ~<uint32_t>STATE_SHORT)
-        | (STATE_SHORT if payload < full_payload(own, tcp.heading.mss[1 - sender]) else 0)
+        | (STATE_SHORT if <int64_t>payload < own.full else 0)
     )
     if not tcp.side[1 - tcp.client].states & STATE_PAYLOAD:
         note_first_byte(tcp, sender, now)
@@ -82,7 +83,9 @@ cdef inline void note_top(
     if own.states & STATE_STAMPED and not after(packet.tcp_tsval, stamps.latest):
         return
     stamps.latest = packet.tcp_tsval
-    own.states |= STATE_STAMPED
+    if not own.states & STATE_STAMPED:
+        own.states |= STATE_STAMPED
+        note_full(tcp, sender)
     if not own.states & STATE_PROBE and (not own.states & STATE_ACKNOWLEDGED or after(end, own.acknowledged)):
         own.states |= STATE_PROBE
         stamps.probe = packet.tcp_tsval

@@ -34,6 +34,7 @@ from packet cimport (
     packet_t,
 )
 from gaps cimport gaps_t, merge_gaps, note_gap
+from limits cimport note_full
 from pages cimport fault_in
 from sizes cimport carry_of_square, stay_or_add
 from tcp cimport (
@@ -726,9 +727,12 @@ cdef inline void count_tcp(flow_t* flow, direction_t* direction, const packet_t*
     """What TCP adds. Written without branches where packets differ at random."""
     cdef uint16_t flags = packet.tcp_flags
     cdef uint16_t letter
+    cdef int sender
     direction.pushes += (flags & TCP_PSH) != 0
     if flags & (TCP_SELDOM | TCP_ACK) != TCP_ACK:
-        count_seldom(&flow.tcp.heading, flow.tcp.client if client else 1 - flow.tcp.client, packet)
+        sender = flow.tcp.client if client else 1 - flow.tcp.client
+        count_seldom(&flow.tcp.heading, sender, packet)
+        note_full(flow.tcp, 1 - sender)
     if flags & TCP_SYN:
         if flags & TCP_ACK:
             note_letter(flow, direction, LETTER_SYN_ACK, c"H", client)

@@ -34,6 +34,7 @@ from tcp cimport (
     SIDE_FLIGHT,
     SIDE_FLIGHT_KNOWN,
     SIDE_INITIAL_RTT,
+    SIDE_SACKED,
     SIDE_SEEN,
     SIDE_SYN_TIME,
     TCP_ACK,
@@ -44,6 +45,8 @@ from tcp cimport (
     initial_rtt,
     side_t,
     tcp_t,
+    troubles_of,
+    troubles_t,
 )
 from unacked cimport acknowledge, drop_before, keep_segment, segment_t, unacked_t
 
@@ -120,9 +123,20 @@ cdef inline uint32_t scaled_window(const side_t* own, const packet_t* packet) no
     return packet.tcp_window
 
 
+cdef inline bint fills_window(const side_t* other, const packet_t* packet) noexcept nogil:
+    """Whether payload ends where the window of the other side does: equality, though the guide says "exceeds"."""
+    cdef uint32_t shift, announced
+    if other.scale == SCALE_UNKNOWN:
+        return False
+    shift = 0 if other.bits & SIDE_AFTER_SYN or other.scale < 0 else other.scale    # a SYN's window is not scaled
+    # Wireshark's window of a side that was not heard of yet has all bits set.
+    announced = other.window if other.bits & SIDE_SEEN else 0xFFFFFFFFu
+    return packet.tcp_seq + packet.payload_length == other.last_ack + (announced << shift)
+
+
 cdef inline uint32_t window_marks(side_t* own, side_t* other, const packet_t* packet, judged_t* judged) noexcept nogil:
     """What the segment says beside its data: window, keep-alive, duplicate ACK; not asked of a zero-window probe."""
-    cdef uint32_t marks = 0, seq = packet.tcp_seq, length = packet.payload_length, shift, announced
+    cdef uint32_t marks = 0, seq = packet.tcp_seq, length = packet.payload_length
     cdef uint16_t window = packet.tcp_window
     cdef bint control = (packet.tcp_flags & TCP_CONTROL) != 0, unchanged
     if window == 0 and not control:
@@ -135,14 +149,7 @@ cdef inline uint32_t window_marks(side_t* own, side_t* other, const packet_t* pa
     if length <= 1 and seq == own.next_seq - 1:
         marks |= MARK_KEEP_ALIVE
     if length:
-        # Equality, though the guide says "exceeds"; a SYN's window is not scaled.
-        if other.scale != SCALE_UNKNOWN:
-            shift = 0 if other.bits & SIDE_AFTER_SYN or other.scale < 0 else other.scale
-            # Wireshark's window of a side that was not heard of yet has all bits set.
-            announced = other.window if other.bits & SIDE_SEEN else 0xFFFFFFFFu
-            if seq + length == other.last_ack + (announced << shift):
-                marks |= MARK_WINDOW_FULL
-        return marks
+        return marks | MARK_WINDOW_FULL if fills_window(other, packet) else marks
     if seq != own.next_seq or packet.tcp_ack != own.last_ack:
         return marks
     unchanged = own.bits & SIDE_SEEN and window == own.window
@@ -311,15 +318,22 @@ cdef inline uint32_t bytes_in_flight(
         return 0
     if own.flight_end - base < own.flight_begin - base and own.unacked.count <= MAX_LOOKED:
         flight = flight_from_base(own, base)
-    flight -= ((packet.tcp_flags & (TCP_SYN | TCP_FIN)) != 0) + other.sacked
+    flight -= (packet.tcp_flags & (TCP_SYN | TCP_FIN)) != 0
+    if other.bits & SIDE_SACKED:
+        flight -= other.troubles.sacked
     return flight if flight < MAX_FLIGHT else 0
 
 
-cdef inline uint32_t sacked_bytes(const sack_t* sack) noexcept nogil:
+cdef inline void note_sacked(side_t* own, const sack_t* sack) noexcept nogil:
+    """How many bytes the SACK blocks of its last packet hold."""
+    cdef troubles_t* troubles = troubles_of(own)
     cdef uint32_t sum = 0, at
+    if troubles == NULL:
+        return
     for at in range(sack.count if sack.count < SACK_SUMMED else SACK_SUMMED):
         sum += sack.right[at] - sack.left[at]
-    return sum
+    troubles.sacked = sum
+    own.bits |= SIDE_SACKED
 
 
 cdef inline void judge(
@@ -363,7 +377,9 @@ cdef inline void judge(
     judged.in_flight = bytes_in_flight(own, other, packet, base)
     if judged.in_flight > own.flight_most:
         own.flight_most = judged.in_flight
-    own.sacked = sacked_bytes(sack) if packet.tcp_options & OPTION_SACK else 0
+    own.bits &= ~<uint16_t>SIDE_SACKED
+    if packet.tcp_options & OPTION_SACK:
+        note_sacked(own, sack)
     if packet.tcp_options & OPTION_SCALE or flags & TCP_SYN:
         note_scale(own, other, packet)
     judged.marks |= marks

@@ -6,6 +6,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from packet cimport packet_t
 from tcp cimport (
+    LEAST_FULL,
     LIMIT_APPLICATION,
     LIMIT_CONGESTION,
     LIMIT_NONE,
@@ -41,28 +42,24 @@ cdef extern from * nogil:
     const uint64_t LIMITS "PCAP_LIMITS"
 
 cdef enum:
-    LEAST_FULL = 536                 # payload of a full segment, at least (RFC 9293's default)
     STAMP_BYTES = 12                 # of the timestamps option in every segment
 
 
-cdef inline int64_t full_payload(const side_t* own, uint32_t mss) noexcept nogil:
-    """Payload of a full segment, from what was seen and what the other side allows. mss: of its SYN, 0 unknown."""
-    cdef int64_t full = own.largest if own.largest > LEAST_FULL else LEAST_FULL
-    cdef int64_t most = <int64_t>mss - STAMP_BYTES * ((own.states & STATE_STAMPED) != 0)
-    most = most if mss else full
-    return full if full < most else most
+cdef inline void note_full(tcp_t* tcp, int sender) noexcept nogil:
+    """Payload of a full segment, from what was seen and what the other side allows, has changed."""
+    cdef side_t* own = &tcp.side[sender]
+    cdef int32_t full = <int32_t>own.largest if own.largest > LEAST_FULL else LEAST_FULL
+    cdef int32_t mss = tcp.heading.mss[1 - sender], most = mss - STAMP_BYTES * ((own.states & STATE_STAMPED) != 0)
+    own.full = most if mss and most < full else full
 
 
-cdef inline uint8_t limit_of(const side_t* own, const side_t* other, uint32_t mss) noexcept nogil:
-    """What holds a sender up from now to the next segment. Without branches: it changes with every packet.
-
-    mss: of the other side's SYN, 0 unknown.
-    """
+cdef inline uint8_t limit_of(const side_t* own, const side_t* other) noexcept nogil:
+    """What holds a sender up from now to the next segment. Without branches: it changes with every packet."""
     cdef uint32_t states = own.states, theirs = other.states
     cdef int32_t outstanding = <int32_t>(own.top - own.acknowledged)
     cdef uint32_t idle = outstanding <= 0
     cdef uint32_t known = ((theirs & STATE_SYN) != 0) | (other.window_bytes == 0)
-    cdef uint32_t full = known & (outstanding + full_payload(own, mss) > other.window_bytes)
+    cdef uint32_t full = known & (<int64_t>outstanding + own.full > other.window_bytes)
     cdef uint32_t lacking = (
         (~states & (STATE_PAYLOAD | STATE_ACKNOWLEDGED)) | (~theirs & STATE_WINDOW) | (states & STATE_FIN & -idle)
     )
@@ -72,11 +69,10 @@ cdef inline uint8_t limit_of(const side_t* own, const side_t* other, uint32_t ms
 
 
 cdef inline void spend(side_t* side, int64_t elapsed) noexcept nogil:
-    """Time goes to what held the side up."""
+    """Time goes to what held the side up. Which it is is random, so it goes there without a branch."""
     cdef troubles_t* troubles
-    if side.limit < SUMS:
-        side.limits[side.limit] += <uint64_t>elapsed
-    elif side.limit == LIMIT_WAITING_RECEIVER:
+    side.limits[side.limit % SUMS] += <uint64_t>elapsed & -<uint64_t>(side.limit < SUMS)
+    if side.limit == LIMIT_WAITING_RECEIVER:
         troubles = troubles_of(side)
         if troubles != NULL:
             troubles.waiting_receiver += <uint64_t>elapsed
@@ -84,16 +80,17 @@ cdef inline void spend(side_t* side, int64_t elapsed) noexcept nogil:
 
 
 cdef inline void settle(const tcp_t* tcp, int sender) noexcept nogil:
-    """It sends again after everything was acknowledged. The ACK took a while to get there and show."""
+    """It sends again after everything was acknowledged. The ACK took a while to get there and show.
+
+    Without a branch: whether it waited at all is random.
+    """
     cdef side_t* own = <side_t*>&tcp.side[sender]
-    cdef uint64_t near, waited = own.limits[LIMIT_WAITING], travelled = 0
-    if waited:
-        if not own.states & STATE_SHORT:
-            near = <uint64_t>trip_to(tcp, sender)
-            travelled = near if near < waited else waited
-        own.limits[LIMIT_APPLICATION] += waited - travelled
-        own.limits[LIMIT_CONGESTION] += travelled
-        own.limits[LIMIT_WAITING] = 0
+    cdef uint64_t waited = own.limits[LIMIT_WAITING], near = <uint64_t>trip_to(tcp, sender), travelled
+    near &= -<uint64_t>(not own.states & STATE_SHORT)
+    travelled = near if near < waited else waited
+    own.limits[LIMIT_APPLICATION] += waited - travelled
+    own.limits[LIMIT_CONGESTION] += travelled
+    own.limits[LIMIT_WAITING] = 0
     if own.bits & SIDE_WAITED:
         own.bits &= ~<uint16_t>SIDE_WAITED
         own.limits[LIMIT_RECEIVER] += own.troubles.waiting_receiver

@@ -1,6 +1,6 @@
 """Our own measures of TCP, beside Wireshark's marks: bytes seen twice and missed, round trips, what holds a sender up.
 
-Called for each segment before judge(), with which it shares the list of unacknowledged segments: that is as it was
+Called for each segment that is not plain (plain.pxd) before judge(), with which it shares the list of unacknowledged segments: that is as it was
 before the segment. Sequence numbers are raw; one that lies further than a window from the highest captured byte
 belongs to another sequence space. Time that runs backwards stands still. acks.pxd, data.pxd and limits.pxd are what is
 asked of every segment, repairs.pxd what is asked of few. tests/reference/tcp_measures.py is the same in plain Python.
@@ -93,8 +93,8 @@ cdef inline uint32_t measure(
     mark = take_data(tcp, sender, packet, frame, now, measured)
     take_window(own, other, packet, now)
     if packet.payload_length or packet.tcp_flags & TCP_CONTROL:  # else nothing that its own limit depends on
-        own.limit = limit_of(own, other, tcp.heading.mss[1 - sender])
-    other.limit = limit_of(other, own, tcp.heading.mss[sender])
+        own.limit = limit_of(own, other)
+    other.limit = limit_of(other, own)
     return mark
 
 

@@ -3,7 +3,7 @@
 A flow costs `tcp_t` (704 bytes, from flow.pxd's pool) from its second packet on, of which each packet touches two lines
 and the parts of sender and receiver; what only a direction with trouble needs is allocated when trouble comes.
 """
-from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
@@ -30,6 +30,7 @@ cdef enum:
     SCALE_UNKNOWN = -1
     SCALE_NONE = -2                  # one side's SYN came without the option: windows are as on the wire
     MAX_RECENTS = 16
+    LEAST_FULL = 536                 # payload of a full segment, at least (RFC 9293's default)
     WITHOUT_ACK = 6                  # place in heading_t.flag_count
     SELDOM_FLAGS = 7
     TCP_COLD_LINE = 128              # of tcp_t: what few packets touch
@@ -96,6 +97,7 @@ cdef enum side_bits_t:
     SIDE_PROVABLE = 8192             # an acknowledgement may prove that what came again was not needed
     SIDE_SYN_TIME = 4096             # of the stream, in side 0: `opening` is the time of a SYN, or was
     SIDE_FAST_OPEN = 16384           # of the stream, in side 0: a SYN with a cookie carried data
+    SIDE_SACKED = 32768              # its last packet had SACK blocks, of troubles.sacked bytes
 
 cdef enum state_t:                   # bits of side_t.states: our own measures
     STATE_ACKNOWLEDGED = 1           # `acknowledged` is valid
@@ -172,6 +174,7 @@ ctypedef struct troubles_t:          # of one direction
     uint32_t loss_end                # behind the last lost segment
     uint32_t copies                  # that no sender made
     uint32_t copies_as_repairs       # those of them that `causes` takes for repairs of loss
+    uint32_t sacked                  # bytes in the SACK blocks of the last packet, with SIDE_SACKED
     uint32_t overtaken               # segments that the receiver lacked for a while, though they were sent once
     uint8_t loss_known               # loss_end is valid
 
@@ -188,7 +191,7 @@ ctypedef struct side_t:              # one direction as a sender, 256 bytes
     int8_t scale
     uint8_t limit
     uint16_t bits
-    uint32_t sacked                  # bytes in the SACK blocks of its last packet
+    int32_t full                     # payload of a full segment, see limits.pxd
     uint32_t flight_begin            # its unacknowledged bytes
     uint32_t flight_end
     uint32_t flight_most
@@ -285,6 +288,7 @@ cdef inline void tcp_begin(tcp_t* tcp, int client) noexcept nogil:
         tcp.side[at].scale = SCALE_UNKNOWN
         tcp.side[at].bits = SIDE_FLIGHT_KNOWN
         tcp.side[at].limit = LIMIT_NONE
+        tcp.side[at].full = LEAST_FULL
 
 
 cdef inline void tcp_move(tcp_t* into, const tcp_t* tcp) noexcept nogil:
@@ -308,11 +312,10 @@ cdef inline int64_t first_byte(const tcp_t* tcp) noexcept nogil:
 cdef inline int64_t trip_to(const tcp_t* tcp, int side) noexcept nogil:
     """ns from the capture point to a side and back, by the handshake; 0 unknown."""
     cdef const heading_t* heading = &tcp.heading
-    if not heading.syn_ack:
-        return 0
-    if side == tcp.client:
-        return heading.ack - heading.syn_ack if heading.ack else 0
-    return heading.syn_ack - heading.last_syn if heading.last_syn else 0
+    cdef bint client = side == tcp.client
+    cdef int64_t begin = heading.syn_ack if client else heading.last_syn
+    cdef int64_t end = heading.ack if client else heading.syn_ack
+    return end - begin if (begin != 0) & (end != 0) else 0
 
 
 cdef inline void tcp_free(tcp_t* tcp) noexcept nogil:

@@ -203,13 +203,34 @@ cdef inline void drop_before(unacked_t* unacked, uint32_t number) noexcept nogil
     unacked.count = <uint16_t>kept
 
 
+cdef inline uint32_t count_upto(const unacked_t* unacked, uint32_t ack) noexcept nogil:
+    """How many segments from the first on end at or before `ack`."""
+    cdef const segment_t* items = unacked.first
+    cdef uint32_t count = 0
+    while count < unacked.count and not after(items[count].end, ack):
+        count += 1
+    return count
+
+
+cdef inline void drop_first(unacked_t* unacked, uint32_t count) noexcept nogil:
+    """The first `count` segments, at least one, are done."""
+    unacked.count -= <uint16_t>count
+    unacked.first += count
+    unacked.head += <uint16_t>count
+    count += unacked.done
+    unacked.done = <uint8_t>(count if count < MAX_DONE else MAX_DONE)
+    if unacked.count or unacked.capacity <= KEPT_CAPACITY:
+        return
+    count = KEPT_DONE if unacked.done > KEPT_DONE else unacked.done
+    if not move_to(unacked, KEPT_CAPACITY, count):
+        unacked_free(unacked)
+
+
 cdef inline bint acknowledge(unacked_t* unacked, uint32_t ack, segment_t* matched) noexcept nogil:
     """Drop the segments that end at or before `ack`. True, with a copy of it, where one ends exactly there."""
     cdef segment_t* items = unacked.first
-    cdef uint32_t count = 0
+    cdef uint32_t count = count_upto(unacked, ack)
     cdef bint found = False
-    while count < unacked.count and not after(items[count].end, ack):
-        count += 1
     if count == 0:
         # An ACK from the other half of the number space may lie before the last segments only: tshark drops those.
         while unacked.count and not after(items[unacked.count - 1].end, ack):
@@ -218,14 +239,5 @@ cdef inline bint acknowledge(unacked_t* unacked, uint32_t ack, segment_t* matche
     if items[count - 1].end == ack:
         matched[0] = items[count - 1]
         found = True
-    unacked.count -= <uint16_t>count
-    unacked.first += count
-    unacked.head += <uint16_t>count
-    count += unacked.done
-    unacked.done = <uint8_t>(count if count < MAX_DONE else MAX_DONE)
-    if unacked.count:
-        return found
-    count = KEPT_DONE if unacked.done > KEPT_DONE else unacked.done
-    if unacked.capacity > KEPT_CAPACITY and not move_to(unacked, KEPT_CAPACITY, count):
-        unacked_free(unacked)
+    drop_first(unacked, count)
     return found
