@@ -51,8 +51,8 @@ from flow cimport (
     table_t,
     touch_tcp,
 )
-from limits cimport note_full
 from judge cimport judge, judged_t, scaled_window
+from limits cimport note_full
 from packet cimport (
     DECODE_MALFORMED,
     HAS_FRAGMENT,
@@ -70,8 +70,8 @@ from packet cimport (
     packet_t,
 )
 from measure cimport measure
-from plain cimport take_plain
 from peaks cimport LEVELS, TICK_NS, ends_t, leave_out_of_tick, note_tick, pulse_begin, pulse_end, pulse_t
+from plain cimport take_plain
 from repairs cimport FOUND_AGAIN, FOUND_FILL, FOUND_TRIP, measured_t
 from sack cimport read_sack, sack_t
 from socks cimport is_socks, opens_stream
@@ -85,6 +85,7 @@ from tcp cimport (
     TCP_FIN,
     TCP_RST,
     TCP_SYN,
+    heading_begin,
     note_marks,
     tcp_begin,
     tcp_move,
@@ -495,6 +496,23 @@ cdef inline bint is_lone_syn(const packet_t* packet) noexcept nogil:
     )
 
 
+cdef inline void begin_lone(tcp_t* lone, int client, bint unmarked) noexcept nogil:
+    """The state that a lone SYN is counted with; unmarked: nobody will judge it, so there is no more than a heading."""
+    if unmarked:
+        heading_begin(&lone.heading)
+        lone.client = <uint8_t>client
+    else:
+        tcp_begin(lone, client)
+
+
+cdef inline void count_lone(worker_t* worker, batch_t* batch, const packet_t* packet, uint32_t row) noexcept nogil:
+    """What judge_packet comes to for a lone SYN whose ports were not used before: no mark, nothing acknowledged."""
+    worker.counters.segments += 1
+    if batch.tcp != NULL:
+        batch.tcp[row].window = packet.tcp_window
+        batch.tcp[row].judged = 1
+
+
 cdef inline void note_opening(flow_t* flow, const packet_t* packet) noexcept nogil:
     """Keep what the SYN said, not what came of it."""
     cdef opening_t* opening = opening_of(flow)
@@ -631,7 +649,7 @@ cdef inline void track_packet(
     cdef packet_t* packet = &batch.packets[row]
     cdef flow_key_t key
     cdef uint8_t kind = packet_kind(packet)
-    cdef bint forward = batch.forward[row], fresh = False, opened, lone = False
+    cdef bint forward = batch.forward[row], fresh = False, opened, lone = False, unmarked = False
     cdef uint32_t marks = 0
     cdef flow_t* flow
     if guess != NULL and not guess.state & FLOW_SUPERSEDED and is_of_flow(guess, packet, kind, forward):
@@ -661,7 +679,8 @@ cdef inline void track_packet(
     if kind == KIND_TCP and flow.tcp == NULL:
         lone = opened and is_lone_syn(packet) and sets_base(packet)
         if lone:
-            tcp_begin(&worker.lone, 0 if forward else 1)
+            unmarked = batch.events == NULL and not flow.state & (FLOW_REUSES | FLOW_MOVED)
+            begin_lone(&worker.lone, 0 if forward else 1, unmarked)
             flow.tcp = &worker.lone
         else:
             begin_stream(table, flow)
@@ -673,7 +692,10 @@ cdef inline void track_packet(
             flow.completeness |= completeness_bits(
                 packet.tcp_flags, packet.payload_length != 0, opened and not flow.state & FLOW_RETURNED
             )
-            marks = judge_packet(worker, batch, flow, packet, row, fresh)
+            if unmarked:
+                count_lone(worker, batch, packet, row)
+            else:
+                marks = judge_packet(worker, batch, flow, packet, row, fresh)
         elif packet.payload_length:              # a fragment: of no sequence
             leave_out(&flow.tcp.side[0 if forward else 1], packet.payload_length)
         if lone:

@@ -1,9 +1,10 @@
 """Our own measures of TCP, beside Wireshark's marks: bytes seen twice and missed, round trips, what holds a sender up.
 
-Called for each segment that is not plain (plain.pxd) before judge(), with which it shares the list of unacknowledged segments: that is as it was
-before the segment. Sequence numbers are raw; one that lies further than a window from the highest captured byte
-belongs to another sequence space. Time that runs backwards stands still. acks.pxd, data.pxd and limits.pxd are what is
-asked of every segment, repairs.pxd what is asked of few. tests/reference/tcp_measures.py is the same in plain Python.
+Called for each segment that is not plain (plain.pxd) before judge(), with which it shares the list of unacknowledged
+segments: that is as it was before the segment. Sequence numbers are raw; one that lies further than a window from the
+highest captured byte belongs to another sequence space. Time that runs backwards stands still. acks.pxd, data.pxd and
+limits.pxd are what is asked of every segment, repairs.pxd what is asked of few. tests/reference/tcp_measures.py is the
+same in plain Python.
 """
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
