@@ -3,7 +3,7 @@
 The hash is keyed, so that a capture cannot be made to collide.
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
 from flow cimport mix
@@ -16,7 +16,7 @@ cdef enum:
     MANY_KEYS = 131072
 
 ctypedef struct keys_t:
-    uint64_t* slots                  # hash << 32 | number + 1; `keys` stand behind them
+    uint64_t* slots                  # hash << 32 | number + 1
     uint8_t* keys                    # (capacity, width)
     uint64_t seed[2]
     uint32_t width                   # a multiple of eight
@@ -49,6 +49,7 @@ cdef inline bint keys_init(keys_t* keys, uint32_t width, uint32_t limit, const u
 
 cdef inline void keys_free(keys_t* keys) noexcept nogil:
     free(keys.slots)
+    free(keys.keys)
     keys.slots = NULL
     keys.keys = NULL
 
@@ -70,23 +71,23 @@ cdef inline bint grow_keys(keys_t* keys) noexcept nogil:
     cdef uint32_t capacity = next_capacity(keys.capacity, keys.limit), at
     cdef size_t mask = 2 * FIRST_KEYS - 1, index
     cdef uint64_t* slots
+    cdef uint8_t* grown = <uint8_t*>realloc(keys.keys, <size_t>capacity * keys.width)
+    if grown == NULL:
+        return False
+    keys.keys = grown
     while mask + 1 < 2 * <size_t>capacity:
         mask = mask * 2 + 1
-    slots = <uint64_t*>malloc((mask + 1) * sizeof(uint64_t) + <size_t>capacity * keys.width)
+    slots = <uint64_t*>calloc(mask + 1, sizeof(uint64_t))
     if slots == NULL:
         return False
-    memset(slots, 0, (mask + 1) * sizeof(uint64_t))
     for index in range(<size_t>keys.mask + 1 if keys.slots != NULL else 0):
         if keys.slots[index]:
             at = <uint32_t>(keys.slots[index] >> 32) & <uint32_t>mask
             while slots[at]:
                 at = (at + 1) & <uint32_t>mask
             slots[at] = keys.slots[index]
-    if keys.count:
-        memcpy(slots + mask + 1, keys.keys, <size_t>keys.count * keys.width)
     free(keys.slots)
     keys.slots = slots
-    keys.keys = <uint8_t*>(slots + mask + 1)
     keys.mask = <uint32_t>mask
     keys.capacity = capacity
     return True

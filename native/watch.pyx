@@ -10,7 +10,7 @@ capture. Memory is bounded by what the program says, not by the number of rows.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from keys cimport NO_KEY, expect_key, key_at, keys_free, keys_init, keys_t, likely_number, next_capacity, number_of
@@ -278,13 +278,9 @@ cdef inline int64_t* record_of(const groups_t* groups, uint32_t number) noexcept
 
 cdef inline bint grow_groups(groups_t* groups) noexcept nogil:
     cdef uint32_t capacity = next_capacity(groups.capacity, groups.keys.limit)
-    cdef size_t record = groups.record * sizeof(int64_t)
-    cdef int64_t* records = <int64_t*>malloc(capacity * record)
+    cdef int64_t* records = <int64_t*>realloc(groups.records, capacity * groups.record * sizeof(int64_t))
     if records == NULL:
         return False
-    if groups.capacity:
-        memcpy(records, groups.records, groups.capacity * record)
-    free(groups.records)
     groups.records = records
     groups.capacity = capacity
     return True
