@@ -621,9 +621,16 @@ cdef class Scanner:
             if counters.path_packets[node]
         ]
 
-    def path_steps(self):
-        """The steps of every node of the protocol hierarchy so far, by the number that packets and flows carry."""
-        return [path_names(self.scan.paths, node) for node in range(self.scan.paths.count)]
+    @property
+    def path_count(self):
+        """Nodes of the protocol hierarchy so far, numbered from 0 as packets and flows carry them."""
+        return self.scan.paths.count
+
+    def path_steps(self, uint32_t node):
+        """The steps to a node of the protocol hierarchy. Raises IndexError where there is none of this number yet."""
+        if node >= <uint32_t>self.scan.paths.count:
+            raise IndexError(f"there is no path {node} among {self.scan.paths.count}")
+        return path_names(self.scan.paths, node)
 
     def dns_state(self):
         """What native/dns_table.pyx reads the DNS transactions from; it is this scanner's."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pcap_analyzer._native.decode import EXTRA_SIZE, PACKET_DTYPE
 from pcap_analyzer._native.fields import FieldSpreader
 from pcap_analyzer._native.scan import Scanner
-from pcap_analyzer.analysis.protocols import path_text
+from pcap_analyzer.analysis.protocols import PathTexts
 from pcap_analyzer.capture.reader import CaptureReader
 from pcap_analyzer.filters.syntax import Condition, columns_of
 from pcap_analyzer.packet_columns import NONE, DecodedBatch, packet_batch
@@ -138,8 +138,7 @@ class _Group:
         """What the scanner handled last."""
         begin, end = self._rows, self._rows + rows
         self._rows = end
-        steps = scanner.path_steps()
-        self._paths.extend(path_text(one) for one in steps[len(self._paths) :])
+        self._paths += PathTexts(scanner)[len(self._paths) :]
         extras = np.frombuffer(scanner.batch_extras(), EXTRA)  # first: it makes the rows point into it
         scanner.batch_numbers(
             self._frame_number[begin:end],
@@ -214,8 +213,7 @@ def _steps(reader: CaptureReader, with_paths: bool, *, extras: bool) -> Iterator
     stream, from_client = np.empty(MAX_STEP_ROWS, np.uint32), np.empty(MAX_STEP_ROWS, np.uint8)
     for rows in reader.batches():
         if with_paths:
-            steps = scanner.path_steps()
-            paths.extend(path_text(one) for one in steps[len(paths) :])
+            paths += PathTexts(scanner)[len(paths) :]
         found = np.frombuffer(scanner.batch_extras() if extras else b"", EXTRA)  # makes the rows point into it
         scanner.batch_numbers(frame_number, flow_id, stream, from_client)
         yield DecodedBatch(

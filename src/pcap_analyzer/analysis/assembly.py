@@ -29,7 +29,7 @@ from pcap_analyzer.analysis.model import (
     no_flows,
     no_packets,
 )
-from pcap_analyzer.analysis.protocols import path_text, protocol_rows, unsupported_parts
+from pcap_analyzer.analysis.protocols import PathTexts, protocol_rows, unsupported_parts
 from pcap_analyzer.analysis.tcp import tcp_totals
 from pcap_analyzer.analysis.watches import Program
 from pcap_analyzer.capture.frames import frames_of
@@ -58,7 +58,7 @@ def assemble(
     paths = scanner.paths()
     totals = reader.totals()
     flows = scanner.flow_reader()
-    steps = [path_text(steps) for steps in scanner.path_steps()]
+    steps = PathTexts(scanner)
     frames = frames_of(reader)
 
     watcher = None if program is None else program.watcher()

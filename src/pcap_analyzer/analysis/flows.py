@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pcap_analyzer._native.scan import FlowReader, Scanner
 from pcap_analyzer.addresses import address_text
 from pcap_analyzer.analysis.model import TCP_FLAGS, Ended, Flow
-from pcap_analyzer.analysis.protocols import path_text
+from pcap_analyzer.analysis.protocols import PathTexts
 from pcap_analyzer.analysis.tcp import tcp_direction
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class FlowTable:
 
 def flow_table(scanner: Scanner) -> FlowTable:
     """The flows of a scan that is over."""
-    return FlowTable(scanner.flow_reader(), [path_text(steps) for steps in scanner.path_steps()])
+    return FlowTable(scanner.flow_reader(), PathTexts(scanner))
 
 
 def flow_of(row: dict[str, Any], tunnel: str | None) -> Flow:

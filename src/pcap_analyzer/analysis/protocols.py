@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, overload
 
 from pcap_analyzer.analysis.model import ProtocolRow, UnsupportedPart
 from pcap_analyzer.iana import ethertype_name, link_type_name, protocol_name
+
+if TYPE_CHECKING:
+    from pcap_analyzer._native.scan import Scanner
 
 Step = tuple[int, str, str | int | None]
 MAX_PARTS = 100
@@ -42,6 +46,25 @@ def step_name(kind: str, value: str | int | None) -> str:
 def path_text(steps: Iterable[Step]) -> tuple[str, ...]:
     """The names along a path, outermost first."""
     return tuple(step_name(kind, value) for _parent, kind, value in steps)
+
+
+class PathTexts(Sequence[tuple[str, ...]]):
+    """path_text of every path of a scanner, made when somebody asks: of thousands few are told of."""
+
+    def __init__(self, scanner: Scanner) -> None:
+        self._scanner = scanner
+
+    def __len__(self) -> int:
+        return self._scanner.path_count
+
+    @overload
+    def __getitem__(self, node: int) -> tuple[str, ...]: ...
+    @overload
+    def __getitem__(self, node: slice) -> list[tuple[str, ...]]: ...
+    def __getitem__(self, node: int | slice) -> tuple[str, ...] | list[tuple[str, ...]]:
+        if isinstance(node, slice):
+            return [path_text(self._scanner.path_steps(one)) for one in range(*node.indices(len(self)))]
+        return path_text(self._scanner.path_steps(node))
 
 
 def protocol_rows(paths: Iterable[tuple[Sequence[Step], int, int]]) -> list[ProtocolRow]:
