@@ -71,7 +71,8 @@ cdef inline bint grow_keys(keys_t* keys) noexcept nogil:
     cdef uint32_t capacity = next_capacity(keys.capacity, keys.limit), at
     cdef size_t mask = 2 * FIRST_KEYS - 1, index
     cdef uint64_t* slots
-    cdef uint8_t* grown = <uint8_t*>realloc(keys.keys, <size_t>capacity * keys.width)
+    # One more: of none at all a C library may give NULL.
+    cdef uint8_t* grown = <uint8_t*>realloc(keys.keys, <size_t>capacity * keys.width + 1)
     if grown == NULL:
         return False
     keys.keys = grown

@@ -278,7 +278,7 @@ cdef inline int64_t* record_of(const groups_t* groups, uint32_t number) noexcept
 
 cdef inline bint grow_groups(groups_t* groups) noexcept nogil:
     cdef uint32_t capacity = next_capacity(groups.capacity, groups.keys.limit)
-    cdef int64_t* records = <int64_t*>realloc(groups.records, capacity * groups.record * sizeof(int64_t))
+    cdef int64_t* records = <int64_t*>realloc(groups.records, <size_t>capacity * groups.record * sizeof(int64_t))
     if records == NULL:
         return False
     groups.records = records
