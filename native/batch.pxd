@@ -619,7 +619,7 @@ cdef inline uint32_t judge_packet(
 ) noexcept nogil:
     """Judge a packet's TCP segment and count what it is. Returns its marks."""
     cdef int sender = 1 - batch.forward[row]
-    cdef int side = batch.forward[row] ^ ((flow.state & FLOW_CLIENT_B) == 0)      # 0: of the client
+    cdef bint client = batch.forward[row] == (not flow.state & FLOW_CLIENT_B)
     cdef judged_t judged
     cdef tcp_row_t* told
     cdef uint32_t window = scaled_window(&flow.tcp.side[sender], packet) if batch.tcp != NULL else 0
@@ -628,7 +628,8 @@ cdef inline uint32_t judge_packet(
     judged.marks = 0
     # Events are told of by what the thorough way finds.
     if batch.events != NULL or flow.state & FLOW_MOVED or not take_plain(
-        flow.tcp, sender, packet, batch.frame_number[row], flow.base_seq[sender], &worker.counters.trips[side], &judged
+        flow.tcp, sender, packet, batch.frame_number[row], flow.base_seq[sender],
+        &worker.counters.trips[0 if client else 1], &judged,
     ):
         judge_thoroughly(worker, batch, flow, packet, row, fresh, &judged)
     if batch.tcp != NULL:

@@ -42,8 +42,11 @@ from tcp cimport (
 from unacked cimport count_upto, drop_first, keep_segment, segment_t
 
 
-cdef inline bint is_plain(const tcp_t* tcp, int sender, const packet_t* packet) noexcept nogil:
-    """Whether a segment is the next payload, or acknowledges more without any, with nothing else to it."""
+cdef inline bint is_plain(const tcp_t* tcp, int sender, const packet_t* packet, bint advances) noexcept nogil:
+    """Whether a segment is the next payload, or acknowledges more without any, with nothing else to it.
+
+    advances: what it acknowledges is not what was acknowledged before.
+    """
     cdef const side_t* own = &tcp.side[sender]
     cdef const side_t* other = &tcp.side[1 - sender]
     cdef uint32_t seq = packet.tcp_seq, ack = packet.tcp_ack, payload = packet.payload_length
@@ -72,7 +75,7 @@ cdef inline bint is_plain(const tcp_t* tcp, int sender, const packet_t* packet) 
             return False
         if other.last_ack and not after(seq + payload, other.last_ack):
             return False
-        if ack == other.acknowledged and other.states & STATE_ACKNOWLEDGED:
+        if not advances:
             return True
     elif ack == own.last_ack:
         return False
@@ -122,7 +125,7 @@ cdef inline bint take_plain(
     cdef uint32_t ack = packet.tcp_ack, done
     cdef int64_t now = packet.timestamp, elapsed = now - tcp.now, trip = 0
     cdef bint advances = ack != other.acknowledged or not other.states & STATE_ACKNOWLEDGED
-    if not is_plain(tcp, sender, packet):
+    if not is_plain(tcp, sender, packet, advances):
         return False
     done = count_upto(&other.unacked, ack)
     if done and not (advances and other.unacked.first[done - 1].end == ack):

@@ -16,8 +16,7 @@ from pcap_analyzer.errors import CaptureError
 from pcap_analyzer.pipeline import analyze_capture, open_capture, read_tables
 from tests.reference.tcp_strategies import Talk, capture, conversations
 
-SLOW = {".json", ".md", ".txt"}
-BIG = 500_000_000
+NO_CAPTURES = {".json", ".md", ".txt"}
 
 
 def both_ways(source) -> tuple[pa.Table, pa.Table]:
@@ -57,7 +56,7 @@ def test_totals_and_round_trips_are_the_same():
     data = capture([Talk(random, far=False).make() for _ in range(300)])
     short = analyze_capture(io.BytesIO(data)).tcp
     long = read_tables(io.BytesIO(data), lambda _: None).tcp
-    assert (repr(long) == repr(short)) is True  # thousands of counts
+    assert (repr(long) == repr(short)) is True  # histograms do not compare, and have thousands of counts to show
     assert short.segments > 1000
 
 
@@ -65,7 +64,7 @@ def test_totals_and_round_trips_are_the_same():
 def test_over_the_corpus(captures: Path):
     compared = 0
     for path in sorted(captures.rglob("*")):
-        if path.suffix in SLOW or not path.is_file() or path.stat().st_size > BIG:
+        if path.suffix in NO_CAPTURES or not path.is_file():
             continue
         try:
             short, long = both_ways(lambda path=path: path)
