@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from contextlib import suppress
 from dataclasses import replace
@@ -13,6 +14,7 @@ from pcap_analyzer.wiring import Working
 
 MAX_WORKERS, MAX_GRACE_S = 1024, 3600
 GRACE_S = 8
+_LOOK_EVERY_S = 0.5
 TEXT = """Analyse what a service queues, beside it: any number of workers share its DATA_DIR.
 
 Settings come from the environment and have to be those of the service: DATA_DIR, DATABASE_URL, ANALYSIS_MEMORY_MB and
@@ -45,8 +47,10 @@ def run(given: Namespace) -> int:
     try:
         with suppress(KeyboardInterrupt):
             print(f"Analysing for {settings.data_dir}, {settings.workers} at a time (Ctrl-C ends it)", flush=True)
+            # Not signal.pause(): a signal that comes just before it, while its thread waits for the interpreter, is
+            # seen by Python only when the sleep ends.
             while True:
-                signal.pause()
+                time.sleep(_LOOK_EVERY_S)
         with suppress(KeyboardInterrupt):
             working.drain(given.grace)
     finally:

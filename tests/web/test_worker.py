@@ -32,6 +32,14 @@ arguments = sys.argv[1 : sys.argv.index("--")]
 worker_command.Working = lambda settings: Working(settings, sys.argv[sys.argv.index("--") + 1 :], ("true",))
 cli.main(["worker", *arguments])
 """
+# The same, and told to end by a signal of which its main thread is not woken, as by one that comes just before it sleeps.
+UNWOKEN = """
+import signal, threading, time
+def end():
+    time.sleep(1)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+threading.Thread(target=end).start()
+"""
 OURS = [sys.executable, "-m", "pcap_analyzer", "worker"]
 
 
@@ -202,6 +210,11 @@ def test_asked_to_end_it_gives_back_what_does_not_end(
         assert worker.wait(20) == 0
     assert not Path(f"/proc/{runs}").exists()
     assert client.get(f"/api/status/{task_id}").json()["status"] == "queued"
+
+
+def test_a_signal_that_wakes_nobody_is_not_lost(client: httpx.Client, data_dir: Path) -> None:
+    with working(data_dir, command=[sys.executable, "-c", UNWOKEN + WORK, "--", *COMMAND]) as worker:
+        assert worker.wait(20) == 0
 
 
 @pytest.mark.parametrize(
