@@ -35,7 +35,7 @@ from packet cimport (
 )
 from gaps cimport gaps_t, merge_gaps, note_gap
 from limits cimport note_full
-from pages cimport fault_in
+from pages cimport empty_slots, fault_in
 from sizes cimport carry_of_square, stay_or_add
 from tcp cimport (
     TCP_ACK,
@@ -390,7 +390,7 @@ cdef inline bint grow_slots(table_t* table) noexcept nogil:
     """Twice the slots; a slot holds its whole hash, so no flow is touched."""
     cdef uint32_t mask = table.mask * 2 + 1, at
     cdef uint64_t slot
-    cdef uint64_t* slots = <uint64_t*>calloc(<size_t>mask + 1, sizeof(uint64_t))
+    cdef uint64_t* slots = empty_slots(<size_t>mask + 1)
     if slots == NULL:
         return False
     for index in range(<size_t>table.mask + 1):

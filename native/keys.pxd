@@ -3,10 +3,11 @@
 The hash is keyed, so that a capture cannot be made to collide.
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
 from flow cimport mix
+from pages cimport empty_slots
 from wire cimport load64, prefetch_read
 
 cdef enum:
@@ -78,7 +79,7 @@ cdef inline bint grow_keys(keys_t* keys) noexcept nogil:
     keys.keys = grown
     while mask + 1 < 2 * <size_t>capacity:
         mask = mask * 2 + 1
-    slots = <uint64_t*>calloc(mask + 1, sizeof(uint64_t))
+    slots = empty_slots(mask + 1)
     if slots == NULL:
         return False
     for index in range(<size_t>keys.mask + 1 if keys.slots != NULL else 0):

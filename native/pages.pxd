@@ -1,5 +1,7 @@
 """What the system is told of memory that is about to be touched: advice, and where it is not taken nothing is lost."""
 from libc.stddef cimport size_t
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport calloc
 
 cdef extern from * nogil:
     """
@@ -32,3 +34,13 @@ cdef extern from * nogil:
     void fault_in "pcap_fault_in"(void* memory, size_t size) noexcept
     # Nothing in it is needed any more.
     void give_back "pcap_give_back"(void* memory, size_t size) noexcept
+
+
+cdef inline uint64_t* empty_slots(size_t count) noexcept nogil:
+    """The slots of a hash table, all 0; NULL when memory is short.
+
+    In a page that was never touched a slot is read first, then written, at random: that would be two faults a page.
+    """
+    cdef uint64_t* slots = <uint64_t*>calloc(count, sizeof(uint64_t))
+    fault_in(slots, count * sizeof(uint64_t))
+    return slots

@@ -4,17 +4,18 @@ Exact up to a number of keys; what comes beyond is summed in one last row. The h
 be made to collide.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from flow cimport mix
 from keys cimport equal_keys
-from pages cimport fault_in
+from pages cimport empty_slots
 from wire cimport load64, prefetch_read, prefetch_write
 
 cdef enum:
     SUM_COLUMNS = 5
-    FAULTED_IN = 2097152             # bytes of slots
+    FIRST_ROWS = 1024                # a power of two
+    MANY_ROWS = 131072               # where there are more, there is room for many at once
 
 ctypedef struct sums_t:
     uint8_t* keys                    # (count, width)
@@ -38,15 +39,13 @@ cdef inline bint sums_init(
     sums.width = width
     sums.limit = limit
     sums.seed[0], sums.seed[1] = seed[0], seed[1]
-    sums.capacity = 1024
+    sums.capacity = FIRST_ROWS
     while sums.capacity < expected and sums.capacity < limit:
         sums.capacity *= 2
     sums.mask = sums.capacity * 2 - 1
-    sums.slots = <uint64_t*>calloc(<size_t>sums.mask + 1, sizeof(uint64_t))
+    sums.slots = empty_slots(<size_t>sums.mask + 1)
     sums.keys = <uint8_t*>malloc(sums.capacity * width)
-    sums.values = <int64_t*>calloc(sums.capacity, SUM_COLUMNS * sizeof(int64_t))
-    if (<size_t>sums.mask + 1) * sizeof(uint64_t) <= FAULTED_IN:
-        fault_in(sums.slots, (<size_t>sums.mask + 1) * sizeof(uint64_t))  # else each page is read, then written
+    sums.values = <int64_t*>malloc(sums.capacity * SUM_COLUMNS * sizeof(int64_t))
     return sums.slots != NULL and sums.keys != NULL and sums.values != NULL
 
 
@@ -69,9 +68,9 @@ cdef inline uint32_t sums_hash(const sums_t* sums, const uint8_t* key) noexcept 
 
 
 cdef inline bint grow_sums(sums_t* sums) noexcept nogil:
-    cdef uint32_t mask = sums.mask * 2 + 1, at
-    cdef size_t capacity = <size_t>sums.capacity * 2, index
-    cdef uint64_t* slots = <uint64_t*>calloc(<size_t>mask + 1, sizeof(uint64_t))
+    cdef size_t capacity = <size_t>sums.capacity * (8 if sums.capacity == MANY_ROWS else 2), index
+    cdef uint32_t mask = <uint32_t>(capacity * 2 - 1), at
+    cdef uint64_t* slots = empty_slots(capacity * 2)
     cdef uint8_t* keys = <uint8_t*>realloc(sums.keys, capacity * sums.width)
     cdef int64_t* values = <int64_t*>realloc(sums.values, capacity * SUM_COLUMNS * sizeof(int64_t))
     if keys != NULL:
@@ -81,7 +80,6 @@ cdef inline bint grow_sums(sums_t* sums) noexcept nogil:
     if slots == NULL or keys == NULL or values == NULL:
         free(slots)
         return False
-    memset(values + <size_t>sums.capacity * SUM_COLUMNS, 0, <size_t>sums.capacity * SUM_COLUMNS * sizeof(int64_t))
     for index in range(<size_t>sums.mask + 1):
         if sums.slots[index]:
             at = <uint32_t>(sums.slots[index] >> 32) & mask
@@ -118,6 +116,7 @@ cdef inline int64_t* sums_row(sums_t* sums, const uint8_t* key, uint32_t hash) n
     number = sums.count
     sums.slots[at] = (<uint64_t>hash << 32) | (number + 1)
     memcpy(sums.keys + number * sums.width, key, sums.width)
+    memset(sums.values + <size_t>number * SUM_COLUMNS, 0, SUM_COLUMNS * sizeof(int64_t))
     sums.count += 1
     return sums.values + <size_t>number * SUM_COLUMNS
 
