@@ -23,7 +23,7 @@ from flow cimport (
     flow_t,
 )
 from gaps cimport gap_deviation, gaps_t, mean_gap
-from packet cimport NO_SCALE
+from packet cimport NO_SCALE, OPTIONS_CUT
 from sizes cimport size_deviation
 from spill cimport told_t
 from tcp cimport WITHOUT_ACK, heading_t
@@ -164,10 +164,11 @@ cdef inline uint8_t how_ended(const flow_t* flow) noexcept nogil:
 
 cdef inline uint8_t window_shift(const heading_t* heading, int sender) noexcept nogil:
     """How far windows are scaled: not at all where either SYN came without the option, as a SYN's count tells."""
+    cdef int other = 1 - sender
     if heading.scale[sender] == NO_SCALE:
         return 0
-    if heading.flag_count[1 - sender][FLAG_SYN] and heading.scale[1 - sender] == NO_SCALE:
-        return 0
+    if heading.flag_count[other][FLAG_SYN] and heading.scale[other] == NO_SCALE:
+        return 0 if not heading.options[other] & OPTIONS_CUT else heading.scale[sender]
     return heading.scale[sender]
 
 

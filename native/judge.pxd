@@ -6,7 +6,7 @@ backwards counts as very long.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from packet cimport HAS_TIME, OPTION_FAST_OPEN, OPTION_SACK, OPTION_SCALE, packet_t
+from packet cimport HAS_TIME, OPTION_FAST_OPEN, OPTION_SACK, OPTION_SCALE, OPTIONS_CUT, packet_t
 from sack cimport sack_t
 from serial cimport after, before
 from tcp cimport (
@@ -78,7 +78,7 @@ cdef inline void note_syn(side_t* own, side_t* other, const packet_t* packet) no
     own.bits |= SIDE_AFTER_SYN
     if not packet.tcp_flags & TCP_ACK:
         own.next_seq = own.contiguous            # what lay behind a hole, or a reset's far number, is forgotten
-    if not packet.tcp_options & OPTION_SCALE and own.scale == SCALE_UNKNOWN:
+    if not packet.tcp_options & (OPTION_SCALE | OPTIONS_CUT) and own.scale == SCALE_UNKNOWN:
         own.scale = other.scale = SCALE_NONE
 
 
@@ -86,6 +86,8 @@ cdef inline void note_scale(side_t* own, const side_t* other, const packet_t* pa
     """A window scale option counts from the next packet on, and on any packet; not in answer to a SYN without it."""
     if packet.tcp_options & OPTION_SCALE:
         own.scale = packet.tcp_scale
+    if packet.tcp_options & OPTIONS_CUT:         # tshark stops there, before it compares both sides
+        return
     if packet.tcp_flags & TCP_SYN and packet.tcp_flags & TCP_ACK and other.scale == SCALE_NONE:
         own.scale = SCALE_NONE
 

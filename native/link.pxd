@@ -162,18 +162,20 @@ cdef inline decode_status_t read_ethernet(cursor_t* cursor, packet_t* packet) no
 
 
 cdef inline decode_status_t read_vlan(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """An 802.1Q or 802.1ad tag; the two outermost are kept."""
+    """An 802.1Q or 802.1ad tag; the two outermost are kept. One that was cut behind its identifier has that."""
     cdef view_t* view = &cursor.view
     cdef uint32_t identifier, kind
     cursor.layer = LAYER_LINK
-    if not has(view, 4):
+    if not has(view, 2):
         return lacking(view, 4)
     identifier = be16(view.data) & 0x0FFF
-    kind = be16(view.data + 2)
     if packet.vlan_id == NO_VLAN:
         packet.vlan_id = <uint16_t>identifier
     elif packet.inner_vlan_id == NO_VLAN:
         packet.inner_vlan_id = <uint16_t>identifier
+    if not has(view, 4):
+        return lacking(view, 4)
+    kind = be16(view.data + 2)
     skip(view, 4)
     return follow_type_or_length(cursor, kind)
 

@@ -12,7 +12,7 @@ from acks cimport take_ack
 from coverage cimport missed_bytes_before
 from data cimport take_data
 from limits cimport limit_of, spend, take_window
-from packet cimport HAS_TIME, OPTION_SACK_PERMITTED, OPTION_SCALE, packet_t
+from packet cimport HAS_TIME, OPTION_SACK_PERMITTED, OPTION_SCALE, OPTIONS_CUT, packet_t
 from repairs cimport measured_t
 from sack cimport sack_t
 from tcp cimport (
@@ -63,9 +63,10 @@ cdef inline int64_t pass_time(tcp_t* tcp, const packet_t* packet, uint64_t frame
 
 
 cdef inline void take_options(side_t* own, const packet_t* packet) noexcept nogil:
-    """What a SYN settles for its side."""
-    own.states &= ~<uint16_t>(STATE_SCALED | STATE_SACK_PERMITTED)
-    own.states |= STATE_SYN
+    """What a SYN settles for its side; where its options were cut, no more than what they say."""
+    own.states &= ~<uint16_t>(STATE_SYN | STATE_SCALED | STATE_SACK_PERMITTED)
+    if packet.tcp_options & OPTION_SCALE or not packet.tcp_options & OPTIONS_CUT:
+        own.states |= STATE_SYN
     if packet.tcp_options & OPTION_SCALE:
         own.states |= STATE_SCALED
         own.shift = packet.tcp_scale if packet.tcp_scale < MAX_SCALE else MAX_SCALE

@@ -8,6 +8,7 @@ cdef enum:
     MAX_SACK = 4
     KIND_SACK = 5
     TCP_HEADER = 20
+    DATA_OFFSET = 12                 # place of the header's length in it
 
 ctypedef struct sack_t:
     uint32_t count
@@ -27,10 +28,10 @@ cdef inline void read_blocks(const uint8_t* at, uint32_t length, sack_t* sack) n
 
 
 cdef inline void read_sack(const uint8_t* frame, const packet_t* packet, sack_t* sack) noexcept nogil:
-    """The last SACK option of a packet; only what was captured of its header is looked at."""
+    """The last SACK option of a packet. Of one that was cut, the blocks that were captured."""
     cdef uint32_t begin = <uint32_t>packet.transport_offset + TCP_HEADER
     cdef uint32_t end = <uint32_t>packet.transport_offset + packet.transport_length
-    cdef uint32_t left, length
+    cdef uint32_t whole = (frame[<uint32_t>packet.transport_offset + DATA_OFFSET] >> 4) * 4, left, length
     cdef const uint8_t* at
     sack.count = 0
     if end > packet.captured_length:
@@ -38,12 +39,16 @@ cdef inline void read_sack(const uint8_t* frame, const packet_t* packet, sack_t*
     if end <= begin:
         return
     left = end - begin
+    whole -= TCP_HEADER
     at = frame + begin
     while left >= 2 and at[0] != 0:
         length = 1 if at[0] == 1 else at[1]
-        if length > left or (length < 2 and at[0] != 1):
+        if length > whole or (length < 2 and at[0] != 1):
             return
         if at[0] == KIND_SACK:
-            read_blocks(at, length, sack)
+            read_blocks(at, length if length < left else left, sack)
+        if length > left:
+            return
         at += length
         left -= length
+        whole -= length

@@ -102,7 +102,7 @@ cdef enum side_bits_t:
 cdef enum state_t:                   # bits of side_t.states: our own measures
     STATE_ACKNOWLEDGED = 1           # `acknowledged` is valid
     STATE_REPAIRED = 2               # repair_begin and repair_end are valid
-    STATE_SYN = 4                    # its SYN was seen, so its options are known
+    STATE_SYN = 4                    # its SYN was seen, so whether it scales its window is known
     STATE_ISN = 8                    # isn is valid
     STATE_SCALED = 16                # its SYN had the window scale option: shift is valid
     STATE_SACK_PERMITTED = 32

@@ -9,7 +9,7 @@ from cursor cimport cursor_t, lacking, note_conversation
 from packet cimport (
     DECODE_MALFORMED, DECODE_OK, HAS_ECHO, HAS_FRAGMENT, HAS_ICMP, HAS_PORTS, HAS_SCTP, HAS_TCP, HAS_UDP,
     LAYER_TRANSPORT, OPTION_FAST_OPEN, OPTION_MSS, OPTION_SACK, OPTION_SACK_PERMITTED, OPTION_SCALE,
-    OPTION_TIMESTAMPS, decode_status_t, packet_t,
+    OPTION_TIMESTAMPS, OPTIONS_CUT, decode_status_t, packet_t,
 )
 from paths cimport NAME_IP, NAME_IPV6
 from tunnel cimport tunnel_of_ports
@@ -81,6 +81,35 @@ cdef inline void read_tcp_options(const uint8_t* at, uint32_t left, packet_t* pa
         left -= length
 
 
+cdef inline void read_cut_options(const uint8_t* at, uint32_t left, uint32_t whole, packet_t* packet) noexcept nogil:
+    """The first `left` bytes of `whole` bytes of options; OPTIONS_CUT unless what lacks would not be looked at.
+
+    As tshark does, which reads on until a byte is not there, and of a SACK option the blocks before that.
+    """
+    cdef uint32_t length
+    cdef bint ended = False
+    while left != 0:
+        if ended and at[0] != 0:
+            return
+        ended = at[0] == 0
+        length = 1
+        if at[0] > 1:
+            if left < 2:
+                break
+            length = at[1]
+            if length < 2 or length > whole:
+                return
+            if length > left:
+                if at[0] == 5 and left >= 10:
+                    packet.tcp_options |= OPTION_SACK
+                break
+            read_tcp_option(at, length, packet)
+        at += length
+        left -= length
+        whole -= length
+    packet.tcp_options |= OPTIONS_CUT
+
+
 cdef inline decode_status_t read_tcp(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """TCP header, RFC 9293.
 
@@ -117,8 +146,10 @@ cdef inline decode_status_t read_tcp(cursor_t* cursor, packet_t* packet) noexcep
     if has(view, header):
         read_tcp_options(data + TCP_HEADER, options, packet)
         return DECODE_OK
-    if has(view, TCP_HEADER):
-        read_tcp_options(data + TCP_HEADER, view.size - TCP_HEADER, packet)
+    if options:
+        read_cut_options(
+            data + TCP_HEADER, view.size - TCP_HEADER if has(view, TCP_HEADER) else 0, options, packet
+        )
     if header > view.wire:
         # Longer than what was sent: tshark shows its fields, analyses nothing, and knows of no payload.
         packet.transport_length = 0

@@ -296,6 +296,7 @@ TCP_EVENTS = Table(
 OTHER_SIDE = {"client": "server", "server": "client"}
 NOT_CAPTURED = "not captured, or not TCP"
 NO_SYN = "no SYN of this side was captured, or not TCP"
+CUT = NO_SYN + ", or its options were cut before this one"
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
 
 
@@ -334,8 +335,8 @@ def _options(side: str) -> tuple[Field, ...]:
         field(
             f"{side}_window_scale", "uint8", "shift of its windows", null=NO_SYN + ", or no option", source="RFC 7323"
         ),
-        field(f"{side}_sack_permitted", "bool", "it takes selective acknowledgements", null=NO_SYN, source="RFC 2018"),
-        field(f"{side}_timestamps", "bool", "its SYN had the timestamps option", null=NO_SYN, source="RFC 7323"),
+        field(f"{side}_sack_permitted", "bool", "it takes selective acknowledgements", null=CUT, source="RFC 2018"),
+        field(f"{side}_timestamps", "bool", "its SYN had the timestamps option", null=CUT, source="RFC 7323"),
     )
 
 

@@ -21,6 +21,7 @@ HAS_IP, HAS_FRAGMENT, MORE_FRAGMENTS, HAS_PORTS, HAS_TCP, HAS_UDP, HAS_SCTP = 2,
 HAS_ICMP, HAS_ECHO, HAS_TUNNEL, HAS_IP_ID = 256, 512, 1024, 2048
 NO_VLAN, NO_EXTRA, MAX_CONVERSATIONS = 0xFFFF, 0xFFFFFFFF, 6
 OPTION_KINDS = {1: 2, 2: 3, 4: 4, 8: 8, 16: 5, 32: 34}  # bits of tcp_option_t → kinds
+OPTIONS_CUT = 64
 # Names that either side has for the same step, or that stand for no header of its own.
 UNCOMPARED = (
     "ah",
@@ -72,6 +73,7 @@ def from_kernel(frame: Frame) -> Columns:
         "dst": address(packet["dst"], version) if present & HAS_IP else None,
         "more_fragments": bool(present & MORE_FRAGMENTS) if present & HAS_FRAGMENT else None,
         "tcp_options": {kind for bit, kind in OPTION_KINDS.items() if options & bit},
+        "tcp_options_cut": bool(options & OPTIONS_CUT),
         "tcp_mss": int(packet["tcp_mss"]) if options & 1 else None,
         "tcp_scale": int(packet["tcp_scale"]) if options & 2 else None,
         "tcp_timestamps": (int(packet["tcp_tsval"]), int(packet["tcp_tsecr"])) if options & 8 else None,
@@ -159,6 +161,7 @@ def from_twin(frame: Frame) -> Columns:
         "tcp_mss",
         "tcp_scale",
         "tcp_timestamps",
+        "tcp_options_cut",
         "status",
     )
     echo = {ICMP: (0, 8), ICMPV6: (128, 129)}.get(packet.protocol or 0, ())

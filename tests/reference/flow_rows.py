@@ -73,6 +73,9 @@ class Side:
         scales = [one.tcp_scale for one in self.packets if (one.tcp_flags or 0) & SYN and one.tcp_scale is not None]
         return scales[-1] if scales else None
 
+    def cut(self) -> bool:
+        return any(one.tcp_options_cut for one in self.syns())
+
     def syns(self) -> list[Packet]:
         return [one for one in self.packets if (one.tcp_flags or 0) & SYN]
 
@@ -143,6 +146,7 @@ def _judge(flow: Flow, side: int, packet: Packet, header: Header, verdict: Verdi
             mss=packet.tcp_mss,
             scale=header.scale,
             sack_permitted=SACK_PERMITTED in packet.tcp_option_kinds,
+            cut=header.cut,
             sack=tuple(header.sack),
             timestamps=packet.tcp_timestamps,
         )
@@ -254,18 +258,22 @@ def _options(own: Side) -> Row:
     syns = own.syns()
     sizes = [one.tcp_mss for one in syns if one.tcp_mss]
     kinds = set().union(*(one.tcp_option_kinds for one in syns))
+
+    def knows(kind: int) -> bool:
+        return bool(syns) and (kind in kinds or not own.cut())
+
     return {
         "mss": sizes[-1] if sizes else None,
         "window_scale": own.scale(),
-        "sack_permitted": SACK_PERMITTED in kinds if syns else None,
-        "timestamps": TIMESTAMPS in kinds if syns else None,
+        "sack_permitted": SACK_PERMITTED in kinds if knows(SACK_PERMITTED) else None,
+        "timestamps": TIMESTAMPS in kinds if knows(TIMESTAMPS) else None,
     }
 
 
 def _windows(own: Side, other: Side) -> Row:
     """Scaled where no SYN says that they are not."""
     scale = own.scale() or 0
-    shift = 0 if other.syns() and other.scale() is None else scale
+    shift = 0 if other.syns() and other.scale() is None and not other.cut() else scale
     windows = [(one.tcp_window or 0) << shift for one in own.packets if not (one.tcp_flags or 0) & (SYN | RST)]
     return {
         "window_min": min(windows) if windows else None,

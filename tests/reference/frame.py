@@ -34,6 +34,7 @@ class Header:
     scale: int | None = None  # of the window scale option
     sack: list[tuple[int, int]] = field(default_factory=list)
     cookie: bool = False  # a fast open option holds one
+    cut: bool = False  # there were more options than were captured
     analysed: bool = False  # tshark looks at its sequence numbers
     quoted: bool = False  # in an ICMP error
     own: bool = False  # the packet's own transport header
@@ -65,6 +66,7 @@ class Packet:
     tcp_window: int | None = None
     tcp_mss: int | None = None
     tcp_scale: int | None = None
+    tcp_options_cut: bool = False
     tcp_timestamps: tuple[int, int] | None = None
     tcp_option_kinds: set[int] = field(default_factory=set)
     icmp_type: int | None = None
@@ -123,7 +125,6 @@ class Decoder:
         self.packet = Packet()
         self.quote: View | None = None
         self.quoted = "ipv4"  # the layer of the quote
-        self.redirect = False  # the quote is that of an ICMP redirect
         self.radio_pad = False
         self.flawed = False  # a header contradicts itself, and Wireshark reads on
 
@@ -156,9 +157,7 @@ class Decoder:
             with contextlib.suppress(End):
                 inner.walk(outer.quoted)
             for header in inner.packet.headers:
-                # Quirk: of what a redirect quotes tshark sees eight bytes behind the IP header, too few of TCP.
-                if not (outer.redirect and header.protocol == TCP):
-                    self.packet.headers.append(replace(header, quoted=True, own=False, analysed=False))
+                self.packet.headers.append(replace(header, quoted=True, own=False, analysed=False))
             outer = inner
 
     def name(self, layer: str) -> None:

@@ -47,8 +47,9 @@ def ethernet(decoder: Decoder) -> str:
 
 def _tag(decoder: Decoder, name: str) -> str:
     decoder.name(name)
+    if len(decoder.view.data) >= 2:  # shown before the rest is looked at
+        decoder.packet.vlans.append(u16(decoder.view.data) & 0xFFF)
     header = decoder.view.take(4, LINK)
-    decoder.packet.vlans.append(u16(header) & 0xFFF)
     return _type_or_length(decoder, u16(header, 2))
 
 

@@ -65,7 +65,7 @@ class Conversation:
         marks = NO_MARK
         if segment.flags & (SYN | ACK):
             own.unscaled = segment.flags & SYN != 0
-        if segment.flags & SYN and segment.scale is None and own.scale == UNKNOWN_SCALE:
+        if segment.flags & SYN and segment.scale is None and own.scale == UNKNOWN_SCALE and not segment.cut:
             own.scale = peer.scale = NO_SCALE
         if segment.opens:
             own.next_seq = own.contiguous  # what was behind a hole, and the far number of a RST, is forgotten
@@ -248,5 +248,5 @@ def _settle_scale(own: Side, peer: Side, segment: Segment) -> None:
     """Quirk: the option counts in any segment, from the next one on."""
     if segment.scale is not None:
         own.scale = segment.scale
-    if segment.accepts and peer.scale == NO_SCALE:
+    if segment.accepts and peer.scale == NO_SCALE and not segment.cut:
         own.scale = NO_SCALE

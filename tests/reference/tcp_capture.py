@@ -49,4 +49,5 @@ def segment_of(frame: int, time: int, header: Header) -> Segment:
         header.scale,
         tuple(header.sack),
         header.cookie,
+        header.cut,
     )

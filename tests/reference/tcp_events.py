@@ -187,6 +187,7 @@ def measured(segment: Segment, packet: Packet, from_client: bool) -> Measured:
         mss=packet.tcp_mss,
         scale=segment.scale,
         sack_permitted=4 in packet.tcp_option_kinds,
+        cut=packet.tcp_options_cut,
         sack=segment.sack,
         timestamps=packet.tcp_timestamps,
     )

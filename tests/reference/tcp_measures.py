@@ -71,7 +71,7 @@ class Conversation:
                 self.near_ns[0] = segment.ns - self.syn_ack_ns
         if segment.flags & SYN:
             own.mss, own.shift, own.sack_permitted = segment.mss, segment.scale, segment.sack_permitted
-            own.scale_known = True
+            own.scale_known = segment.scale is not None or not segment.cut
 
     def _sent(self, own: Direction, other: Direction, segment: Segment) -> None:
         """A segment, and the sequence numbers that it takes up."""

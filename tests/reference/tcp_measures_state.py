@@ -33,6 +33,7 @@ class Segment(NamedTuple):
     mss: int | None = None
     scale: int | None = None
     sack_permitted: bool = False
+    cut: bool = False  # there were more options than were captured
     sack: tuple[tuple[int, int], ...] = ()
     timestamps: tuple[int, int] | None = None  # value, echo
 

@@ -58,6 +58,7 @@ class Segment:
     scale: int | None = None  # the window scale option's shift
     sack: tuple[tuple[int, int], ...] = ()
     cookie: bool = False  # a fast open option that holds one
+    cut: bool = False  # there were more options than were captured
 
     @property
     def end(self) -> int:

@@ -255,24 +255,25 @@ def packet(segment: Sent, port: int) -> bytes:
     return struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(content), 1, 0, 64, 6, 0) + addresses + content
 
 
-def capture(talks: list[list[Sent]], *, order: str = "<", link_type: int = 101) -> bytes:
-    """A pcap of conversations one after the other, each with a port of its own."""
+def capture(talks: list[list[Sent]], *, order: str = "<", link_type: int = 101, snap: int = 65535) -> bytes:
+    """A pcap of conversations one after the other, each with a port of its own. snap: captured of an IP packet."""
     data = struct.pack(order + "IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, link_type)
     now = 1_000_000
     for number, talk in enumerate(talks):
         for segment in talk:
             now += segment.delay
-            frame = packet(segment, 10_000 + number)
-            if link_type == 1:
-                frame = bytes(12) + b"\x08\0" + frame
+            whole = packet(segment, 10_000 + number)
+            link = bytes(12) + b"\x08\0" if link_type == 1 else b""
+            frame = link + whole[:snap]
             time = struct.pack(order + "II", now // 1000, now % 1000 * 1_000_000)
-            data += time + struct.pack(order + "II", len(frame), len(frame)) + frame
+            data += time + struct.pack(order + "II", len(frame), len(link) + len(whole)) + frame
     return data
 
 
 def _conversations(random: Random) -> bytes:
     talks = [Talk(random, far=False).make() for _ in range(random.randint(1, 2))]
-    return capture(talks, order=random.choice("<>"), link_type=random.choice([1, 101]))
+    snap = random.choice([65535, random.randint(36, 76)])
+    return capture(talks, order=random.choice("<>"), link_type=random.choice([1, 101]), snap=snap)
 
 
 def conversations() -> st.SearchStrategy[bytes]:

@@ -50,19 +50,21 @@ def _row(values: list[str]) -> Row:
     return row | {"flags": ",".join(mark.name or "" for mark, value in set_here if value)}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("seed", "snap"), [(0, 65535), (1, 65535), (2, 65535), (3, 42), (4, 43), (5, 50), (6, 54)])
 def test_made_up_conversations_are_judged_as_tshark_judges_them(
-    seed: int, component: Callable[[str], str], tmp_path: Path
+    seed: int, snap: int, component: Callable[[str], str], tmp_path: Path
 ) -> None:
     random = Random(seed)
-    data = capture([Talk(random).make() for _ in range(CONVERSATIONS)])
+    data = capture([Talk(random).make() for _ in range(CONVERSATIONS)], snap=snap)
     path = tmp_path / "conversations.pcap"
     path.write_bytes(data)
     analysis, wrong = Analysis(), []
     rows = tshark_rows(component("tshark"), path, tmp_path)
     for number, (record, row) in enumerate(zip(reader.read(data).records, rows, strict=True), 1):
         packet = decode(record.frame, record.original, record.link_type)
-        ((_, stream, verdict),) = analysis.add(number, record.timestamp, packet)
+        ((header, stream, verdict),) = analysis.add(number, record.timestamp, packet)
+        if header.cut:  # tshark judges it too, and stops before it says so: how is seen in what follows
+            continue
         found = found_values(verdict) | {"marks": sorted(found_marks(verdict)), "stream": str(stream)}
         expected = expected_values(row) | {"marks": sorted(expected_marks(row)), "stream": row["tcp_stream"]}
         wrong += [

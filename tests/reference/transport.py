@@ -43,7 +43,8 @@ def tcp(decoder: Decoder) -> None:
     packet.tcp_seq, packet.tcp_ack = one.seq, one.ack
     packet.tcp_flags, packet.tcp_window = one.flags, u16(data, 14)
     one.window = packet.tcp_window
-    _tcp_options(packet, one, data[20:size])
+    _tcp_options(packet, one, data[20:size], size - 20)
+    packet.tcp_options_cut = one.cut
     if size > wire:
         raise End(MALFORMED, TRANSPORT)
     packet.payload_length = one.length = wire - size
@@ -52,33 +53,47 @@ def tcp(decoder: Decoder) -> None:
     packet.payload = view.data[: one.length]
 
 
-def _tcp_options(packet: Packet, one: Header, data: bytes) -> None:
-    """Options up to the first of impossible length; one of a length that is not its own is passed over."""
+def _tcp_options(packet: Packet, one: Header, data: bytes, whole: int) -> None:
+    """Of `whole` bytes of options those that were captured, up to the first of impossible length.
+
+    Quirk: zeros at the end are read on, and where they are cut a SYN settles no scale.
+    """
     while data and data[0] != 0:
-        if data[0] == 1:
-            data = data[1:]
-            continue
-        if len(data) < 2 or not 2 <= data[1] <= len(data):
+        if len(data) < 2 <= whole and data[0] != 1:
+            one.cut = True
             return
-        kind, value = data[0], data[2 : data[1]]
-        lengths = {2: 2, 3: 1, 4: 0, 8: 8}
-        if kind in lengths and lengths[kind] == len(value):
+        length = 1 if data[0] == 1 else data[1] if len(data) > 1 else 0
+        if data[0] != 1 and not 2 <= length <= whole:
+            return
+        _tcp_option(packet, one, data[0], data[2:length], whole=length <= len(data))
+        one.cut = length > len(data)
+        if one.cut:
+            return
+        data, whole = data[length:], whole - length
+    one.cut = len(data) < whole and not any(data)
+
+
+def _tcp_option(packet: Packet, one: Header, kind: int, value: bytes, *, whole: bool) -> None:
+    """One of a length that is not its own is passed over; of one that was cut only SACK's whole blocks count."""
+    if kind == 5:  # of two options the second counts
+        one.sack = [(u32(value, at), u32(value, at + 4)) for at in range(0, len(value) - 7, 8)]
+        if len(value) >= 8:
             packet.tcp_option_kinds.add(kind)
-            if kind == 2:
-                packet.tcp_mss = u16(value)
-            elif kind == 3:
-                packet.tcp_scale = one.scale = min(value[0], 14)
-            elif kind == 8:
-                packet.tcp_timestamps = u32(value), u32(value, 4)
-        elif kind == 5 and len(value) >= 8:
-            packet.tcp_option_kinds.add(kind)
-        if kind == 5:  # of two options the second counts
-            one.sack = [(u32(value, at), u32(value, at + 4)) for at in range(0, len(value) - 7, 8)]
-        # A cookie may stand in an experimental option (RFC 7413, appendix A).
-        one.cookie |= (kind == 34 and value != b"") or (kind in (253, 254) and value[:2] == b"\xf9\x89" != value)
-        if one.cookie:
-            packet.tcp_option_kinds.add(34)
-        data = data[data[1] :]
+    if not whole:
+        return
+    lengths = {2: 2, 3: 1, 4: 0, 8: 8}
+    if kind in lengths and lengths[kind] == len(value):
+        packet.tcp_option_kinds.add(kind)
+        if kind == 2:
+            packet.tcp_mss = u16(value)
+        elif kind == 3:
+            packet.tcp_scale = one.scale = min(value[0], 14)
+        elif kind == 8:
+            packet.tcp_timestamps = u32(value), u32(value, 4)
+    # A cookie may stand in an experimental option (RFC 7413, appendix A).
+    one.cookie |= (kind == 34 and value != b"") or (kind in (253, 254) and value[:2] == b"\xf9\x89" != value)
+    if one.cookie:
+        packet.tcp_option_kinds.add(34)
 
 
 @reads
@@ -146,7 +161,10 @@ def icmp(decoder: Decoder) -> None:
     decoder.name("icmp")
     kind = _icmp_header(decoder, 6)
     if kind in (3, 4, 5, 11, 12):
-        decoder.quote, decoder.redirect = decoder.view, kind == 5
+        decoder.quote = decoder.view
+        if kind == 5 and decoder.view.data:
+            # Quirk: of what a redirect quotes tshark sees eight bytes behind the IP header: no stream of TCP, no error.
+            decoder.quote.clamp((decoder.view.data[0] & 15) * 4 + 8)
 
 
 @reads

@@ -33,7 +33,7 @@ from pcap_analyzer.tunnels import tunnel_name
 
 COMMUNITY_SIZE = 30  # characters
 NO_SCALE = 0xFF
-OPTION_SACK_PERMITTED, OPTION_TIMESTAMPS = 4, 8  # tcp_option_t of native/packet.pxd
+OPTION_SACK_PERMITTED, OPTION_TIMESTAMPS, OPTIONS_CUT = 4, 8, 64  # tcp_option_t of native/packet.pxd
 FLAG_SYN = FLAGS.index("syn")
 
 layout: Any = flow_row_layout()
@@ -91,6 +91,11 @@ def _has_syn(side: str, rows: Rows) -> Mask:
 
 def _with_option(bit: int, side: str, rows: Rows) -> NDArray[Any]:
     return np.asarray(rows[f"{side}_options"] & bit != 0)
+
+
+def _knows_option(bit: int, side: str, rows: Rows) -> Mask:
+    """Where the SYN says it, or all of its options were captured."""
+    return _has_syn(side, rows) & (rows[f"{side}_options"] & (bit | OPTIONS_CUT) != OPTIONS_CUT)
 
 
 def _mean(total: str, count: str, rows: Rows) -> NDArray[Any]:
@@ -173,11 +178,15 @@ def _plain(name: str, present: Present | None = None, at: int | None = None) -> 
     return partial(_column, partial(_field, name, at=at), present)
 
 
+def _option(bit: int, side: str) -> Make:
+    return partial(_column, partial(_with_option, bit, side), partial(_knows_option, bit, side))
+
+
 def _side(side: str) -> dict[str, Make]:
     """The columns of one direction. Round trips to a side are those of what the other side sent."""
     other = OTHER_SIDE[side]
     measured, stamped = (partial(_other_than, 0, f"{other}_{name}_samples") for name in ("rtt", "stamped"))
-    delayed, syn = partial(_other_than, 0, f"{side}_delays"), partial(_has_syn, side)
+    delayed = partial(_other_than, 0, f"{side}_delays")
     windows, sent = (partial(_other_than, 0, f"{side}_{name}") for name in ("windows", "packets"))
     same = {"spurious_dsack", "spurious_timestamps", "unique_bytes", "missed_bytes", "zero_window_periods"}
     renamed = {
@@ -202,8 +211,8 @@ def _side(side: str) -> dict[str, Make]:
         "size_stddev": _plain(f"{side}_size_stddev", partial(_not_negative, f"{side}_size_stddev")),
         "mss": _plain(f"{side}_mss", partial(_other_than, 0, f"{side}_mss")),
         "window_scale": _plain(f"{side}_scale", partial(_other_than, NO_SCALE, f"{side}_scale")),
-        "sack_permitted": partial(_column, partial(_with_option, OPTION_SACK_PERMITTED, side), syn),
-        "timestamps": partial(_column, partial(_with_option, OPTION_TIMESTAMPS, side), syn),
+        "sack_permitted": _option(OPTION_SACK_PERMITTED, side),
+        "timestamps": _option(OPTION_TIMESTAMPS, side),
         "max_bytes_in_flight": _plain(f"{side}_flight_most", partial(_other_than, 0, f"{side}_flight_most")),
         "rtt_min": _plain(f"{other}_rtt_least", measured),
         "rtt_mean": partial(_column, partial(_mean, f"{other}_rtt_total", f"{other}_rtt_samples"), measured),
