@@ -168,7 +168,7 @@ cdef inline uint8_t window_shift(const heading_t* heading, int sender) noexcept 
     if heading.scale[sender] == NO_SCALE:
         return 0
     if heading.flag_count[other][FLAG_SYN] and heading.scale[other] == NO_SCALE:
-        return 0 if not heading.options[other] & OPTIONS_CUT else heading.scale[sender]
+        return heading.scale[sender] if heading.options[other] & OPTIONS_CUT else 0
     return heading.scale[sender]
 
 

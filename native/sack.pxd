@@ -31,7 +31,7 @@ cdef inline void read_sack(const uint8_t* frame, const packet_t* packet, sack_t*
     """The last SACK option of a packet. Of one that was cut, the blocks that were captured."""
     cdef uint32_t begin = <uint32_t>packet.transport_offset + TCP_HEADER
     cdef uint32_t end = <uint32_t>packet.transport_offset + packet.transport_length
-    cdef uint32_t whole = (frame[<uint32_t>packet.transport_offset + DATA_OFFSET] >> 4) * 4, left, length
+    cdef uint32_t left, whole, length
     cdef const uint8_t* at
     sack.count = 0
     if end > packet.captured_length:
@@ -39,7 +39,7 @@ cdef inline void read_sack(const uint8_t* frame, const packet_t* packet, sack_t*
     if end <= begin:
         return
     left = end - begin
-    whole -= TCP_HEADER
+    whole = (frame[begin - TCP_HEADER + DATA_OFFSET] >> 4) * 4 - TCP_HEADER
     at = frame + begin
     while left >= 2 and at[0] != 0:
         length = 1 if at[0] == 1 else at[1]

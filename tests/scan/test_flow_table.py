@@ -66,6 +66,25 @@ def test_no_column_without_a_meaning_for_null_is_null():
     assert [one.name for one in schema.FLOWS.fields if one.null is None and table[one.name].null_count] == []
 
 
+def test_options_that_were_cut_are_not_options_that_lack():
+    frames = [(frame[:60], len(frame)) for frame in TEN]  # behind the MSS of the SYN/ACK and a NOP
+    records = b"".join(pcap_record(data, at, original=original) for at, (data, original) in enumerate(frames))
+    (flow,) = plain_rows(analyze_capture(io.BytesIO(pcap_file([]) + records)).flows().read_all())
+    assert (flow["client_mss"], flow["client_sack_permitted"], flow["client_window_scale"]) == (1460, True, None)
+    assert (flow["server_mss"], flow["server_sack_permitted"], flow["server_timestamps"]) == (1460, None, None)
+
+
+def test_the_scale_of_one_side_counts_where_the_other_one_was_cut():
+    syn = segment(0, reply=False, flags=SYN, seq=1000, ack=0, options=SCALE_2 + NOP)
+    frames = [(syn, len(syn)), (TEN[1][:59], len(TEN[1])), (TEN[2], 54)]
+    records = b"".join(pcap_record(data, at, original=original) for at, (data, original) in enumerate(frames))
+    capture = pcap_file([]) + records
+    (flow,) = plain_rows(analyze_capture(io.BytesIO(capture)).flows().read_all())
+    assert (flow["client_window_last"], flow["server_window_scale"]) == (102 << 2, None)
+    rows = open_capture(io.BytesIO(capture)).packets(["tcp_window"]).read_all()
+    assert rows["tcp_window"].to_pylist() == [100, 101, 102 << 2]
+
+
 def test_ten_packets_by_hand():
     (flow,) = flows(TEN)
     start = EPOCH * 10**9

@@ -32,7 +32,7 @@ arguments = sys.argv[1 : sys.argv.index("--")]
 worker_command.Working = lambda settings: Working(settings, sys.argv[sys.argv.index("--") + 1 :], ("true",))
 cli.main(["worker", *arguments])
 """
-# The same, and told to end by a signal of which its main thread is not woken, as by one that comes just before it sleeps.
+# The same, and told to end by a signal that does not wake its main thread, as one that comes just before it sleeps.
 UNWOKEN = """
 import signal, threading, time
 def end():

@@ -95,7 +95,8 @@ def _with_option(bit: int, side: str, rows: Rows) -> NDArray[Any]:
 
 def _knows_option(bit: int, side: str, rows: Rows) -> Mask:
     """Where the SYN says it, or all of its options were captured."""
-    return _has_syn(side, rows) & (rows[f"{side}_options"] & (bit | OPTIONS_CUT) != OPTIONS_CUT)
+    mask: Mask = _has_syn(side, rows) & (rows[f"{side}_options"] & (bit | OPTIONS_CUT) != OPTIONS_CUT)
+    return mask
 
 
 def _mean(total: str, count: str, rows: Rows) -> NDArray[Any]:
