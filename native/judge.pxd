@@ -99,7 +99,9 @@ cdef inline void note_initial_rtt(tcp_t* tcp, uint16_t flags, int64_t now) noexc
     if flags & TCP_SYN:
         if not flags & TCP_ACK:
             tcp.opening = now
-            tcp.side[0].bits |= SIDE_SYN_TIME
+            tcp.side[0].bits &= ~<uint16_t>SIDE_SYN_TIME
+            if now:                              # 0 is "no time" for tshark
+                tcp.side[0].bits |= SIDE_SYN_TIME
     elif flags & TCP_ACK and tcp.side[0].bits & SIDE_SYN_TIME and now != tcp.opening:
         tcp.opening = now - tcp.opening
         tcp.side[0].bits |= SIDE_INITIAL_RTT

@@ -118,3 +118,15 @@ def test_what_an_ack_without_its_flag_drops_from_behind_is_no_longer_in_flight()
     data = capture([segments])
     assert differences(data) == []
     assert [row["bytes_in_flight"] for row in engine_rows(data)] == [None, 9, 109, None, 9]
+
+
+def test_a_syn_without_a_time_begins_no_round_trip() -> None:
+    random = Random(4)
+    data = bytearray(capture([Talk(random, far=False).make() for _ in range(300)]))
+    at = 24
+    while at < len(data):
+        if data[at + 16 + 33] & 0x12 == 0x02:  # a SYN
+            data[at : at + 8] = bytes(8)
+        at += 16 + int.from_bytes(data[at + 8 : at + 12], "little")
+    wrong = differences(bytes(data))
+    assert not wrong, "\n".join([f"{len(wrong)} values differ", *wrong[:20]])

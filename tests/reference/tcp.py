@@ -128,7 +128,7 @@ class Conversation:
     def _measure_handshake(self, segment: Segment) -> None:
         """Quirk: the very ACK that gives the initial RTT is judged without it."""
         if segment.opens:
-            self.syn_time = segment.time
+            self.syn_time = segment.time or None  # Quirk: 0 is no time
         if segment.flags & (SYN | ACK) == ACK and not self.initial_rtt and self.syn_time is not None:
             self.initial_rtt = segment.time - self.syn_time
 
