@@ -47,7 +47,7 @@ cdef inline decode_status_t read_layer(cursor_t* cursor, packet_t* packet, uint3
     elif name == NAME_IPV6: return read_ipv6(cursor, packet)
     elif name == NAME_TCP: return read_tcp(cursor, packet)
     elif name == NAME_UDP: return read_udp(cursor, packet, False)
-    elif name == NAME_VLAN or name == NAME_8021AD: return read_vlan(cursor, packet)
+    elif name == NAME_VLAN or name == NAME_8021AD: return read_vlan(cursor, packet, 2 if name == NAME_VLAN else 4)
     elif name == NAME_ETH: return read_ethernet(cursor, packet)
     elif name == NAME_ARP: return read_arp(cursor, packet)
     elif name == NAME_ICMP: return read_icmp(cursor, packet)

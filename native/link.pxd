@@ -161,12 +161,12 @@ cdef inline decode_status_t read_ethernet(cursor_t* cursor, packet_t* packet) no
     return follow_type_or_length(cursor, kind)
 
 
-cdef inline decode_status_t read_vlan(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """An 802.1Q or 802.1ad tag; the two outermost are kept. One that was cut behind its identifier has that."""
+cdef inline decode_status_t read_vlan(cursor_t* cursor, packet_t* packet, uint32_t shown) noexcept nogil:
+    """An 802.1Q or 802.1ad tag; the two outermost are kept. shown: from so many bytes on tshark shows it."""
     cdef view_t* view = &cursor.view
     cdef uint32_t identifier, kind
     cursor.layer = LAYER_LINK
-    if not has(view, 2):
+    if not has(view, shown):
         return lacking(view, 4)
     identifier = be16(view.data) & 0x0FFF
     if packet.vlan_id == NO_VLAN:

@@ -146,10 +146,8 @@ cdef inline decode_status_t read_tcp(cursor_t* cursor, packet_t* packet) noexcep
     if has(view, header):
         read_tcp_options(data + TCP_HEADER, options, packet)
         return DECODE_OK
-    if options:
-        read_cut_options(
-            data + TCP_HEADER, view.size - TCP_HEADER if has(view, TCP_HEADER) else 0, options, packet
-        )
+    # tshark stops in what is cut, even if no options would have followed.
+    read_cut_options(data + TCP_HEADER, view.size - TCP_HEADER if has(view, TCP_HEADER) else 0, options, packet)
     if header > view.wire:
         # Longer than what was sent: tshark shows its fields, analyses nothing, and knows of no payload.
         packet.transport_length = 0

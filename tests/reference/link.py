@@ -47,7 +47,7 @@ def ethernet(decoder: Decoder) -> str:
 
 def _tag(decoder: Decoder, name: str) -> str:
     decoder.name(name)
-    if len(decoder.view.data) >= 2:  # shown before the rest is looked at
+    if len(decoder.view.data) >= (2 if name == "vlan" else 4):  # Quirk: shown before, or after, the rest is looked at
         decoder.packet.vlans.append(u16(decoder.view.data) & 0xFFF)
     header = decoder.view.take(4, LINK)
     return _type_or_length(decoder, u16(header, 2))

@@ -44,6 +44,7 @@ def tcp(decoder: Decoder) -> None:
     packet.tcp_flags, packet.tcp_window = one.flags, u16(data, 14)
     one.window = packet.tcp_window
     _tcp_options(packet, one, data[20:size], size - 20)
+    one.cut |= len(data) < 20
     packet.tcp_options_cut = one.cut
     if size > wire:
         raise End(MALFORMED, TRANSPORT)
