@@ -3,7 +3,7 @@
 Which thread takes which piece or shard is open; a piece and a shard are always one thread's at a time, and what they
 give is put together in file order.
 """
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
@@ -80,6 +80,9 @@ from tcp cimport (
     CAUSE_TAIL_LOSS,
     FILL_REPAIRED,
     MARK_REUSED_PORTS,
+    SIDE_AFTER_SYN,
+    SIDE_INITIAL_RTT,
+    SIDE_SYN_TIME,
     TCP_ACK,
     TCP_COLD_LINE,
     TCP_FIN,
@@ -418,32 +421,6 @@ cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader
 
 # ---------------------------------------------------------------- track
 
-cdef inline void track_stream_only(
-    table_t* table, batch_t* batch, const decoder_t* decoder, uint32_t item
-) noexcept nogil:
-    """A malformed packet has a stream number in Wireshark, but is no packet of a flow."""
-    cdef uint32_t row = item >> ITEM_BITS
-    cdef packet_t* packet = &batch.packets[row]
-    cdef flow_key_t key
-    cdef uint8_t kind = malformed_stream(decoder, packet)
-    cdef bint forward = is_packet_forward(packet, kind), fresh = False
-    cdef uint32_t hash
-    cdef flow_t* flow
-    packet_key(&key, packet, kind, forward)
-    hash = hash_key(&key, table.seed)
-    flow = find_flow(table, &key, hash, &fresh)
-    if flow != NULL and kind == KIND_TCP:
-        flow = touch_tcp(
-            table, flow, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
-        )
-    if flow == NULL:
-        return
-    if fresh:
-        push_fresh(table, flow, item, True, False)
-    flow.last_frame = batch.frame_number[row]
-    batch.stream[row] = flow
-
-
 cdef inline void track_conversation(
     table_t* table, batch_t* batch, uint32_t item, const conversation_t* conversation
 ) noexcept nogil:
@@ -461,6 +438,7 @@ cdef inline void track_conversation(
         return
     if fresh:
         push_fresh(table, flow, item, True, False)
+    flow.state &= ~<uint32_t>FLOW_MOVED          # which was said of this packet
     flow.last_frame = batch.frame_number[item >> ITEM_BITS]
 
 
@@ -556,6 +534,71 @@ cdef inline void begin_stream(table_t* table, flow_t* flow) noexcept nogil:
         memset(opening_of(flow), 0, sizeof(direction_t))
         flow.state &= ~<uint32_t>FLOW_LONE
         replay_opening(flow.tcp, &opening, flow.first_frame)
+
+
+cdef inline void judge_unsaid(
+    table_t* table, flow_t* flow, const packet_t* packet, uint64_t frame, bint forward
+) noexcept nogil:
+    """A segment whose header is too short to be one: tshark judges it, and gives up before it says so.
+
+    Behind that it would take what a SYN settles, the round trip of the handshake, and that a side's windows are scaled
+    from now on: all this stays as it was. The first segment of a stream is not judged: nothing is known of its ends.
+    """
+    cdef int sender = 0 if forward else 1, at
+    cdef uint16_t kept = SIDE_AFTER_SYN | SIDE_INITIAL_RTT | SIDE_SYN_TIME
+    cdef int64_t opening
+    cdef uint16_t[2] bits
+    cdef int8_t[2] scale
+    cdef sack_t sack
+    cdef judged_t judged
+    if packet.present & HAS_FRAGMENT or not flow.state & FLOW_COUNTED:
+        return
+    if flow.tcp == NULL:
+        begin_stream(table, flow)
+        if flow.tcp == NULL:
+            return
+    opening = flow.tcp.opening
+    for at in range(2):
+        bits[at], scale[at] = flow.tcp.side[at].bits & kept, flow.tcp.side[at].scale
+    sack.count = 0
+    memset(&judged, 0, sizeof(judged_t))
+    judge(
+        flow.tcp, sender, packet, frame, flow.base_seq[sender], packet.tcp_ack - flow.base_seq[1 - sender], &sack,
+        &judged,
+    )
+    flow.tcp.opening = opening
+    for at in range(2):
+        flow.tcp.side[at].bits = (flow.tcp.side[at].bits & ~kept) | bits[at]
+        flow.tcp.side[at].scale = scale[at]
+
+
+cdef inline void track_stream_only(
+    table_t* table, batch_t* batch, const decoder_t* decoder, uint32_t item
+) noexcept nogil:
+    """A malformed packet has a stream number in Wireshark, but is no packet of a flow."""
+    cdef uint32_t row = item >> ITEM_BITS
+    cdef packet_t* packet = &batch.packets[row]
+    cdef flow_key_t key
+    cdef uint8_t kind = malformed_stream(decoder, packet)
+    cdef bint forward = is_packet_forward(packet, kind), fresh = False
+    cdef uint32_t hash
+    cdef flow_t* flow
+    packet_key(&key, packet, kind, forward)
+    hash = hash_key(&key, table.seed)
+    flow = find_flow(table, &key, hash, &fresh)
+    if flow != NULL and kind == KIND_TCP:
+        flow = touch_tcp(
+            table, flow, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
+        )
+    if flow == NULL:
+        return
+    if fresh:
+        push_fresh(table, flow, item, True, False)
+    flow.last_frame = batch.frame_number[row]
+    batch.stream[row] = flow
+    flow.state &= ~<uint32_t>FLOW_MOVED          # which was said of this packet
+    if kind == KIND_TCP and not stream_kind(packet):
+        judge_unsaid(table, flow, packet, batch.frame_number[row], forward)
 
 
 cdef inline bint adopt(table_t* table, flow_t* flow) noexcept nogil:

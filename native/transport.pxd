@@ -132,8 +132,9 @@ cdef inline decode_status_t read_tcp(cursor_t* cursor, packet_t* packet) noexcep
     packet.present |= HAS_PORTS
     place_transport(cursor, packet, header)
     if header < TCP_HEADER:
-        # tshark gives the stream a number before it looks at the header's length, and stops there.
+        # tshark numbers and judges it before it looks at the header's length, and stops there: see judge_unsaid().
         note_conversation(cursor, packet)
+        packet.payload_length = view.wire - header
         return DECODE_MALFORMED
     packet.present |= HAS_TCP
     packet.payload_length = view.wire - header if header <= view.wire else 0

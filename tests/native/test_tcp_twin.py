@@ -18,7 +18,7 @@ from tests.reference.packets import decode
 from tests.reference.streams import Flows
 from tests.reference.tcp_capture import Analysis
 from tests.reference.tcp_segments import NO_MARK, Mark
-from tests.reference.tcp_strategies import Sent, Talk, capture, conversations
+from tests.reference.tcp_strategies import Sent, Talk, capture, conversations, with_short_headers
 
 Row = dict[str, Any]
 COLUMNS = ("frame_number", "stream", "from_client", "tcp_marks", "ack_rtt", "bytes_in_flight", "tcp_window")
@@ -118,6 +118,12 @@ def test_what_an_ack_without_its_flag_drops_from_behind_is_no_longer_in_flight()
     data = capture([segments])
     assert differences(data) == []
     assert [row["bytes_in_flight"] for row in engine_rows(data)] == [None, 9, 109, None, 9]
+
+
+def test_headers_that_are_too_short_are_judged_as_the_twin_judges_them() -> None:
+    random = Random(5)
+    wrong = differences(with_short_headers(capture([Talk(random, far=False).make() for _ in range(1000)]), random))
+    assert not wrong, "\n".join([f"{len(wrong)} values differ", *wrong[:20]])
 
 
 def test_a_syn_without_a_time_begins_no_round_trip() -> None:

@@ -35,6 +35,7 @@ class Header:
     sack: list[tuple[int, int]] = field(default_factory=list)
     cookie: bool = False  # a fast open option holds one
     cut: bool = False  # there were more options than were captured
+    bogus: bool = False  # its header is shorter than any
     analysed: bool = False  # tshark looks at its sequence numbers
     quoted: bool = False  # in an ICMP error
     own: bool = False  # the packet's own transport header

@@ -43,21 +43,35 @@ class Conversation:
         self.syn_time: int | None = None
         self.initial_rtt = 0  # Quirk: one of 0 stays unknown, and the next ACK measures again
         self.fast_open = False  # a SYN with a cookie carried data
+        self.begun = False
 
     def add(self, forward: bool, segment: Segment) -> Verdict:
         """Judge the next segment, of this side or that, and remember it."""
         own, peer = self.sides[forward], self.sides[not forward]
+        verdict = self._judged(own, peer, segment, handshakes=True)
+        _settle_scale(own, peer, segment)
+        self.begun = True
+        if verdict.marks & ~FAST_OPEN_MARKS or verdict.examined:
+            verdict.initial_rtt = self.initial_rtt or None
+        return verdict
+
+    def overhear(self, forward: bool, segment: Segment) -> None:
+        """The same for one of which tshark says nothing, because it gives up before the end of its header."""
+        own, peer = self.sides[forward], self.sides[not forward]
+        kept = own.unscaled, own.scale, peer.scale
+        self._judged(own, peer, segment, handshakes=False)
+        own.unscaled, own.scale, peer.scale = kept
+
+    def _judged(self, own: Side, peer: Side, segment: Segment, *, handshakes: bool) -> Verdict:
         verdict = Verdict(window=_scaled(own, segment))
         verdict.marks = self._begin(own, peer, segment, verdict) | self._marks(own, peer, segment, verdict)
-        self._measure_handshake(segment)
+        if handshakes:
+            self._measure_handshake(segment)
         _advance(own, segment, verdict.marks)
         _remember(own, segment, verdict.marks)
         _acknowledge(peer, segment, verdict)
         _measure_flight(own, peer, segment, verdict)
         own.sack = segment.sack[:MAX_SACK]
-        _settle_scale(own, peer, segment)
-        if verdict.marks & ~FAST_OPEN_MARKS or verdict.examined:
-            verdict.initial_rtt = self.initial_rtt or None
         return verdict
 
     def _begin(self, own: Side, peer: Side, segment: Segment, verdict: Verdict) -> Mark:

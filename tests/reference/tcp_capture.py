@@ -33,7 +33,12 @@ class Analysis:
             self.keys.add(frozenset(ends))
         if not header.analysed or header.length is None:
             return None
-        return conversation.add(ends[0] > ends[1], segment_of(frame, time, header))
+        segment = segment_of(frame, time, header)
+        if header.bogus:
+            if conversation.begun:
+                conversation.overhear(ends[0] > ends[1], segment)
+            return None
+        return conversation.add(ends[0] > ends[1], segment)
 
 
 def segment_of(frame: int, time: int, header: Header) -> Segment:

@@ -38,7 +38,8 @@ def tcp(decoder: Decoder) -> None:
     one.seq, one.ack, one.flags = u32(data, 4), u32(data, 8), u16(data, 12) & 0xFFF
     one.analysed = packet.fragment_offset is None and size <= wire
     if size < 20:
-        # Quirk: its stream number is taken all the same, and its sequence number counts.
+        # Quirk: its stream number is taken all the same, and it is judged, though nothing is said of it.
+        one.window, one.length, one.bogus = u16(data, 14), wire - size, True
         raise End(MALFORMED, TRANSPORT)
     packet.tcp_seq, packet.tcp_ack = one.seq, one.ack
     packet.tcp_flags, packet.tcp_window = one.flags, u16(data, 14)
