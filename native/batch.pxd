@@ -596,7 +596,6 @@ cdef inline void track_stream_only(
         push_fresh(table, flow, item, True, False)
     flow.last_frame = batch.frame_number[row]
     batch.stream[row] = flow
-    flow.state &= ~<uint32_t>FLOW_MOVED          # which was said of this packet
     if kind == KIND_TCP and not stream_kind(packet):
         judge_unsaid(table, flow, packet, batch.frame_number[row], forward)
 

@@ -165,10 +165,9 @@ cdef inline uint8_t how_ended(const flow_t* flow) noexcept nogil:
 cdef inline uint8_t window_shift(const heading_t* heading, int sender) noexcept nogil:
     """How far windows are scaled: not at all where either SYN came without the option, as a SYN's count tells."""
     cdef int other = 1 - sender
-    if heading.scale[sender] == NO_SCALE:
+    cdef bint known = heading.flag_count[other][FLAG_SYN] != 0 and not heading.options[other] & OPTIONS_CUT
+    if heading.scale[sender] == NO_SCALE or (known and heading.scale[other] == NO_SCALE):
         return 0
-    if heading.flag_count[other][FLAG_SYN] and heading.scale[other] == NO_SCALE:
-        return heading.scale[sender] if heading.options[other] & OPTIONS_CUT else 0
     return heading.scale[sender]
 
 

@@ -58,7 +58,7 @@ cdef inline void fill_tcp(packet_t* packet, const uint8_t* at, uint32_t header, 
         packet.tcp_tsecr = be32(at + 28)
         packet.tcp_options = OPTION_TIMESTAMPS
     elif header != TCP_LEAST:
-        read_tcp_options(at + TCP_LEAST, header - TCP_LEAST, packet)
+        read_tcp_options(at + TCP_LEAST, header - TCP_LEAST, header - TCP_LEAST, packet)
 
 
 cdef inline void fill_udp(packet_t* packet, uint32_t length) noexcept nogil:

@@ -64,50 +64,37 @@ cdef inline void read_tcp_option(const uint8_t* at, uint32_t length, packet_t* p
         packet.tcp_options |= OPTION_FAST_OPEN
 
 
-cdef inline void read_tcp_options(const uint8_t* at, uint32_t left, packet_t* packet) noexcept nogil:
-    """The options in `left` bytes, up to the first whose length is wrong."""
-    cdef uint32_t length
-    while left != 0 and at[0] != 0:
-        if at[0] == 1:
-            length = 1
-        else:
-            if left < 2:
-                return
-            length = at[1]
-            if length < 2 or length > left:
-                return
-            read_tcp_option(at, length, packet)
-        at += length
-        left -= length
+cdef inline void read_tcp_options(const uint8_t* at, uint32_t left, uint32_t whole, packet_t* packet) noexcept nogil:
+    """Of `whole` bytes of options the `left` that were captured, up to the first whose length is wrong.
 
-
-cdef inline void read_cut_options(const uint8_t* at, uint32_t left, uint32_t whole, packet_t* packet) noexcept nogil:
-    """The first `left` bytes of `whole` bytes of options; OPTIONS_CUT unless what lacks would not be looked at.
-
-    As tshark does, which reads on until a byte is not there, and of a SACK option the blocks before that.
+    OPTIONS_CUT where tshark would read what was not captured: it reads on behind the end of options, as long as there
+    are zeros, and of a SACK option that was cut the blocks before that.
     """
     cdef uint32_t length
-    cdef bint ended = False
-    while left != 0:
-        if ended and at[0] != 0:
-            return
-        ended = at[0] == 0
+    while left != 0 and at[0] != 0:
         length = 1
-        if at[0] > 1:
+        if at[0] != 1:
+            if whole < 2:
+                return
             if left < 2:
-                break
+                packet.tcp_options |= OPTIONS_CUT
+                return
             length = at[1]
             if length < 2 or length > whole:
                 return
             if length > left:
-                if at[0] == 5 and left >= 10:
-                    packet.tcp_options |= OPTION_SACK
-                break
+                packet.tcp_options |= OPTIONS_CUT | (OPTION_SACK if at[0] == 5 and left >= 10 else 0)
+                return
             read_tcp_option(at, length, packet)
         at += length
         left -= length
         whole -= length
-    packet.tcp_options |= OPTIONS_CUT
+    while left != 0 and at[0] == 0:
+        at += 1
+        left -= 1
+        whole -= 1
+    if left == 0 and whole != 0:
+        packet.tcp_options |= OPTIONS_CUT
 
 
 cdef inline decode_status_t read_tcp(cursor_t* cursor, packet_t* packet) noexcept nogil:
@@ -145,10 +132,12 @@ cdef inline decode_status_t read_tcp(cursor_t* cursor, packet_t* packet) noexcep
         packet.tcp_options = OPTION_TIMESTAMPS
         return DECODE_OK
     if has(view, header):
-        read_tcp_options(data + TCP_HEADER, options, packet)
+        read_tcp_options(data + TCP_HEADER, options, options, packet)
         return DECODE_OK
-    # tshark stops in what is cut, even if no options would have followed.
-    read_cut_options(data + TCP_HEADER, view.size - TCP_HEADER if has(view, TCP_HEADER) else 0, options, packet)
+    if has(view, TCP_HEADER):
+        read_tcp_options(data + TCP_HEADER, view.size - TCP_HEADER, options, packet)
+    else:
+        packet.tcp_options |= OPTIONS_CUT            # even if none would have followed: tshark stops there
     if header > view.wire:
         # Longer than what was sent: tshark shows its fields, analyses nothing, and knows of no payload.
         packet.transport_length = 0

@@ -18,7 +18,15 @@ from tests.reference.packets import decode
 from tests.reference.streams import Flows
 from tests.reference.tcp_capture import Analysis
 from tests.reference.tcp_segments import NO_MARK, Mark
-from tests.reference.tcp_strategies import Sent, Talk, capture, conversations, with_short_headers
+from tests.reference.tcp_strategies import (
+    Sent,
+    Talk,
+    capture,
+    conversations,
+    opens_stream,
+    places_of_frames,
+    with_short_headers,
+)
 
 Row = dict[str, Any]
 COLUMNS = ("frame_number", "stream", "from_client", "tcp_marks", "ack_rtt", "bytes_in_flight", "tcp_window")
@@ -129,10 +137,8 @@ def test_headers_that_are_too_short_are_judged_as_the_twin_judges_them() -> None
 def test_a_syn_without_a_time_begins_no_round_trip() -> None:
     random = Random(4)
     data = bytearray(capture([Talk(random, far=False).make() for _ in range(300)]))
-    at = 24
-    while at < len(data):
-        if data[at + 16 + 33] & 0x12 == 0x02:  # a SYN
-            data[at : at + 8] = bytes(8)
-        at += 16 + int.from_bytes(data[at + 8 : at + 12], "little")
+    for at in places_of_frames(data):
+        if opens_stream(data, at):
+            data[at - 16 : at - 8] = bytes(8)
     wrong = differences(bytes(data))
     assert not wrong, "\n".join([f"{len(wrong)} values differ", *wrong[:20]])

@@ -7,7 +7,7 @@ give thousands of them at once, in one capture for one run of tshark.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -275,15 +275,26 @@ def with_short_headers(data: bytes, random: Random) -> bytes:
 
     None is the first of its conversation, or opens one.
     """
-    spoiled, at, seen = bytearray(data), 24, set[frozenset[bytes]]()
-    while at < len(spoiled):
-        ports = frozenset((data[at + 36 : at + 38], data[at + 38 : at + 40]))
-        opens = data[at + 49] & 0x12 == 0x02
-        if ports in seen and not opens and random.random() < 0.02:
-            spoiled[at + 48] = random.randrange(5) << 4
+    spoiled, seen = bytearray(data), set[frozenset[bytes]]()
+    for at in places_of_frames(data):
+        ports = frozenset((data[at + 20 : at + 22], data[at + 22 : at + 24]))
+        if ports in seen and not opens_stream(data, at) and random.random() < 0.02:
+            spoiled[at + 32] = random.randrange(5) << 4
         seen.add(ports)
-        at += 16 + int.from_bytes(spoiled[at + 8 : at + 12], "little")
     return bytes(spoiled)
+
+
+def places_of_frames(data: bytes) -> Iterator[int]:
+    """Where the frames of a pcap begin, which is little-endian."""
+    at = 24
+    while at < len(data):
+        yield at + 16
+        at += 16 + int.from_bytes(data[at + 8 : at + 12], "little")
+
+
+def opens_stream(data: bytes, at: int) -> bool:
+    """Whether the frame there, raw IPv4, is a SYN that answers none."""
+    return data[at + 33] & 0x12 == 0x02
 
 
 def _conversations(random: Random) -> bytes:
