@@ -47,6 +47,7 @@ from flow cimport (
     packet_key,
     packet_kind,
     push_fresh,
+    sort_fresh,
     stream_kind,
     table_t,
     touch_tcp,
@@ -119,9 +120,15 @@ cdef enum:
     ITEM_BITS = 4
     ITEM_MASK = 0xFFFFFF             # row and code: their order is that of the file
     ITEM_FORWARD = 0x1000000         # the sender is side a, to fetch the right half of a flow
+    ITEM_TURN = 25                   # and above that, two bits: when it is taken, see gather_items
+    TURN_ACK = 0                     # TCP without payload,
+    TURN_DATA = 1                    # with it,
+    TURN_REST = 2                    # and all else
+    TURNS = 3
+    MOST_PLACES = 8192               # for gather_items to remember flows
 
 ctypedef struct list_t:              # rows of one shard in one piece, in file order
-    uint64_t* items                  # hash << 32 | ITEM_FORWARD | row << ITEM_BITS | code
+    uint64_t* items                  # hash << 32 | turn << ITEM_TURN | ITEM_FORWARD | row << ITEM_BITS | code
     uint32_t count
     uint32_t capacity
 
@@ -162,7 +169,7 @@ ctypedef struct worker_t:
     counters_t counters
     const uint64_t* seed             # of flow hashes
     list_t* lists                    # (shards,) of the piece that it decodes
-    uint64_t* items                  # of the shard that it tracks
+    uint64_t* items                  # (TURNS, item_capacity), of the shard that it tracks
     uint32_t item_capacity
     uint8_t failed
     tcp_t lone                       # state of a stream that begins with a SYN, while that is judged
@@ -229,6 +236,7 @@ cdef inline uint32_t shard_of(uint32_t hash, uint32_t shards) noexcept nogil:
 cdef inline void push_item(
     worker_t* worker, batch_t* batch, uint32_t hash, uint32_t row, uint32_t code
 ) noexcept nogil:
+    """code: with the flags of an item."""
     cdef list_t* items = &worker.lists[shard_of(hash, batch.shards)]
     cdef uint64_t* grown
     cdef uint32_t capacity
@@ -264,7 +272,7 @@ cdef inline void push_conversation(
     cdef flow_key_t key
     conversation_key(&key, conversation)
     conversation.hash = hash_key(&key, worker.seed)
-    push_item(worker, batch, conversation.hash, row, code)
+    push_item(worker, batch, conversation.hash, row, TURN_REST << ITEM_TURN | code)
 
 
 cdef inline uint8_t malformed_stream(const decoder_t* decoder, const packet_t* packet) noexcept nogil:
@@ -292,6 +300,13 @@ cdef inline bint sets_base(const packet_t* packet) noexcept nogil:
     return not packet.present & HAS_FRAGMENT and packet.decode_status != DECODE_MALFORMED
 
 
+cdef inline uint32_t turn_of(const packet_t* packet, uint8_t kind) noexcept nogil:
+    """DNS stays in the order of the file: its transactions are more than their flows."""
+    if kind != KIND_TCP or packet.tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST) or is_dns(packet):
+        return TURN_REST
+    return TURN_DATA if packet.payload_length else TURN_ACK
+
+
 cdef inline void push_packet(
     worker_t* worker, batch_t* batch, packet_t* packet, uint32_t row
 ) noexcept nogil:
@@ -303,12 +318,15 @@ cdef inline void push_packet(
         stream = malformed_stream(&worker.decoder, packet)
         if stream:
             packet_key(&key, packet, stream, is_packet_forward(packet, stream))
-            push_item(worker, batch, hash_key(&key, worker.seed), row, ITEM_STREAM)
+            push_item(worker, batch, hash_key(&key, worker.seed), row, TURN_REST << ITEM_TURN | ITEM_STREAM)
     forward = is_packet_forward(packet, kind)
     packet_key(&key, packet, kind, forward)
     batch.forward[row] = forward
     packet.hash = hash_key(&key, worker.seed)
-    push_item(worker, batch, packet.hash, row, ITEM_OWN | (ITEM_FORWARD if forward else 0))
+    push_item(
+        worker, batch, packet.hash, row,
+        ITEM_OWN | (ITEM_FORWARD if forward else 0) | turn_of(packet, kind) << ITEM_TURN
+    )
 
 
 cdef inline void push_row(
@@ -832,52 +850,88 @@ cdef inline void look_ahead(
         fetch_tcp(flow.tcp)
 
 
-cdef inline uint32_t gather_items(worker_t* worker, const batch_t* batch, uint32_t shard) noexcept nogil:
-    """The shard's items of all pieces, in file order, into worker.items. Returns how many."""
-    cdef uint32_t piece, count = 0, pieces = pieces_of(batch.rows)
-    cdef const list_t* items
+cdef inline bint has_room(worker_t* worker, uint32_t count) noexcept nogil:
+    """Whether the worker has memory for so many items in each turn."""
     cdef uint64_t* grown
+    if count <= worker.item_capacity:
+        return True
+    grown = <uint64_t*>realloc(worker.items, 2 * <size_t>count * TURNS * sizeof(uint64_t))
+    if grown == NULL:
+        worker.failed = 1
+        return False
+    worker.items = grown
+    worker.item_capacity = 2 * count
+    return True
+
+
+cdef inline void gather_items(
+    worker_t* worker, const batch_t* batch, uint32_t shard, uint32_t[TURNS] ends
+) noexcept nogil:
+    """The shard's items of all pieces into worker.items, turn by turn, and where each turn ends.
+
+    Where packets of one kind follow each other, branches are guessed right: one less goes wrong for each packet. An
+    item whose flow may have had one in a later turn goes to that turn, so a flow's packets stay in order. The order of
+    different flows is open in any case, for they may be in different shards; only events are told in that of the file.
+    """
+    cdef uint32_t piece, at, turn, pieces = pieces_of(batch.rows), count = 0, mask = 256
+    cdef const list_t* items
+    cdef uint64_t item
+    cdef uint8_t[MOST_PLACES] latest             # turn that the last item was put into, by some bits of the hash
+    memset(ends, 0, TURNS * sizeof(uint32_t))
     for piece in range(pieces):
         count += batch.lists[piece * batch.shards + shard].count
-    if count > worker.item_capacity:
-        grown = <uint64_t*>realloc(worker.items, 2 * count * sizeof(uint64_t))
-        if grown == NULL:
-            worker.failed = 1
-            return 0
-        worker.items = grown
-        worker.item_capacity = 2 * count
-    count = 0
+    if not has_room(worker, count):
+        return
+    while mask < 8 * count and mask < MOST_PLACES:
+        mask *= 2
+    memset(latest, TURN_ACK if batch.events == NULL else TURN_REST, mask)
+    mask -= 1
     for piece in range(pieces):
         items = &batch.lists[piece * batch.shards + shard]
-        if items.count:
-            memcpy(&worker.items[count], items.items, items.count * sizeof(uint64_t))
-            count += items.count
-    return count
+        for at in range(items.count):
+            item = items.items[at]
+            turn = <uint32_t>(item >> ITEM_TURN) & 3
+            turn = turn if turn > latest[(item >> 32) & mask] else latest[(item >> 32) & mask]
+            latest[(item >> 32) & mask] = <uint8_t>turn
+            worker.items[turn * worker.item_capacity + ends[turn]] = item
+            ends[turn] += 1
+    for turn in range(1, TURNS):
+        memcpy(
+            &worker.items[ends[turn - 1]], &worker.items[turn * worker.item_capacity], ends[turn] * sizeof(uint64_t)
+        )
+        ends[turn] += ends[turn - 1]
 
 
 cdef inline void track_shard(table_t* table, worker_t* worker, batch_t* batch, uint32_t shard) noexcept nogil:
-    """The flows of one shard, in file order."""
+    """The flows of one shard, each in file order."""
     cdef const flow_t* ahead[AHEAD_RING]
-    cdef uint32_t at, item, code, count = gather_items(worker, batch, shard)
+    cdef uint32_t at = 0, item, code, turn
+    cdef uint32_t[TURNS] ends, fresh
     cdef decoder_t decoder
+    gather_items(worker, batch, shard, ends)
     decoder.extras = batch.extras
     if batch.events != NULL:
         batch.events[shard].count = 0
     begin_dns(&batch.dns[shard])
     memset(ahead, 0, sizeof(ahead))
-    begin_ahead(table, batch, worker.items, count, ahead)
-    for at in range(count):
-        look_ahead(table, batch, worker.items, at, count, ahead)
-        item = <uint32_t>worker.items[at] & ITEM_MASK
-        code = item & ((1 << ITEM_BITS) - 1)
-        if code == ITEM_OWN:
-            track_packet(table, worker, batch, item, ahead[at % AHEAD_RING])
-        elif code == ITEM_STREAM:
-            track_stream_only(table, batch, &decoder, item)
-        else:
-            track_conversation(
-                table, batch, item, &batch.extras[batch.packets[item >> ITEM_BITS].extra].conversation[code]
-            )
+    begin_ahead(table, batch, worker.items, ends[TURNS - 1], ahead)
+    for turn in range(TURNS):
+        while at < ends[turn]:
+            look_ahead(table, batch, worker.items, at, ends[TURNS - 1], ahead)
+            item = <uint32_t>worker.items[at] & ITEM_MASK
+            code = item & ((1 << ITEM_BITS) - 1)
+            if code == ITEM_OWN:
+                track_packet(table, worker, batch, item, ahead[at % AHEAD_RING])
+            elif code == ITEM_STREAM:
+                track_stream_only(table, batch, &decoder, item)
+            else:
+                track_conversation(
+                    table, batch, item, &batch.extras[batch.packets[item >> ITEM_BITS].extra].conversation[code]
+                )
+            at += 1
+        fresh[turn] = table.fresh_count
+    for turn in range(1, TURNS):
+        sort_fresh(table, fresh[turn - 1], fresh[turn])
 
 
 # ---------------------------------------------------------------- numbers

@@ -236,7 +236,7 @@ ctypedef struct table_t:
     tombstone_t* tombstones
     uint32_t tombstone_count
     uint32_t tombstone_capacity
-    fresh_t* fresh
+    fresh_t* fresh                   # (2 * fresh_capacity,): the second half is for sort_fresh
     uint32_t fresh_count
     uint32_t fresh_capacity
     uint64_t seed[4]
@@ -469,7 +469,7 @@ cdef inline bint push_fresh(table_t* table, flow_t* flow, uint32_t order, bint s
     cdef fresh_t* grown
     if table.fresh_count == table.fresh_capacity:
         capacity = table.fresh_capacity * 2 if table.fresh_capacity else 1024
-        grown = <fresh_t*>realloc(table.fresh, capacity * sizeof(fresh_t))
+        grown = <fresh_t*>realloc(table.fresh, 2 * <size_t>capacity * sizeof(fresh_t))
         if grown == NULL:
             table.failed = 1
             return False
@@ -478,6 +478,26 @@ cdef inline bint push_fresh(table_t* table, flow_t* flow, uint32_t order, bint s
     table.fresh[table.fresh_count] = fresh_t(order=order, wants_stream=stream, wants_flow=counted, flow=flow)
     table.fresh_count += 1
     return True
+
+
+cdef inline void sort_fresh(table_t* table, uint32_t middle, uint32_t end) noexcept nogil:
+    """Bring the first `end` into order, of which the first `middle` are in order, and those behind them."""
+    cdef fresh_t* left = table.fresh + table.fresh_capacity
+    cdef fresh_t* right = table.fresh + middle
+    cdef fresh_t* into = table.fresh
+    cdef const fresh_t* left_end = left + middle
+    cdef const fresh_t* right_end = table.fresh + end
+    if middle == 0 or middle == end or table.fresh[middle - 1].order < right.order:
+        return
+    memcpy(left, table.fresh, middle * sizeof(fresh_t))
+    while left < left_end:
+        if right < right_end and right.order < left.order:
+            into[0] = right[0]
+            right += 1
+        else:
+            into[0] = left[0]
+            left += 1
+        into += 1
 
 
 cdef inline flow_t* new_flow(table_t* table, const flow_key_t* key, uint32_t hash, uint32_t* index) noexcept nogil:
