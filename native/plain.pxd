@@ -11,9 +11,9 @@ from acks cimport take_echo
 from counters cimport count_trip, trips_t
 from coverage cimport MAX_SPAN
 from data cimport note_identification, note_new_payload, note_top
-from judge cimport bytes_in_flight, fills_window, judged_t, narrow_flight, widen_flight
+from judge cimport bytes_in_flight, fills_window, judged_t, narrow_flight, note_initial_rtt, widen_flight
 from limits cimport limit_of, spend, window_of
-from packet cimport HAS_TIME, OPTION_SACK, OPTION_SCALE, packet_t
+from packet cimport HAS_TIME, OPTION_SACK, OPTION_SCALE, OPTION_TIMESTAMPS, packet_t
 from repairs cimport MAX_WINDOW
 from serial cimport after
 from spread cimport add_duration
@@ -22,11 +22,9 @@ from tcp cimport (
     LIMIT_WAITING_RECEIVER,
     SIDE_AFTER_SYN,
     SIDE_FLIGHT_KNOWN,
-    SIDE_INITIAL_RTT,
     SIDE_PROVABLE,
     SIDE_SACKED,
     SIDE_SEEN,
-    SIDE_SYN_TIME,
     SIDE_ZERO_OPEN,
     STATE_ACKNOWLEDGED,
     STATE_FED_BACK,
@@ -61,8 +59,6 @@ cdef inline bint is_plain(const tcp_t* tcp, int sender, const packet_t* packet, 
         return False
     if own.limit == LIMIT_WAITING_RECEIVER or other.limit == LIMIT_WAITING_RECEIVER or own.bits & SIDE_ZERO_OPEN:
         return False
-    if tcp.side[0].bits & (SIDE_INITIAL_RTT | SIDE_SYN_TIME) == SIDE_SYN_TIME:
-        return False
     if other.contiguous and after(ack, other.contiguous):
         return False
     if ack - other.coverage.end + <uint32_t>MAX_WINDOW > 2 * <uint32_t>MAX_WINDOW:
@@ -81,7 +77,9 @@ cdef inline bint is_plain(const tcp_t* tcp, int sender, const packet_t* packet, 
         return False
     if other.states & STATE_ACKNOWLEDGED and not after(ack, other.acknowledged):
         return False
-    return not other.states & STATE_REPAIRED and not other.bits & (EPISODES | SIDE_PROVABLE)
+    if other.states & STATE_REPAIRED or other.bits & EPISODES:
+        return False
+    return not other.bits & SIDE_PROVABLE or not packet.tcp_options & OPTION_TIMESTAMPS
 
 
 cdef inline void take_payload(
@@ -135,6 +133,7 @@ cdef inline bint take_plain(
     spend(&tcp.side[0], elapsed)
     spend(&tcp.side[1], elapsed)
     tcp.now = now
+    note_initial_rtt(tcp, packet.tcp_flags, now)
     other.feedback = now
     own.window_bytes = window_of(own, other, packet)
     own.window = packet.tcp_window
