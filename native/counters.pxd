@@ -210,12 +210,17 @@ cdef inline void count_lost(intervals_t* intervals, int64_t when) noexcept nogil
     intervals.buckets[since].lost += 1
 
 
-cdef inline void count_trip(trips_t* trips, int64_t duration) noexcept nogil:
+cdef inline void count_in_bucket(trips_t* trips, int64_t duration, uint32_t bucket) noexcept nogil:
+    """count_trip where the bucket is known."""
     trips.samples += 1
     trips.total += <uint64_t>duration
     trips.least = duration if duration < trips.least else trips.least
     trips.most = duration if duration > trips.most else trips.most
-    trips.counts[bucket_of(duration)] += 1
+    trips.counts[bucket] += 1
+
+
+cdef inline void count_trip(trips_t* trips, int64_t duration) noexcept nogil:
+    count_in_bucket(trips, duration, bucket_of(duration))
 
 
 cdef inline void merge_trips(trips_t* into, const trips_t* other) noexcept nogil:

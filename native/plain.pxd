@@ -8,7 +8,7 @@ that is missing here is one whose outcome a condition of is_plain() settles (tes
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from acks cimport take_echo
-from counters cimport count_trip, trips_t
+from counters cimport count_in_bucket, trips_t
 from coverage cimport MAX_SPAN
 from data cimport note_identification, note_new_payload, note_top
 from judge cimport bytes_in_flight, fills_window, judged_t, narrow_flight, note_initial_rtt, widen_flight
@@ -16,7 +16,7 @@ from limits cimport limit_of, spend, window_of
 from packet cimport HAS_TIME, OPTION_SACK, OPTION_SCALE, OPTION_TIMESTAMPS, packet_t
 from repairs cimport MAX_WINDOW
 from serial cimport after
-from spread cimport add_duration
+from spread cimport add_to_bucket, bucket_of
 from tcp cimport (
     EPISODES,
     LIMIT_WAITING_RECEIVER,
@@ -120,7 +120,7 @@ cdef inline bint take_plain(
     """
     cdef side_t* own = &tcp.side[sender]
     cdef side_t* other = &tcp.side[1 - sender]
-    cdef uint32_t ack = packet.tcp_ack, done
+    cdef uint32_t ack = packet.tcp_ack, done, bucket
     cdef int64_t now = packet.timestamp, elapsed = now - tcp.now, trip = 0
     cdef bint advances = ack != other.acknowledged or not other.states & STATE_ACKNOWLEDGED
     if not is_plain(tcp, sender, packet, advances):
@@ -151,8 +151,9 @@ cdef inline bint take_plain(
         if done:
             trip = now - other.unacked.first[done - 1].time
             if not after(ack, other.top):
-                add_duration(&other.rtt, trip)
-                count_trip(trips, trip)
+                bucket = bucket_of(trip)
+                add_to_bucket(&other.rtt, trip, bucket)
+                count_in_bucket(trips, trip, bucket)
             drop_first(&other.unacked, done)
         take_echo(tcp, 1 - sender, packet, now)
         other.acknowledged = ack

@@ -174,8 +174,8 @@ cdef inline void list_waiting(spread_t* spread) noexcept nogil:
     spread.waits &= FAILED
 
 
-cdef inline void add_duration(spread_t* spread, int64_t duration) noexcept nogil:
-    """Add one duration in ns, not negative."""
+cdef inline void add_to_bucket(spread_t* spread, int64_t duration, uint32_t bucket) noexcept nogil:
+    """add_duration where the bucket is known."""
     if spread.samples == 0 or duration < spread.least:
         spread.least = duration
     if duration > spread.most:
@@ -184,8 +184,13 @@ cdef inline void add_duration(spread_t* spread, int64_t duration) noexcept nogil
     spread.total += <uint64_t>duration
     if spread.waits & WAITS == WAITING:
         list_waiting(spread)
-    spread.waiting[spread.waits & WAITS] = <uint16_t>bucket_of(duration)
+    spread.waiting[spread.waits & WAITS] = <uint16_t>bucket
     spread.waits += 1
+
+
+cdef inline void add_duration(spread_t* spread, int64_t duration) noexcept nogil:
+    """Add one duration in ns, not negative."""
+    add_to_bucket(spread, duration, bucket_of(duration))
 
 
 cdef inline uint64_t samples_upto(const spread_t* spread, uint32_t bucket) noexcept nogil:
