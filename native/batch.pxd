@@ -880,7 +880,7 @@ cdef inline void gather_items(
     memset(ends, 0, TURNS * sizeof(uint32_t))
     for piece in range(pieces):
         count += batch.lists[piece * batch.shards + shard].count
-    if not has_room(worker, count):
+    if count == 0 or not has_room(worker, count):
         return
     while mask < 8 * count and mask < MOST_PLACES:
         mask *= 2
