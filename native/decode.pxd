@@ -8,7 +8,8 @@ from libc.string cimport memset
 
 from cursor cimport cursor_t, enter, note_outer_transport, unknown
 from link cimport (
-    layer_of_link_type, read_cisco_metadata, read_ethernet, read_mpls, read_pppoe, read_pseudowire, read_vlan,
+    layer_of_link_type, read_cisco_metadata, read_ethernet, read_mpls, read_pppoe, read_pseudowire, read_service_tag,
+    read_vlan,
 )
 from llc cimport read_arcnet, read_clip, read_fddi, read_ipoib, read_llc
 from network cimport read_ah, read_arp, read_ipv4, read_ipv6
@@ -47,7 +48,8 @@ cdef inline decode_status_t read_layer(cursor_t* cursor, packet_t* packet, uint3
     elif name == NAME_IPV6: return read_ipv6(cursor, packet)
     elif name == NAME_TCP: return read_tcp(cursor, packet)
     elif name == NAME_UDP: return read_udp(cursor, packet, False)
-    elif name == NAME_VLAN or name == NAME_8021AD: return read_vlan(cursor, packet, 2 if name == NAME_VLAN else 4)
+    elif name == NAME_VLAN: return read_vlan(cursor, packet)
+    elif name == NAME_8021AD: return read_service_tag(cursor, packet)
     elif name == NAME_ETH: return read_ethernet(cursor, packet)
     elif name == NAME_ARP: return read_arp(cursor, packet)
     elif name == NAME_ICMP: return read_icmp(cursor, packet)

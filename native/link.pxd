@@ -1,5 +1,5 @@
 """Ethernet and its tags, MPLS, PPPoE; and the numbers of all link types and ethertypes that are read."""
-from libc.stdint cimport uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from cursor cimport cursor_t, enter, lacking, unknown
 from packet cimport DECODE_OK, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, NO_VLAN, decode_status_t, packet_t
@@ -161,22 +161,47 @@ cdef inline decode_status_t read_ethernet(cursor_t* cursor, packet_t* packet) no
     return follow_type_or_length(cursor, kind)
 
 
-cdef inline decode_status_t read_vlan(cursor_t* cursor, packet_t* packet, uint32_t shown) noexcept nogil:
-    """An 802.1Q or 802.1ad tag; the two outermost are kept. shown: from so many bytes on tshark shows it."""
-    cdef view_t* view = &cursor.view
-    cdef uint32_t identifier, kind
-    cursor.layer = LAYER_LINK
-    if not has(view, shown):
-        return lacking(view, 4)
-    identifier = be16(view.data) & 0x0FFF
+cdef inline void note_tag(packet_t* packet, const uint8_t* control) noexcept nogil:
+    """Keep the identifier of a tag's control information, of the two outermost."""
+    cdef uint16_t identifier = be16(control) & 0x0FFF
     if packet.vlan_id == NO_VLAN:
-        packet.vlan_id = <uint16_t>identifier
+        packet.vlan_id = identifier
     elif packet.inner_vlan_id == NO_VLAN:
-        packet.inner_vlan_id = <uint16_t>identifier
+        packet.inner_vlan_id = identifier
+
+
+cdef inline decode_status_t read_vlan(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """An 802.1Q tag. tshark shows the identifier before it looks for the rest."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t kind
+    cursor.layer = LAYER_LINK
+    if has(view, 2):
+        note_tag(packet, view.data)
     if not has(view, 4):
         return lacking(view, 4)
     kind = be16(view.data + 2)
     skip(view, 4)
+    return follow_type_or_length(cursor, kind)
+
+
+cdef inline decode_status_t read_service_tag(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """An 802.1ad tag. Two of them are one layer in tshark, which looks for both identifiers before it shows any."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t length = 4, kind
+    cursor.layer = LAYER_LINK
+    if not has(view, 4):
+        return lacking(view, 4)
+    if be16(view.data + 2) == ETHERTYPE_8021AD:
+        length = 8
+        if not has(view, 6):
+            return lacking(view, 8)
+    note_tag(packet, view.data)
+    if length == 8:
+        note_tag(packet, view.data + 4)
+        if not has(view, 8):
+            return lacking(view, 8)
+    kind = be16(view.data + length - 2)
+    skip(view, length)
     return follow_type_or_length(cursor, kind)
 
 

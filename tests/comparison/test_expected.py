@@ -135,6 +135,23 @@ def test_tags_of_both_kinds_come_in_the_order_of_the_layers():
     assert (found["vlan_id"], found["inner_vlan_id"]) == (10, 20)
 
 
+@pytest.mark.parametrize(
+    ("layers", "fields", "tags"),
+    [
+        ("ieee8021ad:arp", [("svid", "1"), ("cvid", "2")], (1, 2)),
+        ("ieee8021ad:vlan:arp", [("svid", "1"), ("cvid", "2")], (1, 2)),
+        ("ieee8021ad:ieee8021ad:arp", [("svid", "1"), ("cvid", "2"), ("id", "3")], (1, 2)),
+        ("vlan:ieee8021ad:arp", [("svid", "5"), ("cvid", "6")], (7, 5)),
+        ("vlan:ieee8021ad:arp", [("id", "5")], (7, 5)),
+        ("ieee8021ad:vlan:ieee8021ad:arp", [("id", "1"), ("svid", "2"), ("cvid", "3")], (1, 7)),
+    ],
+)
+def test_two_service_tags_in_a_row_are_one_layer(layers, fields, tags):
+    shown = [{f"ieee8021ad.{name}": value} for name, value in fields]
+    found = columns(f"eth:{layers}", {"vlan.id": "7"} if "vlan" in layers else {}, *shown)
+    assert (found["vlan_id"], found["inner_vlan_id"]) == tags
+
+
 def test_an_atomic_fragment_is_no_fragment():
     six = {
         "ipv6.src": "fe80::1",

@@ -168,6 +168,13 @@ def test_the_two_outermost_tags_are_kept() -> None:
     assert packet.path == ["eth", "ieee8021ad", "vlan", "vlan", "ip", "tcp"]
 
 
+def test_two_service_tags_are_one_layer_as_in_tshark() -> None:
+    tags = b"\x20\x64\x88\xa8" + b"\x00\xc8\x88\xa8" + b"\x00\x01\x08\x00"
+    packet = decode(ethernet(tags + P, 0x88A8))
+    assert (packet.vlan_id, packet.inner_vlan_id) == (100, 200)
+    assert packet.path == ["eth", "ieee8021ad", "ieee8021ad", "ip", "tcp"]
+
+
 def test_a_frame_without_a_tag_says_so() -> None:
     packet = decode(ethernet(P))
     assert (packet.vlan_id, packet.inner_vlan_id) == (NO_VLAN, NO_VLAN)

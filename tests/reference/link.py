@@ -45,22 +45,29 @@ def ethernet(decoder: Decoder) -> str:
     return _type_or_length(decoder, u16(header, 12))
 
 
-def _tag(decoder: Decoder, name: str) -> str:
-    decoder.name(name)
-    if len(decoder.view.data) >= (2 if name == "vlan" else 4):  # Quirk: shown before, or after, the rest is looked at
-        decoder.packet.vlans.append(u16(decoder.view.data) & 0xFFF)
-    header = decoder.view.take(4, LINK)
-    return _type_or_length(decoder, u16(header, 2))
+def _show_tags(decoder: Decoder, *places: int) -> None:
+    """The identifiers at these places, or none of them."""
+    if len(decoder.view.data) >= places[-1] + 2:
+        decoder.packet.vlans += [u16(decoder.view.data, place) & 0xFFF for place in places]
 
 
 @reads
 def vlan(decoder: Decoder) -> str:
-    return _tag(decoder, "vlan")
+    decoder.name("vlan")
+    _show_tags(decoder, 0)  # Quirk: before the rest is looked at
+    return _type_or_length(decoder, u16(decoder.view.take(4, LINK), 2))
 
 
 @reads
 def service_tag(decoder: Decoder) -> str:
-    return _tag(decoder, "ieee8021ad")
+    decoder.name("ieee8021ad")
+    data = decoder.view.data
+    if len(data) < 4 or u16(data, 2) != 0x88A8:
+        header = decoder.view.take(4, LINK)
+        decoder.packet.vlans.append(u16(header) & 0xFFF)
+        return _type_or_length(decoder, u16(header, 2))
+    _show_tags(decoder, 0, 4)  # Quirk: two of them are one layer
+    return _type_or_length(decoder, u16(decoder.view.take(8, LINK), 6))
 
 
 @reads

@@ -189,10 +189,19 @@ def udp_tunnels(draw: st.DrawFn, depth: int) -> bytes:
     return struct.pack(">HHHH", 50000, port, 8 + len(content), 0) + content
 
 
+TAGS = {
+    "vlan": (0x8100,),
+    "qinq": (0x88A8, 0x8100),
+    "three": (0x8100, 0x8100, 0x9100),
+    "twice": (0x88A8, 0x88A8),
+    "thrice": (0x88A8, 0x88A8, 0x88A8),
+}
+
+
 @st.composite
 def ethernet(draw: st.DrawFn, depth: int = 3) -> bytes:
     kind, content = draw(ip_packets(depth))
-    around = draw(st.sampled_from(["", "", "vlan", "qinq", "mpls", "snap", "pppoe", "three"]))
+    around = draw(st.sampled_from(["", "", "vlan", "qinq", "mpls", "snap", "pppoe", "three", "twice", "thrice"]))
     if around == "mpls" and content[:1] >= b"\x40":
         content = draw(st.sampled_from([b"", b"\0\x01\0\xff"])) + b"\0\x02\x01\xff" + content
         kind = 0x8847
@@ -203,7 +212,7 @@ def ethernet(draw: st.DrawFn, depth: int = 3) -> bytes:
         content = (b"\0\x21" if kind == 0x0800 else b"\0\x57") + content
         content = struct.pack(">BBHH", 0x11, 0, 7, len(content)) + content
         kind = 0x8864
-    for tag in {"vlan": (0x8100,), "qinq": (0x88A8, 0x8100), "three": (0x8100, 0x8100, 0x9100)}.get(around, ())[::-1]:
+    for tag in TAGS.get(around, ())[::-1]:
         content = struct.pack(">HH", draw(SHORTS), kind) + content
         kind = tag
     return bytes(range(12)) + struct.pack(">H", kind) + content

@@ -6,6 +6,8 @@ not say enough to know its value.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from pcap_analyzer.comparison.layers import TsharkPacket, integer
@@ -41,7 +43,8 @@ COLUMNS = (
 )  # of `packets`, to be read for a comparison
 TCP_STREAM, UDP_STREAM = "stream (TCP)", "stream (UDP)"  # compared apart: each has numbers of its own
 TRANSPORT = {"tcp": "tcp", "udp": "udp", "udplite": "udp", "sctp": "sctp", "icmp": "icmp", "icmpv6": "icmpv6"}
-TAGS = {"vlan": "vlan.id", "ieee8021ad": "ieee8021ad.id"}
+TAG, SERVICE_TAG = "vlan", "ieee8021ad"
+SERVICE_FIELDS = ("ieee8021ad.id", "ieee8021ad.svid", "ieee8021ad.cvid")
 # IP protocol numbers of layers behind an IP header.
 NUMBERS = {
     "icmp": 1,
@@ -82,14 +85,30 @@ def expected(packet: TsharkPacket) -> dict[str, Any]:
 
 def _tags(packet: TsharkPacket) -> dict[str, Any]:
     """The outermost two VLAN tags. tshark has a field for each kind of tag: their order is that of the layers."""
-    kinds = [name for name in packet.layers if name in TAGS]
-    columns: dict[str, Any] = {"vlan_id": None, "inner_vlan_id": None}
-    for at, (column, kind) in enumerate(zip(tuple(columns), kinds, strict=False)):
-        if TAGS[kind] in packet.fields:
-            columns[column] = integer(packet.value(TAGS[kind], kinds[:at].count(kind)))
+    kinds = [name for name in packet.layers if name in {TAG, SERVICE_TAG}]
+    if SERVICE_TAG not in kinds:
+        found = [integer(packet.value("vlan.id", at)) for at in range(len(kinds[:2]))]
+    elif any(name not in packet.fields for name in SERVICE_FIELDS):
+        return {}  # a recorded answer without these fields
+    else:
+        found = list(islice(_service_tags(packet, kinds), 2))
+    return dict(zip(("vlan_id", "inner_vlan_id"), [*found, None, None], strict=False))
+
+
+def _service_tags(packet: TsharkPacket, kinds: list[str]) -> Iterator[int | None]:
+    """The tags in order where there are 802.1ad ones, of which two in a row are one layer and two other fields."""
+    single, service, customer = (iter(packet.values(name)) for name in SERVICE_FIELDS)
+    tags = iter(packet.values("vlan.id"))
+    singles = len(packet.values("ieee8021ad.id"))
+    for at, kind in enumerate(kinds):
+        if kind == TAG:
+            yield integer(next(tags, None))
+        elif kinds[at + 1 : at + 2] == [SERVICE_TAG] or not singles:
+            yield integer(next(service, None))
+            yield integer(next(customer, None))
         else:
-            del columns[column]  # a recorded answer without this field
-    return columns
+            singles -= 1
+            yield integer(next(single, None))
 
 
 def _network(packet: TsharkPacket) -> dict[str, Any]:

@@ -41,6 +41,8 @@ IPV4 = ("ip.src", "ip.dst", "ip.proto", "ip.ttl", "ip.id", "ip.frag_offset", "ip
 IPV6 = ("ipv6.src", "ipv6.dst", "ipv6.nxt", "ipv6.hlim", "ipv6.fraghdr.offset", "ipv6.fraghdr.more")
 UPPER = (
     "ieee8021ad.id",
+    "ieee8021ad.svid",
+    "ieee8021ad.cvid",
     "vlan.id",
     "tcp.srcport",
     "tcp.dstport",
