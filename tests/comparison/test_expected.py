@@ -1,5 +1,7 @@
 """Which of tshark's values our columns should have."""
 
+from dataclasses import replace
+
 import pytest
 
 from pcap_analyzer.comparison.expected import TCP_STREAM, UDP_STREAM, expected
@@ -150,6 +152,15 @@ def test_two_service_tags_in_a_row_are_one_layer(layers, fields, tags):
     shown = [{f"ieee8021ad.{name}": value} for name, value in fields]
     found = columns(f"eth:{layers}", {"vlan.id": "7"} if "vlan" in layers else {}, *shown)
     assert (found["vlan_id"], found["inner_vlan_id"]) == tags
+
+
+def test_a_recorded_answer_without_the_field_of_a_tag_still_says_the_other_one():
+    packet = packet_of(line("eth:ethertype:ieee8021ad:ethertype:vlan:ethertype:arp", {"vlan.id": "20"}))
+    assert packet is not None
+    recorded = {name: text for name, text in packet.fields.items() if not name.startswith("ieee8021ad")}
+    found = expected(replace(packet, fields=recorded))
+    assert "vlan_id" not in found
+    assert found["inner_vlan_id"] == 20
 
 
 def test_an_atomic_fragment_is_no_fragment():

@@ -44,7 +44,6 @@ COLUMNS = (
 TCP_STREAM, UDP_STREAM = "stream (TCP)", "stream (UDP)"  # compared apart: each has numbers of its own
 TRANSPORT = {"tcp": "tcp", "udp": "udp", "udplite": "udp", "sctp": "sctp", "icmp": "icmp", "icmpv6": "icmpv6"}
 TAG, SERVICE_TAG = "vlan", "ieee8021ad"
-SERVICE_FIELDS = ("ieee8021ad.id", "ieee8021ad.svid", "ieee8021ad.cvid")
 # IP protocol numbers of layers behind an IP header.
 NUMBERS = {
     "icmp": 1,
@@ -85,30 +84,28 @@ def expected(packet: TsharkPacket) -> dict[str, Any]:
 
 def _tags(packet: TsharkPacket) -> dict[str, Any]:
     """The outermost two VLAN tags. tshark has a field for each kind of tag: their order is that of the layers."""
+    columns: dict[str, Any] = {"vlan_id": None, "inner_vlan_id": None}
+    fields = list(islice(_tag_fields(packet), len(columns)))
+    for at, (column, name) in enumerate(zip(tuple(columns), fields, strict=False)):
+        if name in packet.fields:
+            columns[column] = integer(packet.value(name, fields[:at].count(name)))
+        else:
+            del columns[column]  # a recorded answer without this field
+    return columns
+
+
+def _tag_fields(packet: TsharkPacket) -> Iterator[str]:
+    """tshark's field of each tag, in order. Two 802.1ad tags in a row are one layer, with fields of their own."""
     kinds = [name for name in packet.layers if name in {TAG, SERVICE_TAG}]
-    if SERVICE_TAG not in kinds:
-        found = [integer(packet.value("vlan.id", at)) for at in range(len(kinds[:2]))]
-    elif any(name not in packet.fields for name in SERVICE_FIELDS):
-        return {}  # a recorded answer without these fields
-    else:
-        found = list(islice(_service_tags(packet, kinds), 2))
-    return dict(zip(("vlan_id", "inner_vlan_id"), [*found, None, None], strict=False))
-
-
-def _service_tags(packet: TsharkPacket, kinds: list[str]) -> Iterator[int | None]:
-    """The tags in order where there are 802.1ad ones, of which two in a row are one layer and two other fields."""
-    single, service, customer = (iter(packet.values(name)) for name in SERVICE_FIELDS)
-    tags = iter(packet.values("vlan.id"))
-    singles = len(packet.values("ieee8021ad.id"))
+    singles = len(packet.values("ieee8021ad.id")) if "ieee8021ad.id" in packet.fields else len(kinds)
     for at, kind in enumerate(kinds):
         if kind == TAG:
-            yield integer(next(tags, None))
-        elif kinds[at + 1 : at + 2] == [SERVICE_TAG] or not singles:
-            yield integer(next(service, None))
-            yield integer(next(customer, None))
-        else:
+            yield "vlan.id"
+        elif singles and kinds[at + 1 : at + 2] != [SERVICE_TAG]:
             singles -= 1
-            yield integer(next(single, None))
+            yield "ieee8021ad.id"
+        else:
+            yield from ("ieee8021ad.svid", "ieee8021ad.cvid")
 
 
 def _network(packet: TsharkPacket) -> dict[str, Any]:
