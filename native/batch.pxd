@@ -876,6 +876,7 @@ cdef inline void gather_items(
     cdef uint32_t piece, at, turn, pieces = pieces_of(batch.rows), count = 0, mask = 256
     cdef const list_t* items
     cdef uint64_t item
+    cdef uint8_t* place
     cdef uint8_t[MOST_PLACES] latest             # turn that the last item was put into, by some bits of the hash
     memset(ends, 0, TURNS * sizeof(uint32_t))
     for piece in range(pieces):
@@ -890,9 +891,10 @@ cdef inline void gather_items(
         items = &batch.lists[piece * batch.shards + shard]
         for at in range(items.count):
             item = items.items[at]
+            place = &latest[(item >> 32) & mask]
             turn = <uint32_t>(item >> ITEM_TURN) & 3
-            turn = turn if turn > latest[(item >> 32) & mask] else latest[(item >> 32) & mask]
-            latest[(item >> 32) & mask] = <uint8_t>turn
+            turn = turn if turn > place[0] else place[0]
+            place[0] = <uint8_t>turn
             worker.items[turn * worker.item_capacity + ends[turn]] = item
             ends[turn] += 1
     for turn in range(1, TURNS):

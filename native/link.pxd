@@ -187,19 +187,18 @@ cdef inline decode_status_t read_vlan(cursor_t* cursor, packet_t* packet) noexce
 cdef inline decode_status_t read_service_tag(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """An 802.1ad tag. Two of them are one layer in tshark, which looks for both identifiers before it shows any."""
     cdef view_t* view = &cursor.view
-    cdef uint32_t length = 4, kind
+    cdef uint32_t length, kind
     cursor.layer = LAYER_LINK
     if not has(view, 4):
         return lacking(view, 4)
-    if be16(view.data + 2) == ETHERTYPE_8021AD:
-        length = 8
-        if not has(view, 6):
-            return lacking(view, 8)
+    length = 8 if be16(view.data + 2) == ETHERTYPE_8021AD else 4
+    if not has(view, length - 2):
+        return lacking(view, length)
     note_tag(packet, view.data)
     if length == 8:
         note_tag(packet, view.data + 4)
-        if not has(view, 8):
-            return lacking(view, 8)
+    if not has(view, length):
+        return lacking(view, length)
     kind = be16(view.data + length - 2)
     skip(view, length)
     return follow_type_or_length(cursor, kind)

@@ -3,22 +3,15 @@ the file, and of a flow packets are taken in their order.
 """
 
 import io
-import struct
 from random import Random
 
 import pytest
 
 from pcap_analyzer.pipeline import analyze_capture, open_capture
+from tests.native.frames import ethernet, ipv4, udp
 from tests.scan.files import ACK, DATA, FIN_ACK, RST, SYN, pcap_file, tcp_frame
 
 COLUMNS = ["frame_number", "flow_id", "stream", "from_client", "tcp_marks", "bytes_in_flight", "ack_rtt"]
-
-
-def udp_frame(client: int, port: int = 9) -> bytes:
-    """From client number `client` to 172.16.0.1, 12 bytes that are no DNS message."""
-    udp = struct.pack(">HHHH", 2000 + client % 50000, port, 20, 0) + bytes(12)
-    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, b"\x0a\x01\x00\x01", b"\xac\x10\x00\x01")
-    return b"\x02" * 12 + b"\x08\x00" + ip + udp
 
 
 def mixed(seed: int, *, flows: int, count: int) -> bytes:
@@ -30,7 +23,8 @@ def mixed(seed: int, *, flows: int, count: int) -> bytes:
         seq = sent.get(flow, 1000)
         kind = dice.choices(("ack", "data", "syn", "fin", "reset", "udp", "dns"), (30, 40, 5, 3, 2, 15, 5))[0]
         if kind in {"udp", "dns"}:
-            made.append(udp_frame(flow, 53 if kind == "dns" else 9))
+            no_message = udp(2000 + flow % 50000, 53 if kind == "dns" else 9, bytes(12))
+            made.append(ethernet(ipv4(no_message, 17)))
         elif kind == "ack":
             made.append(tcp_frame(flow, reply=True, seq=2000, ack=seq, flags=ACK))
         else:
