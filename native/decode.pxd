@@ -8,9 +8,9 @@ from libc.string cimport memset
 
 from cursor cimport cursor_t, enter, note_outer_transport, unknown
 from link cimport (
-    layer_of_link_type, read_cisco_metadata, read_ethernet, read_mpls, read_pppoe, read_pseudowire, read_service_tag,
-    read_vlan,
+    layer_of_link_type, read_ethernet, read_mpls, read_pppoe, read_pseudowire, read_service_tag, read_vlan,
 )
+from juniper cimport read_juniper
 from llc cimport read_arcnet, read_clip, read_fddi, read_ipoib, read_llc
 from network cimport read_ah, read_arp, read_ipv4, read_ipv6
 from packet cimport (
@@ -18,23 +18,26 @@ from packet cimport (
     MAX_CONVERSATIONS, MAX_DEPTH, NO_EXTRA, NO_SCALE, NO_VLAN, decode_status_t, decoder_t, packet_t,
 )
 from paths cimport (
-    KIND_LINK_TYPE, NAME_8021AD, NAME_AH, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_CHDLC, NAME_CLIP, NAME_CMD, NAME_ENC,
-    NAME_ERSPAN, NAME_ETH, NAME_ETHERIP, NAME_FDDI, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP, NAME_GTPPRIME, NAME_ICMP,
-    NAME_ICMPV6, NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_L2TP, NAME_LLC, NAME_MPLS, NAME_NETLINK, NAME_NFLOG,
-    NAME_NONE, NAME_NSH, NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES, NAME_PRISM,
-    NAME_PW_CONTROL, NAME_PW_ETH, NAME_RADIOTAP, NAME_RAW, NAME_SCTP, NAME_SLL, NAME_TCP, NAME_TEREDO, NAME_UDP,
-    NAME_UDPLITE, NAME_USER_DLT, NAME_VLAN, NAME_VXLAN, NAME_WLAN, ROOT,
+    KIND_LINK_TYPE, NAME_8021AD, NAME_8021AH, NAME_8021CB, NAME_AH, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_AVSP,
+    NAME_BATADV, NAME_BCP, NAME_CAPWAP, NAME_CFP, NAME_CHDLC, NAME_CLIP, NAME_CMD, NAME_ENC, NAME_ERSPAN, NAME_ETAG,
+    NAME_ETH, NAME_ETHERIP, NAME_FDDI, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP, NAME_GTPPRIME, NAME_HSR, NAME_ICMP,
+    NAME_ICMPV6, NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_JUNIPER, NAME_L2TP, NAME_LISP, NAME_LLC, NAME_MACSEC,
+    NAME_MP, NAME_MPLS, NAME_NETLINK, NAME_NFLOG, NAME_NONE, NAME_NSH, NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI,
+    NAME_PPP, NAME_PPPOES, NAME_PRISM, NAME_PW_CONTROL, NAME_PW_ETH, NAME_RADIOTAP, NAME_RAW, NAME_SCTP, NAME_SLL,
+    NAME_TCP, NAME_TEREDO, NAME_TRILL, NAME_TZSP, NAME_UDP, NAME_UDPLITE, NAME_USER_DLT, NAME_VLAN, NAME_VNTAG,
+    NAME_VXLAN, NAME_WLAN, ROOT,
 )
-from ppp cimport is_chdlc, read_chdlc, read_frame_relay, read_ppp
+from ppp cimport is_chdlc, read_bridged, read_chdlc, read_frame_relay, read_multilink, read_ppp
 from pseudo cimport (
     is_ppp, read_enc, read_ipnet, read_netlink, read_nflog, read_null, read_pflog, read_pktap, read_ppi, read_raw,
     read_sll, read_user_dlt,
 )
 from straight cimport decode_straight
+from tags cimport is_macsec, read_arista, read_batman, read_fabric_path, read_macsec, read_tag, read_trill
 from transport cimport read_icmp, read_icmpv6, read_sctp, read_tcp, read_udp
 from tunnel cimport (
-    gtp_name, is_l2tp, read_erspan, read_etherip, read_geneve, read_gre, read_gtp, read_l2tp, read_nsh, read_teredo,
-    read_vxlan,
+    gtp_name, is_l2tp, is_lisp, read_capwap, read_erspan, read_etherip, read_geneve, read_gre, read_gtp, read_l2tp,
+    read_lisp, read_nsh, read_teredo, read_tzsp, read_vxlan,
 )
 from wireless cimport is_avs, read_avs, read_prism, read_radiotap, read_wlan
 
@@ -89,7 +92,20 @@ cdef inline decode_status_t read_layer(cursor_t* cursor, packet_t* packet, uint3
     elif name == NAME_TEREDO: return read_teredo(cursor, packet)
     elif name == NAME_L2TP: return read_l2tp(cursor, packet)
     elif name == NAME_NSH: return read_nsh(cursor, packet)
-    elif name == NAME_CMD: return read_cisco_metadata(cursor, packet)
+    elif name == NAME_VNTAG or name == NAME_ETAG or name == NAME_8021AH or name == NAME_8021CB or name == NAME_HSR \
+            or name == NAME_CMD:
+        return read_tag(cursor, name)
+    elif name == NAME_MACSEC: return read_macsec(cursor, packet)
+    elif name == NAME_AVSP: return read_arista(cursor, packet)
+    elif name == NAME_TRILL: return read_trill(cursor, packet)
+    elif name == NAME_CFP: return read_fabric_path(cursor, packet)
+    elif name == NAME_BATADV: return read_batman(cursor, packet)
+    elif name == NAME_BCP: return read_bridged(cursor, packet)
+    elif name == NAME_MP: return read_multilink(cursor, packet)
+    elif name == NAME_LISP: return read_lisp(cursor, packet)
+    elif name == NAME_CAPWAP: return read_capwap(cursor, packet)
+    elif name == NAME_TZSP: return read_tzsp(cursor, packet)
+    elif name == NAME_JUNIPER: return read_juniper(cursor, packet)
     elif name == NAME_ETHERIP: return read_etherip(cursor, packet)
     elif name == NAME_ENC: return read_enc(cursor, packet)
     elif name == NAME_PFLOG: return read_pflog(cursor, packet)
@@ -121,6 +137,10 @@ cdef inline void enter_as_shown(cursor_t* cursor, uint32_t name) noexcept nogil:
     if name == NAME_GTP or name == NAME_GTPPRIME:
         name = gtp_name(name, first)
     elif name == NAME_L2TP and not is_l2tp(&cursor.view):
+        return
+    elif name == NAME_LISP and not is_lisp(&cursor.view):
+        return
+    elif name == NAME_MACSEC and not is_macsec(&cursor.view):
         return
     elif name == NAME_PRISM and is_avs(&cursor.view):
         name = NAME_AVS
@@ -210,6 +230,7 @@ cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t
     cursor.quoted = 0
     cursor.hidden = 0
     cursor.pad = 0
+    cursor.swapped = 0
     cursor.depth = 0
     cursor.flawed = 0
     cursor.by_ethertype = 0

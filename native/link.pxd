@@ -4,10 +4,12 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from cursor cimport cursor_t, enter, lacking, unknown
 from packet cimport DECODE_OK, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, NO_VLAN, decode_status_t, packet_t
 from paths cimport (
-    KIND_ETHERTYPE, KIND_LLC_SAP, NAME_8021AD, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_CHDLC, NAME_CLIP, NAME_CMD,
-    NAME_ENC, NAME_ETH, NAME_FDDI, NAME_FR, NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_LLC, NAME_MPLS,
-    NAME_NETLINK, NAME_NFLOG, NAME_NONE, NAME_NSH, NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES,
-    NAME_PRISM, NAME_PW_ETH, NAME_PW_PLAIN, NAME_RADIOTAP, NAME_RAW, NAME_SLL, NAME_USER_DLT, NAME_VLAN, NAME_WLAN,
+    KIND_ETHERTYPE, KIND_LLC_SAP, NAME_8021AD, NAME_8021AH, NAME_8021CB, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_AVSP,
+    NAME_BATADV, NAME_CFP, NAME_CHDLC, NAME_CLIP, NAME_CMD, NAME_ENC, NAME_ETAG, NAME_ETH, NAME_FDDI, NAME_FR, NAME_HSR,
+    NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_JUNIPER, NAME_LLC, NAME_MACSEC, NAME_MPLS, NAME_NETLINK,
+    NAME_NFLOG, NAME_NONE, NAME_NSH, NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES, NAME_PRISM,
+    NAME_PW_ETH, NAME_PW_PLAIN, NAME_RADIOTAP, NAME_RAW, NAME_SLL, NAME_TRILL, NAME_USER_DLT, NAME_VLAN, NAME_VNTAG,
+    NAME_WLAN,
 )
 from wire cimport be16, be32, clamp, has, skip, view_t
 
@@ -41,6 +43,10 @@ cdef enum:
     LINK_USER2 = 149            # Apple wrote PKTAP under it; tshark follows
     LINK_USER_LAST = 162
     LINK_AVS = 163
+    LINK_JUNIPER_ETHER = 178
+    LINK_JUNIPER_PPP = 179
+    LINK_JUNIPER_FRELAY = 180
+    LINK_JUNIPER_CHDLC = 181
     LINK_PPI = 192
     LINK_IPNET = 226
     LINK_IPV4 = 228
@@ -66,9 +72,20 @@ cdef enum:
     ETHERTYPE_MPLS_UPPER = 0x8848
     ETHERTYPE_PPPOE = 0x8864
     ETHERTYPE_LLC = 0x8870      # frames longer than a length field can say
+    ETHERTYPE_8021AH = 0x88E7
+    ETHERTYPE_8021CB = 0xF1C1
+    ETHERTYPE_ARISTA = 0xD28B
+    ETHERTYPE_BATMAN = 0x4305
     ETHERTYPE_CMD = 0x8909      # Cisco MetaData (security group tag)
+    ETHERTYPE_ETAG = 0x893F
+    ETHERTYPE_FABRIC_PATH = 0x8903
+    ETHERTYPE_HSR = 0x892F
+    ETHERTYPE_MACSEC = 0x88E5
     ETHERTYPE_NSH = 0x894F
+    ETHERTYPE_TRILL = 0x22F3
+    ETHERTYPE_VNTAG = 0x8926
     ETHERNET_HEADER = 14
+    BACKBONE_HEADER = 22        # tag, I-tag, the customer's addresses and ethertype
     LABEL_CHANNEL = 13          # behind it stands maintenance, no packet (RFC 5586)
     LABEL_ALERT = 14            # RFC 3429
 
@@ -102,6 +119,7 @@ cdef inline uint32_t layer_of_link_type(uint32_t link_type) noexcept nogil:
     elif link_type == LINK_PKTAP: return NAME_PKTAP
     elif link_type == LINK_PFLOG: return NAME_PFLOG
     elif link_type == LINK_ENC: return NAME_ENC
+    elif LINK_JUNIPER_ETHER <= link_type <= LINK_JUNIPER_CHDLC: return NAME_JUNIPER
     elif LINK_USER_FIRST <= link_type <= LINK_USER_LAST: return NAME_USER_DLT
     return NAME_NONE
 
@@ -119,6 +137,15 @@ cdef inline uint32_t layer_of_ethertype(uint32_t ethertype) noexcept nogil:
     elif ethertype == ETHERTYPE_NSH: return NAME_NSH
     elif ethertype == ETHERTYPE_CMD: return NAME_CMD
     elif ethertype == ETHERTYPE_LLC: return NAME_LLC
+    elif ethertype == ETHERTYPE_8021AH: return NAME_8021AH
+    elif ethertype == ETHERTYPE_VNTAG: return NAME_VNTAG
+    elif ethertype == ETHERTYPE_ETAG: return NAME_ETAG
+    elif ethertype == ETHERTYPE_8021CB: return NAME_8021CB
+    elif ethertype == ETHERTYPE_HSR: return NAME_HSR
+    elif ethertype == ETHERTYPE_MACSEC: return NAME_MACSEC
+    elif ethertype == ETHERTYPE_ARISTA: return NAME_AVSP
+    elif ethertype == ETHERTYPE_TRILL: return NAME_TRILL
+    elif ethertype == ETHERTYPE_BATMAN: return NAME_BATADV
     return NAME_NONE
 
 
@@ -146,6 +173,13 @@ cdef inline decode_status_t follow_type_or_length(cursor_t* cursor, uint32_t kin
     return DECODE_OK
 
 
+cdef inline bint is_tagged_fabric_path(const view_t* view, uint32_t kind) noexcept nogil:
+    """Whether FabricPath's header has a tag of its own, which tshark does not show."""
+    if kind != ETHERTYPE_VLAN and kind != ETHERTYPE_8021AD:
+        return False
+    return has(view, 18) and be16(view.data + 16) == ETHERTYPE_FABRIC_PATH
+
+
 cdef inline decode_status_t read_ethernet(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """Ethernet II or IEEE 802.3 header."""
     cdef view_t* view = &cursor.view
@@ -154,6 +188,10 @@ cdef inline decode_status_t read_ethernet(cursor_t* cursor, packet_t* packet) no
     if not has(view, ETHERNET_HEADER):
         return lacking(view, ETHERNET_HEADER)
     kind = be16(view.data + 12)
+    if kind == ETHERTYPE_FABRIC_PATH or is_tagged_fabric_path(view, kind):
+        skip(view, ETHERNET_HEADER if kind == ETHERTYPE_FABRIC_PATH else ETHERNET_HEADER + 4)
+        cursor.next = NAME_CFP
+        return DECODE_OK
     skip(view, ETHERNET_HEADER)
     if kind == 0:
         # No length of a frame: tshark takes it for a type, though not behind a tag.
@@ -185,7 +223,10 @@ cdef inline decode_status_t read_vlan(cursor_t* cursor, packet_t* packet) noexce
 
 
 cdef inline decode_status_t read_service_tag(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """An 802.1ad tag. Two of them are one layer in tshark, which looks for both identifiers before it shows any."""
+    """An 802.1ad tag. Two of them are one layer in tshark, which looks for both identifiers before it shows any.
+
+    So are a tag and the header of a provider's backbone (IEEE 802.1ah) behind it. A length is no ethertype here.
+    """
     cdef view_t* view = &cursor.view
     cdef uint32_t length, kind
     cursor.layer = LAYER_LINK
@@ -197,16 +238,23 @@ cdef inline decode_status_t read_service_tag(cursor_t* cursor, packet_t* packet)
     note_tag(packet, view.data)
     if length == 8:
         note_tag(packet, view.data + 4)
+    elif be16(view.data + 2) == ETHERTYPE_8021AH:
+        length = BACKBONE_HEADER
     if not has(view, length):
         return lacking(view, length)
     kind = be16(view.data + length - 2)
     skip(view, length)
-    return follow_type_or_length(cursor, kind)
+    return follow_ethertype(cursor, kind)
 
 
 cdef inline bint plain_ethernet(const view_t* view) noexcept nogil:
-    """Whether an Ethernet header without a control word is the better reading of what follows a label."""
+    """Whether an Ethernet header without a control word is the better reading of what follows a label.
+
+    Such a word begins with 16 zero bits (RFC 4448 section 4.6). Where an address does, too, the ethertypes decide.
+    """
     cdef uint32_t with_word, without
+    if has(view, 2) and be16(view.data) != 0:
+        return True
     if not has(view, 18):
         return False
     without = be16(view.data + 12)
@@ -270,15 +318,3 @@ cdef inline decode_status_t read_pppoe(cursor_t* cursor, packet_t* packet) noexc
     cursor.next = NAME_PPP
     cursor.bare = 1
     return DECODE_OK
-
-
-cdef inline decode_status_t read_cisco_metadata(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """Cisco MetaData: version, option count, a security group tag, then the ethertype."""
-    cdef view_t* view = &cursor.view
-    cdef uint32_t kind
-    cursor.layer = LAYER_LINK
-    if not has(view, 8):
-        return lacking(view, 8)
-    kind = be16(view.data + 6)
-    skip(view, 8)
-    return follow_ethertype(cursor, kind)

@@ -94,6 +94,22 @@ cdef enum layer_name_t:         # what the next bytes hold; also the token of a 
     NAME_ETHERIP
     NAME_ENC
     NAME_PFLOG
+    NAME_8021AH
+    NAME_8021CB
+    NAME_VNTAG
+    NAME_ETAG
+    NAME_HSR
+    NAME_MACSEC
+    NAME_AVSP
+    NAME_TRILL
+    NAME_CFP
+    NAME_BATADV
+    NAME_BCP
+    NAME_MP
+    NAME_LISP
+    NAME_CAPWAP
+    NAME_TZSP
+    NAME_JUNIPER
     NAME_COUNT
 
 cdef enum token_kind_t:         # what the number of an unnamed layer is a number of
@@ -279,6 +295,22 @@ cdef inline const char* name_text(uint32_t name) noexcept nogil:
     elif name == NAME_ETHERIP: return "etherip"
     elif name == NAME_ENC: return "enc"
     elif name == NAME_PFLOG: return "pflog"
+    elif name == NAME_8021AH: return "ieee8021ah"
+    elif name == NAME_8021CB: return "ieee8021cb"
+    elif name == NAME_VNTAG: return "vntag"
+    elif name == NAME_ETAG: return "etag"
+    elif name == NAME_HSR: return "hsr"
+    elif name == NAME_MACSEC: return "macsec"
+    elif name == NAME_AVSP: return "avsp"
+    elif name == NAME_TRILL: return "trill"
+    elif name == NAME_CFP: return "cfp"
+    elif name == NAME_BATADV: return "batadv"
+    elif name == NAME_BCP: return "bcp_bpdu"
+    elif name == NAME_MP: return "mp"
+    elif name == NAME_LISP: return "lisp-data"
+    elif name == NAME_CAPWAP: return "capwap.data"
+    elif name == NAME_TZSP: return "tzsp"
+    elif name == NAME_JUNIPER: return "juniper"
     return ""
 
 

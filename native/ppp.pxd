@@ -6,13 +6,19 @@ from link cimport (
     ETHERTYPE_ETHERNET, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MPLS, ETHERTYPE_MPLS_UPPER, layer_of_ethertype,
 )
 from llc cimport read_snap
-from packet cimport DECODE_OK, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t
-from paths cimport KIND_ETHERTYPE, KIND_NLPID, KIND_PPP, NAME_CHDLC, NAME_IP, NAME_IPV6, NAME_MPLS, NAME_PPP
-from wire cimport be16, has, skip, view_t
+from packet cimport DECODE_OK, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t
+from paths cimport (
+    KIND_ETHERTYPE, KIND_NLPID, KIND_PPP, NAME_BCP, NAME_CHDLC, NAME_ETH, NAME_IP, NAME_IPV6, NAME_MP, NAME_MPLS,
+    NAME_PPP,
+)
+from wire cimport be16, clamp, has, skip, view_t
 
 cdef enum:
     CONTROL_UNNUMBERED = 3          # its lower two bits are those of every unnumbered frame
     CONTROL_XID = 0xAF
+    BRIDGE_CONTROL = 0x10
+    LAN_ETHERNET = 1
+    MULTILINK_WHOLE = 0xC0          # begin and end of a packet
 
 
 cdef inline bint is_chdlc(const view_t* view) noexcept nogil:
@@ -23,7 +29,6 @@ cdef inline bint is_chdlc(const view_t* view) noexcept nogil:
 cdef inline decode_status_t read_ppp(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """PPP, RFC 1661, with or without address and control (RFC 1662) and with a protocol field of one byte or two."""
     cdef view_t* view = &cursor.view
-    cdef uint32_t protocol
     cdef bint bare = cursor.bare
     cursor.layer = LAYER_LINK
     cursor.bare = 0
@@ -37,6 +42,15 @@ cdef inline decode_status_t read_ppp(cursor_t* cursor, packet_t* packet) noexcep
         if not has(view, 3):
             return lacking(view, 3)
         skip(view, 2)
+    return follow_ppp_protocol(cursor)
+
+
+cdef inline decode_status_t follow_ppp_protocol(cursor_t* cursor) noexcept nogil:
+    """The protocol field, of one byte or two."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t protocol
+    if not has(view, 1):
+        return lacking(view, 1)
     protocol = view.data[0]
     if protocol & 1:
         # An odd first byte is a compressed protocol field.
@@ -53,9 +67,45 @@ cdef inline decode_status_t read_ppp(cursor_t* cursor, packet_t* packet) noexcep
         cursor.next = NAME_IPV6
     elif protocol == 0x0281 or protocol == 0x0283:
         cursor.next = NAME_MPLS
+    elif protocol == 0x31:
+        cursor.next = NAME_BCP
+    elif protocol == 0x3D:
+        cursor.next = NAME_MP
     else:
         return unknown(cursor, KIND_PPP, protocol, LAYER_NETWORK)
     return DECODE_OK
+
+
+cdef inline decode_status_t read_bridged(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """A bridged frame, RFC 3518 section 4.2: flags with the number of pad bytes behind the frame, type of the LAN."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t flags, kind, pads
+    cursor.layer = LAYER_LINK
+    if not has(view, 2):
+        return lacking(view, 2)
+    flags = view.data[0]
+    kind = view.data[1]
+    skip(view, 2)
+    if flags & BRIDGE_CONTROL or kind != LAN_ETHERNET:
+        return DECODE_UNSUPPORTED
+    pads = flags & 0x0F
+    clamp(view, view.wire - pads if view.wire >= pads else 0)
+    cursor.next = NAME_ETH
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_multilink(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """Multilink PPP, RFC 1990, with the long sequence number: a whole packet can be read, a fragment not."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t flags
+    cursor.layer = LAYER_LINK
+    if not has(view, 4):
+        return lacking(view, 4)
+    flags = view.data[0]
+    skip(view, 4)
+    if flags & MULTILINK_WHOLE != MULTILINK_WHOLE:
+        return DECODE_UNSUPPORTED
+    return follow_ppp_protocol(cursor)
 
 
 cdef inline decode_status_t read_chdlc(cursor_t* cursor, packet_t* packet) noexcept nogil:

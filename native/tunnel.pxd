@@ -14,8 +14,9 @@ from packet cimport (
     decode_status_t, packet_t,
 )
 from paths cimport (
-    KIND_ETHERTYPE, NAME_ERSPAN, NAME_ETH, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP, NAME_GTPPRIME, NAME_IP, NAME_IPV6,
-    NAME_L2TP, NAME_MPLS, NAME_NONE, NAME_NSH, NAME_PPP, NAME_TEREDO, NAME_VXLAN, NAME_WLAN,
+    KIND_ETHERTYPE, NAME_CAPWAP, NAME_ERSPAN, NAME_ETH, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP, NAME_GTPPRIME,
+    NAME_IP, NAME_IPV6, NAME_L2TP, NAME_LISP, NAME_MPLS, NAME_NONE, NAME_NSH, NAME_PPP, NAME_PRISM, NAME_TEREDO,
+    NAME_TZSP, NAME_VXLAN, NAME_WLAN,
 )
 from wire cimport be16, clamp, has, skip, view_t
 
@@ -29,7 +30,10 @@ cdef enum:
     PORT_VXLAN = 4789
     PORT_VXLAN_GPE = 4790
     PORT_GENEVE = 6081
+    PORT_LISP = 4341                # RFC 6830
+    PORT_CAPWAP = 5247              # RFC 5415, data
     PORT_MPLS = 6635                # RFC 7510
+    PORT_TZSP = 37008               # TaZmen Sniffer Protocol
     WELL_KNOWN_PORTS = 1024
     GRE_CHECKSUM = 0x8000
     GRE_ROUTING = 0x4000
@@ -51,6 +55,17 @@ cdef enum:
     GTP_PRIME_HEADER = 6
     L2TP_CONTROL = 0x8000
     L2TP_VERSION = 15
+    LISP_HEADER = 8
+    CAPWAP_SECURE = 1               # DTLS behind the preamble
+    CAPWAP_KEEP_ALIVE = 0x08
+    CAPWAP_FRAGMENT = 0x80
+    CAPWAP_WLAN = 1                 # binding
+    TZSP_LAST_DATA = 3              # of its packet types; behind it keep-alive and open port
+    TZSP_PADDING = 0
+    TZSP_END = 1
+    TZSP_ETHERNET = 1
+    TZSP_WLAN = 18
+    TZSP_PRISM = 119
     GTP_EXTENDED = 4
     GTP_OPTIONAL = 7                # any of the extension, sequence and N-PDU bits
 
@@ -65,6 +80,9 @@ cdef inline uint32_t tunnel_of_port(uint32_t port) noexcept nogil:
     elif port == PORT_L2TP: return NAME_L2TP
     elif port == PORT_GRE: return NAME_GRE
     elif port == PORT_MPLS: return NAME_MPLS
+    elif port == PORT_LISP: return NAME_LISP
+    elif port == PORT_CAPWAP: return NAME_CAPWAP
+    elif port == PORT_TZSP: return NAME_TZSP
     return NAME_NONE
 
 
@@ -428,4 +446,88 @@ cdef inline decode_status_t read_etherip(cursor_t* cursor, packet_t* packet) noe
         return lacking(&cursor.view, 2)
     skip(&cursor.view, 2)
     cursor.next = NAME_ETH
+    return DECODE_OK
+
+
+cdef inline bint is_lisp(const view_t* view) noexcept nogil:
+    """Whether what came to LISP's port has its header: tshark asks before it says so."""
+    return has(view, LISP_HEADER)
+
+
+cdef inline decode_status_t read_lisp(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """LISP data, RFC 6830 section 5.3."""
+    cursor.layer = LAYER_TRANSPORT
+    if not is_lisp(&cursor.view):
+        return lacking(&cursor.view, LISP_HEADER)
+    skip(&cursor.view, LISP_HEADER)
+    return follow_ip_version(cursor, LAYER_TRANSPORT)
+
+
+cdef inline decode_status_t read_capwap(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """CAPWAP data, RFC 5415 section 4.3: an Ethernet or an 802.11 frame, the latter with its control field swapped.
+
+    So access points of the largest maker send it, and so tshark reads it unless told otherwise.
+    """
+    cdef view_t* view = &cursor.view
+    cdef uint32_t length, binding, flags
+    cursor.layer = LAYER_TRANSPORT
+    if not has(view, 1):
+        return lacking(view, 1)
+    if view.data[0] & 0x0F == CAPWAP_SECURE:
+        return DECODE_UNSUPPORTED
+    if not has(view, 8):
+        return lacking(view, 8)
+    length = (view.data[1] >> 3) * 4
+    binding = view.data[2]
+    flags = view.data[3]
+    if not has(view, length):
+        return lacking(view, length)
+    skip(view, length)
+    if flags & CAPWAP_KEEP_ALIVE:
+        return DECODE_OK
+    if flags & CAPWAP_FRAGMENT:
+        return DECODE_UNSUPPORTED
+    if not binding & 1:
+        cursor.next = NAME_ETH
+        return DECODE_OK
+    if binding >> 1 & 0x1F != CAPWAP_WLAN:
+        return DECODE_UNSUPPORTED
+    cursor.next = NAME_WLAN
+    cursor.swapped = 1
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_tzsp(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """TZSP: version, type, encapsulation, tagged fields, a frame."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t kind, encapsulation, tag, length
+    cursor.layer = LAYER_TRANSPORT
+    if not has(view, 4):
+        return lacking(view, 4)
+    kind = view.data[1]
+    encapsulation = be16(view.data + 2)
+    skip(view, 4)
+    if kind > TZSP_LAST_DATA:
+        return DECODE_OK
+    tag = TZSP_PADDING
+    while tag != TZSP_END:
+        if not has(view, 1):
+            return lacking(view, 1)
+        tag = view.data[0]
+        length = 1
+        if tag > TZSP_END:
+            if not has(view, 2):
+                return lacking(view, 2)
+            length = 2 + <uint32_t>view.data[1]
+        if not has(view, length):
+            return lacking(view, length)
+        skip(view, length)
+    if encapsulation == TZSP_ETHERNET:
+        cursor.next = NAME_ETH
+    elif encapsulation == TZSP_WLAN:
+        cursor.next = NAME_WLAN
+    elif encapsulation == TZSP_PRISM:
+        cursor.next = NAME_PRISM
+    else:
+        return DECODE_UNSUPPORTED
     return DECODE_OK

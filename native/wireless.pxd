@@ -19,8 +19,9 @@ cdef inline decode_status_t read_wlan(cursor_t* cursor, packet_t* packet) noexce
     cursor.layer = LAYER_LINK
     if not has(view, 2):
         return lacking(view, 2)
-    control = view.data[0]
-    flags = view.data[1]
+    control = view.data[cursor.swapped]
+    flags = view.data[1 - cursor.swapped]
+    cursor.swapped = 0
     if (control >> 2) & 3 != WLAN_DATA or control & 3:
         return unknown(cursor, KIND_WLAN, (control & 0x0C) << 2 | control >> 4, LAYER_LINK)
     if flags & 3 == 3:

@@ -106,9 +106,10 @@ def test_what_an_icmp_error_quotes_is_not_a_layer():
     assert (found["src_port"], found[UDP_STREAM]) == (None, None)
 
 
-def test_the_protocol_stands_behind_extension_headers():
+@pytest.mark.parametrize("extension", ["ipv6.hopopts", "shim6"])
+def test_the_protocol_stands_behind_extension_headers(extension):
     six = {"ipv6.src": "fe80::1", "ipv6.dst": "ff02::2", "ipv6.nxt": "0", "ipv6.hlim": "1"}
-    found = columns("eth:ethertype:ipv6:ipv6.hopopts:icmpv6", six, {"icmpv6.type": "143", "icmpv6.code": "0"})
+    found = columns(f"eth:ethertype:ipv6:{extension}:icmpv6", six, {"icmpv6.type": "143", "icmpv6.code": "0"})
     assert (found["ip_version"], found["protocol"], found["icmp_type"], found["ip_id"]) == (6, 58, 143, None)
 
 
@@ -146,6 +147,8 @@ def test_tags_of_both_kinds_come_in_the_order_of_the_layers():
         ("vlan:ieee8021ad:arp", [("svid", "5"), ("cvid", "6")], (7, 5)),
         ("vlan:ieee8021ad:arp", [("id", "5")], (7, 5)),
         ("ieee8021ad:vlan:ieee8021ad:arp", [("id", "1"), ("svid", "2"), ("cvid", "3")], (1, 7)),
+        ("ieee8021ad:ip:gre:eth:ieee8021ad:arp", [("id", "1"), ("id", "2")], (1, 2)),
+        ("vlan:ip:icmp:ip:gre:eth:ieee8021ad:arp", [("id", "1")], (7, None)),
     ],
 )
 def test_two_service_tags_in_a_row_are_one_layer(layers, fields, tags):

@@ -51,6 +51,8 @@ def test_a_fraction_beyond_a_second_explains_only_what_tshark_makes_of_it(ours, 
         ("src", "1.1.1.2", "1.1.1.1", {"udp__srcport": "443", "udp__dstport": "4789"}, "ip:udp:vxlan:eth:ip", True),
         ("src", "1.1.1.2", "1.1.1.1", {"udp__srcport": "1443", "udp__dstport": "4789"}, "ip:udp:vxlan:eth:ip", False),
         ("src", "1.1.1.2", "1.1.1.1", {"udp__srcport": "443", "udp__dstport": "4789"}, "ip:udp:data", False),
+        ("src", "1.1.1.2", None, {}, "eth:mpls:pwethheuristic:pwethnocw:eth:data", True),
+        ("captured_length", 60, 61, {}, "eth:mpls:pwethheuristic:pwethnocw:eth:data", False),
     ],
 )
 def test_a_known_difference_has_a_name(column, ours, theirs, fields, layers, known):

@@ -175,6 +175,12 @@ def test_two_service_tags_are_one_layer_as_in_tshark() -> None:
     assert packet.path == ["eth", "ieee8021ad", "ieee8021ad", "ip", "tcp"]
 
 
+def test_what_does_not_begin_with_zeros_is_no_control_word() -> None:
+    frame = bytes.fromhex("0060089fb1f3 00400540ef24 81000020") + b"\x08\x00" + P
+    packet = decode(ethernet(b"\x00\x02\x01\x40" + frame, 0x8847))
+    assert (packet.vlan_id, packet.path) == (0x20, ["eth", "mpls", "pweth", "eth", "vlan", "ip", "tcp"])
+
+
 def test_a_frame_without_a_tag_says_so() -> None:
     packet = decode(ethernet(P))
     assert (packet.vlan_id, packet.inner_vlan_id) == (NO_VLAN, NO_VLAN)

@@ -60,6 +60,17 @@ TUNNELS = {
     "VXLAN": (over_udp(4789, VXLAN + ethernet(P)), ["udp", "vxlan", "eth", "ip"]),
     "VXLAN-GPE": (over_udp(4790, b"\x0c\x00\x00\x01" + VXLAN[4:] + P), ["udp", "vxlan", "ip"]),
     "Geneve": (over_udp(6081, b"\x01\x00\x65\x58" + bytes(8) + ethernet(P)), ["udp", "geneve", "eth", "ip"]),
+    "LISP": (over_udp(4341, b"\x80" + bytes(7) + P), ["udp", "lisp-data", "ip"]),
+    "CAPWAP": (over_udp(5247, b"\x00\x10\x02\x00" + bytes(4) + ethernet(P)), ["udp", "capwap.data", "eth", "ip"]),
+    "CAPWAP of 802.11": (
+        over_udp(5247, b"\x00\x20\x03\x10" + bytes(12) + b"\x01\x08" + bytes(22) + LLC_IPV4 + P),
+        ["udp", "capwap.data", "wlan", "llc", "ip"],
+    ),
+    "TZSP": (over_udp(37008, b"\x01\x00\x00\x01\x00\x0a\x01\x05\x01" + ethernet(P)), ["udp", "tzsp", "eth", "ip"]),
+    "TZSP of 802.11": (
+        over_udp(37008, b"\x01\x00\x00\x12\x01\x08\x01" + bytes(22) + LLC_IPV4 + P),
+        ["udp", "tzsp", "wlan", "llc", "ip"],
+    ),
     "GTP-U": (over_udp(2152, gtp(0x30, 255, P)), ["udp", "gtp", "ip"]),
     "GTP-U with an extension": (
         over_udp(2152, gtp(0x34, 255, b"\x00\x00\x00\x85\x01\x00\x00\x00" + P)),
@@ -111,12 +122,30 @@ def test_teredo_headers_are_stepped_over() -> None:
         (2123, gtp(0x32, 16, bytes(4)), "gtp"),
         (3386, gtp(0x48, 1, b""), "gtpprime"),
         (1701, b"\xc8\x02" + bytes(10), "l2tp"),
+        (5247, b"\x00\x10\x02\x08" + bytes(12), "capwap.data"),
+        (37008, b"\x01\x04\x00\x00", "tzsp"),
     ],
 )
 def test_a_signalling_message_is_complete_with_its_header(port: int, payload: bytes, name: str) -> None:
     packet = decode(ethernet(over_udp(port, payload)))
     assert (packet.decode_status, packet.path[-1], packet.ports) == (OK, name, (40_000, port))
     assert not packet.has(HAS_TUNNEL)
+
+
+@pytest.mark.parametrize(
+    ("port", "payload"),
+    [
+        (4341, b"\x80" + bytes(7) + b"\x30" + bytes(30)),
+        (5247, b"\x01\x00\x00\x00" + bytes(40)),
+        (5247, b"\x00\x10\x02\x80" + bytes(40)),
+        (5247, b"\x00\x10\x05\x00" + bytes(40)),
+        (37008, b"\x01\x00\x00\x02\x01" + bytes(40)),
+    ],
+    ids=["LISP of no IP", "CAPWAP in DTLS", "CAPWAP's fragment", "CAPWAP of another radio", "TZSP of token ring"],
+)
+def test_what_cannot_be_read_in_a_tunnel_leaves_the_outer_columns(port: int, payload: bytes) -> None:
+    packet = decode(ethernet(over_udp(port, payload)))
+    assert (packet.decode_status, packet.src, packet.ports) == (UNSUPPORTED, A, (40_000, port))
 
 
 @pytest.mark.parametrize("kind", [0x0800, 0x0806, 0x88CC, 0x880B, 0x88BE])

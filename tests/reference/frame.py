@@ -127,6 +127,7 @@ class Decoder:
         self.quote: View | None = None
         self.quoted = "ipv4"  # the layer of the quote
         self.radio_pad = False
+        self.swapped = False  # the frame control of 802.11
         self.flawed = False  # a header contradicts itself, and Wireshark reads on
 
     def run(self, layer: str | None) -> Packet:

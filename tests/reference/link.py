@@ -25,7 +25,7 @@ def ethertype(decoder: Decoder, number: int) -> str:
     return layer
 
 
-def _type_or_length(decoder: Decoder, value: int) -> str:
+def type_or_length(decoder: Decoder, value: int) -> str:
     """What follows an Ethernet header or a tag: up to 1500 it is the length of an IEEE 802.3 frame."""
     view = decoder.view
     if value > 1500:
@@ -39,10 +39,17 @@ def _type_or_length(decoder: Decoder, value: int) -> str:
 @reads
 def ethernet(decoder: Decoder) -> str:
     decoder.name("eth")
+    data = decoder.view.data
+    if len(data) >= 14 and u16(data, 12) == 0x8903:
+        decoder.view.take(14, LINK)
+        return "fabric_path"
+    if len(data) >= 18 and u16(data, 12) in (0x8100, 0x88A8) and u16(data, 16) == 0x8903:  # Quirk: its tag is not shown
+        decoder.view.take(18, LINK)
+        return "fabric_path"
     header = decoder.view.take(14, LINK)
     if u16(header, 12) == 0:  # Quirk: a type, though not behind a tag
         raise End(UNSUPPORTED, NETWORK)
-    return _type_or_length(decoder, u16(header, 12))
+    return type_or_length(decoder, u16(header, 12))
 
 
 def _show_tags(decoder: Decoder, *places: int) -> None:
@@ -55,7 +62,7 @@ def _show_tags(decoder: Decoder, *places: int) -> None:
 def vlan(decoder: Decoder) -> str:
     decoder.name("vlan")
     _show_tags(decoder, 0)  # Quirk: before the rest is looked at
-    return _type_or_length(decoder, u16(decoder.view.take(4, LINK), 2))
+    return type_or_length(decoder, u16(decoder.view.take(4, LINK), 2))
 
 
 @reads
@@ -65,9 +72,12 @@ def service_tag(decoder: Decoder) -> str:
     if len(data) < 4 or u16(data, 2) != 0x88A8:
         header = decoder.view.take(4, LINK)
         decoder.packet.vlans.append(u16(header) & 0xFFF)
-        return _type_or_length(decoder, u16(header, 2))
+        if u16(header, 2) == 0x88E7:  # Quirk: so are a tag and the header of a backbone
+            decoder.view.give_back(header)
+            return ethertype(decoder, u16(decoder.view.take(22, LINK), 20))
+        return ethertype(decoder, u16(header, 2))  # Quirk: a length is none here
     _show_tags(decoder, 0, 4)  # Quirk: two of them are one layer
-    return _type_or_length(decoder, u16(decoder.view.take(8, LINK), 6))
+    return ethertype(decoder, u16(decoder.view.take(8, LINK), 6))
 
 
 @reads
@@ -136,10 +146,14 @@ def mpls(decoder: Decoder) -> str:
 
 @reads
 def pseudowire(decoder: Decoder) -> str:
-    """Ethernet over MPLS, with a control word or without: Wireshark knows the addresses' makers, we go by the type."""
+    """Ethernet over MPLS, with a control word or without, which begins with zeros.
+
+    Wireshark asks for the addresses' makers, we go by the type.
+    """
     data = decoder.view.data
     decoder.name("pwethheuristic")
-    if len(data) >= 18 and u16(data, 16) not in ETHERTYPES and u16(data, 12) in ETHERTYPES:
+    by_type = len(data) >= 18 and u16(data, 16) not in ETHERTYPES and u16(data, 12) in ETHERTYPES
+    if by_type or (len(data) >= 2 and u16(data)):
         decoder.name("pwethnocw")
         return "ethernet"
     decoder.name("pwethcw")
@@ -156,7 +170,16 @@ def pppoe_session(decoder: Decoder) -> str:
     return "ppp_protocol"
 
 
-PPP_PROTOCOLS = {0x21: "ipv4", 0x57: "ipv6", 0x281: "mpls", 0x283: "mpls", 0x800: "ipv4", 0x86DD: "ipv6"}
+PPP_PROTOCOLS = {
+    0x21: "ipv4",
+    0x57: "ipv6",
+    0x281: "mpls",
+    0x283: "mpls",
+    0x800: "ipv4",
+    0x86DD: "ipv6",
+    0x31: "bridged",
+    0x3D: "multilink",
+}
 
 
 @reads
@@ -185,6 +208,27 @@ def ppp_numbers(decoder: Decoder) -> str:
     if not protocol & 1:  # not compressed to one byte
         protocol = protocol << 8 | view.take(1, LINK)[0]
     return following(PPP_PROTOCOLS, protocol)
+
+
+@reads
+def bridged(decoder: Decoder) -> str:
+    """A frame with pad bytes behind it (RFC 3518)."""
+    decoder.name("bcp_bpdu")
+    view = decoder.view
+    flags, kind = view.take(2, LINK)
+    if flags & 0x10 or kind != 1:
+        raise End(UNSUPPORTED, LINK)
+    view.clamp(max(view.wire - (flags & 15), 0))
+    return "ethernet"
+
+
+@reads
+def multilink(decoder: Decoder) -> str:
+    """RFC 1990: whole packets alone."""
+    decoder.name("mp")
+    if decoder.view.take(4, LINK)[0] & 0xC0 != 0xC0:
+        raise End(UNSUPPORTED, LINK)
+    return "ppp_numbers"
 
 
 CISCO_PROTOCOLS = {0x800: "ipv4", 0x86DD: "ipv6", 0x8847: "mpls", 0x8848: "mpls", 0x6558: "ethernet"}

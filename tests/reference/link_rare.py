@@ -251,3 +251,32 @@ def pktap(decoder: Decoder) -> str:
     if layer is None:
         raise End(UNSUPPORTED, LINK)
     return layer
+
+
+JUNIPER_LINKS = {178: "ethernet", 179: "ppp_numbers", 180: "frame_relay", 181: "chdlc"}
+JUNIPER_NUMBERS = {2: "ipv4", 3: "ipv4", 4: "mpls", 5: "mpls", 6: "ipv6", 7: "ipv6", 8: "mpls"}
+
+
+@reads
+def juniper(decoder: Decoder) -> str:
+    """Quirk: without the magic Wireshark goes on as if there were no header."""
+    decoder.name("juniper")
+    view = decoder.view
+    header = view.take(4, LINK)
+    if header[:3] != b"MGC":
+        view.give_back(header)
+        return _juniper_link(decoder)
+    if header[3] & 0x80:
+        extensions = view.take(2, LINK)
+        view.take(u16(extensions), LINK)
+    if not header[3] & 2:
+        return _juniper_link(decoder)
+    number = int.from_bytes(view.take(4, LINK), "little")
+    return following(JUNIPER_NUMBERS, number, LINK)
+
+
+def _juniper_link(decoder: Decoder) -> str:
+    if decoder.link_type == 179:
+        decoder.view.take(2, LINK)  # address and control
+        decoder.name("ppp")
+    return JUNIPER_LINKS[decoder.link_type]

@@ -17,6 +17,15 @@ ETHERTYPES: dict[int, str] = {
     0x894F: "nsh",
     0x8870: "llc",
     0x8909: "cisco_metadata",
+    0x88E7: "backbone",
+    0x893F: "port_extender",
+    0xF1C1: "redundancy_tag",
+    0x892F: "hsr",
+    0x8926: "vn_tag",
+    0x88E5: "macsec",
+    0xD28B: "arista",
+    0x22F3: "trill",
+    0x4305: "batman",
 }
 PROTOCOLS: dict[int, str] = {
     1: "icmp",
@@ -44,6 +53,9 @@ TUNNEL_PORTS: dict[int, str] = {
     1701: "l2tp",
     4754: "gre",
     6635: "mpls",
+    4341: "lisp",
+    5247: "capwap",
+    37008: "tzsp",
 }
 LINK_LAYERS: dict[int, str] = {
     0: "null",
@@ -72,6 +84,10 @@ LINK_LAYERS: dict[int, str] = {
     127: "radiotap",
     129: "arcnet",
     163: "avs",
+    178: "juniper",
+    179: "juniper",
+    180: "juniper",
+    181: "juniper",
     192: "ppi",
     226: "ipnet",
     228: "ipv4",

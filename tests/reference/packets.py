@@ -6,7 +6,7 @@ carry Wireshark's names. A header is read where all of it was captured; what the
 
 from __future__ import annotations
 
-from tests.reference import link, link_rare, network, transport, tunnels, wlan  # noqa: F401  (each registers its layers)
+from tests.reference import link, link_rare, network, tags, transport, tunnels, wlan  # noqa: F401  (each registers its layers)
 from tests.reference.frame import Decoder, Packet, View
 from tests.reference.numbers import LINK_LAYERS
 

@@ -174,7 +174,7 @@ def gre(draw: st.DrawFn, depth: int) -> bytes:
 
 @st.composite
 def udp_tunnels(draw: st.DrawFn, depth: int) -> bytes:
-    port = draw(st.sampled_from([4789, 6081, 2152, 3544]))
+    port = draw(st.sampled_from([4789, 6081, 2152, 3544, 4341, 5247, 37008]))
     if port == 4789:
         content = b"\x08" + bytes(7) + draw(ethernet(depth))
     elif port == 6081:
@@ -184,6 +184,17 @@ def udp_tunnels(draw: st.DrawFn, depth: int) -> bytes:
     elif port == 2152:
         inner = draw(st.one_of(ipv4_packets(depth), ipv6_packets(depth)))
         content = struct.pack(">BBHI", 0x30, 255, len(inner), 77) + inner
+    elif port == 4341:
+        content = b"\x80" + bytes(7) + draw(st.one_of(ipv4_packets(depth), ipv6_packets(depth)))
+    elif port == 5247:
+        wireless = b"\x01\x08" + bytes(22) + b"\xaa\xaa\x03\0\0\0\x08\0" + draw(ipv4_packets(depth))
+        content = draw(
+            st.sampled_from([(b"\0\x10\2", draw(ethernet(depth))), (b"\0\x10\3", wireless)]).map(bytes(5).join)
+        )
+    elif port == 37008:
+        tags = draw(st.sampled_from([b"\1", b"\0\x0a\1\x05\1", b"\x28\2\0\0"]))
+        content = struct.pack(">BBH", 1, draw(st.integers(0, 5)), draw(st.sampled_from([1, 1, 7]))) + tags
+        content += draw(ethernet(depth))
     else:
         content = draw(st.sampled_from([b"", bytes(8)])) + draw(ipv6_packets(depth))
     return struct.pack(">HHHH", 50000, port, 8 + len(content), 0) + content
@@ -196,20 +207,43 @@ TAGS = {
     "twice": (0x88A8, 0x88A8),
     "thrice": (0x88A8, 0x88A8, 0x88A8),
 }
+HEADERS = {  # ethertype → what stands before the ethertype of what follows
+    0x88E7: bytes(16),
+    0x893F: bytes(6),
+    0xF1C1: bytes(4),
+    0x892F: bytes(4),
+    0x8926: bytes(4),
+    0x8909: bytes(6),
+    0x88E5: b"\x20" + bytes(13),
+    0xD28B: b"\0\1\1\x20" + bytes(6),
+}
+FRAMED = {0x22F3: b"\0\x40" + bytes(8), 0x4305: b"\x40\x0f" + bytes(8), 0x8903: b"\0\1"}  # what carries a frame
 
 
 @st.composite
 def ethernet(draw: st.DrawFn, depth: int = 3) -> bytes:
     kind, content = draw(ip_packets(depth))
-    around = draw(st.sampled_from(["", "", "vlan", "qinq", "mpls", "snap", "pppoe", "three", "twice", "thrice"]))
+    around = draw(st.sampled_from(["", "", "vlan", "qinq", "mpls", "snap", "pppoe", "header", "framed", *TAGS]))
     if around == "mpls" and content[:1] >= b"\x40":
         content = draw(st.sampled_from([b"", b"\0\x01\0\xff"])) + b"\0\x02\x01\xff" + content
         kind = 0x8847
     elif around == "snap":
         content = b"\xaa\xaa\x03\0\0\0" + struct.pack(">H", kind) + content
         kind = len(content)
+    elif around == "header":
+        number = draw(st.sampled_from(sorted(HEADERS)))
+        content = HEADERS[number] + struct.pack(">H", kind) + content + bytes(16)
+        kind = draw(st.sampled_from([number, 0x88A8]))
+        if kind == 0x88A8:
+            content = struct.pack(">HH", draw(SHORTS), number) + content
+    elif around == "framed" and depth > 1:
+        kind = draw(st.sampled_from(sorted(FRAMED)))
+        content = FRAMED[kind] + draw(ethernet(depth - 1)) + bytes(4)
     elif around == "pppoe" and kind in (0x0800, 0x86DD):
         content = (b"\0\x21" if kind == 0x0800 else b"\0\x57") + content
+        content = draw(st.sampled_from([b"", b"\0\x3d\xc0\0\0\7", b"\x3d\x80\0\0\7"])) + content
+        if depth > 1 and draw(st.booleans()):
+            content = b"\0\x31\x02\x01" + draw(ethernet(depth - 1)) + bytes(2)
         content = struct.pack(">BBHH", 0x11, 0, 7, len(content)) + content
         kind = 0x8864
     for tag in TAGS.get(around, ())[::-1]:
@@ -242,6 +276,10 @@ LINKS: dict[int, Bytes] = {
     276: _prefixed(lambda kind: struct.pack(">H", kind) + bytes(18)),
     9: ipv4_packets().map(lambda packet: b"\xff\x03\0\x21" + packet),
     104: ipv6_packets().map(lambda packet: b"\x0f\0\x86\xdd" + packet),
+    178: st.tuples(st.sampled_from([b"MGC\0", b"MGC\x80\0\3abc"]), ethernet()).map(b"".join),
+    179: ipv4_packets().map(lambda packet: b"MGC\x01\xff\x03\0\x21" + packet),
+    180: ipv4_packets().map(lambda packet: b"MGC\0\x18\x41\x03\xcc" + packet),
+    181: ipv6_packets().map(lambda packet: b"MGC\x82\0\0\6\0\0\0" + packet),
     107: ipv4_packets().map(lambda packet: b"\x18\x41\x03\xcc" + packet),
     10: _prefixed(lambda kind: b"\x50" + bytes(12) + SNAP + struct.pack(">H", kind)),
     51: ipv4_packets().map(lambda packet: b"\x11\0\0\1" + struct.pack(">H", 2 + len(packet)) + b"\0\x21" + packet),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tests.reference.frame import (
-    LINK,
     MALFORMED,
     TRANSPORT,
     TRUNCATED,
@@ -222,6 +221,51 @@ def nsh(decoder: Decoder) -> str:
 
 
 @reads
-def cisco_metadata(decoder: Decoder) -> str:
-    decoder.name("cmd")
-    return ethertype(decoder, u16(decoder.view.take(8, LINK), 6))
+def lisp(decoder: Decoder) -> str | None:
+    view = decoder.view
+    if len(view.data) >= 8:
+        decoder.name("lisp-data")
+    view.take(8, TRANSPORT)
+    if not view.data:
+        raise End(TRUNCATED if view.wire else MALFORMED, TRANSPORT)
+    return _tunnelled_ip(decoder)
+
+
+@reads
+def capwap(decoder: Decoder) -> str | None:
+    """CAPWAP data, RFC 5415 section 4.3."""
+    decoder.name("capwap.data")
+    view = decoder.view
+    first = view.take(1, TRANSPORT)
+    if first[0] & 15 == 1:  # DTLS
+        raise End(UNSUPPORTED, TRANSPORT)
+    view.give_back(first)
+    header = view.take(8, TRANSPORT)
+    view.give_back(header)
+    view.take(4 * (header[1] >> 3), TRANSPORT)
+    if header[3] & 0x08:  # keep-alive
+        return None
+    if header[3] & 0x80:  # a fragment
+        raise End(UNSUPPORTED, TRANSPORT)
+    if not header[2] & 1:
+        return "ethernet"
+    if header[2] >> 1 & 31 != 1:
+        raise End(UNSUPPORTED, TRANSPORT)
+    decoder.swapped = True
+    return "wlan"
+
+
+@reads
+def tzsp(decoder: Decoder) -> str | None:
+    decoder.name("tzsp")
+    view = decoder.view
+    header = view.take(4, TRANSPORT)
+    if header[1] > 3:  # no data
+        return None
+    while (tag := view.take(1, TRANSPORT)[0]) != 1:
+        if tag:
+            view.give_back(bytes([tag]))
+            field = view.take(2, TRANSPORT)
+            view.give_back(field)
+            view.take(2 + field[1], TRANSPORT)
+    return following({1: "ethernet", 18: "wlan", 119: "prism"}, u16(header, 2), TRANSPORT)

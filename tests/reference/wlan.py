@@ -84,7 +84,8 @@ def wlan(decoder: Decoder) -> str:
     """An 802.11 frame; data frames that are not encrypted go on with LLC."""
     decoder.name("wlan")
     view = decoder.view
-    control = int.from_bytes(view.take(2, LINK), "little")
+    control = int.from_bytes(view.take(2, LINK), "big" if decoder.swapped else "little")
+    decoder.swapped = False
     kind, subtype = control >> 2 & 3, control >> 4 & 15
     if kind != 2 or control & 3:  # data frames of protocol version 0 alone
         raise End(UNSUPPORTED, LINK)

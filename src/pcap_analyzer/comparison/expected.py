@@ -61,12 +61,14 @@ NUMBERS = {
     "ospf": 89,
     "etherip": 97,
     "pim": 103,
+    "mipv6": 135,
+    "hip": 139,
     "ipcomp": 108,
     "vrrp": 112,
     "sctp": 132,
     "udplite": 136,
 }
-EXTENSIONS = ("ipv6.hopopts", "ipv6.routing", "ipv6.fraghdr", "ipv6.dstopts", "ah")
+EXTENSIONS = ("ipv6.hopopts", "ipv6.routing", "ipv6.fraghdr", "ipv6.dstopts", "shim6", "ah")
 
 
 def expected(packet: TsharkPacket) -> dict[str, Any]:
@@ -95,13 +97,16 @@ def _tags(packet: TsharkPacket) -> dict[str, Any]:
 
 
 def _tag_fields(packet: TsharkPacket) -> Iterator[str]:
-    """tshark's field of each tag, in order. Two 802.1ad tags in a row are one layer, with fields of their own."""
-    kinds = [name for name in packet.layers if name in {TAG, SERVICE_TAG}]
+    """tshark's field of each tag, in order, but for those in what an ICMP error quotes.
+
+    Two 802.1ad tags in a row are one layer, with fields of their own.
+    """
+    kinds = [name for name in packet.layers[: packet.quote + 1] if name in {TAG, SERVICE_TAG}]
     singles = len(packet.values("ieee8021ad.id")) if "ieee8021ad.id" in packet.fields else len(kinds)
     for at, kind in enumerate(kinds):
         if kind == TAG:
             yield "vlan.id"
-        elif singles and kinds[at + 1 : at + 2] != [SERVICE_TAG]:
+        elif singles and (singles >= kinds[at:].count(SERVICE_TAG) or kinds[at + 1 : at + 2] != [SERVICE_TAG]):
             singles -= 1
             yield "ieee8021ad.id"
         else:

@@ -13,6 +13,7 @@ Rule = Callable[[str, TsharkPacket, Any, Any], bool]
 SECOND = 10**9
 PSEUDO_HEADERS = {"atm": 4}  # bytes in front of the frame that tshark does not count
 LENGTHS = ("captured_length", "original_length")
+RECORD = ("timestamp", "interface_id", *LENGTHS)
 UDP_TUNNELS = {"vxlan", "gtp", "gtpprime", "geneve", "teredo", "l2tp"}
 WELL_KNOWN_PORTS = 1024
 TSHARK_LONGEST = 2**31 - 1  # bytes of a frame
@@ -95,6 +96,11 @@ def _well_known_port(column: str, packet: TsharkPacket, ours: Any, theirs: Any) 
     )
 
 
+def _pseudowire(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
+    """Nothing says whether a control word stands before a pseudowire's frame: tshark asks who made its addresses."""
+    return "pwethheuristic" in packet.layers and column not in RECORD
+
+
 RULES: dict[str, Rule] = {
     "a fraction of a second or more in the record's time": _overflowing_fraction,
     "interfaces are counted over all sections": _second_section,
@@ -106,4 +112,5 @@ RULES: dict[str, Rule] = {
     "tshark numbers circuits of Frame Relay": _frame_relay,
     "several packets in a netlink frame": _netlink,
     "a tunnel guessed behind a well-known port": _well_known_port,
+    "a pseudowire's frame is guessed": _pseudowire,
 }
