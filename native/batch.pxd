@@ -60,6 +60,7 @@ from packet cimport (
     HAS_IP,
     HAS_PORTS,
     HAS_TIME,
+    IN_FRAGMENT,
     NO_EXTRA,
     NO_INTERFACE,
     OPTION_FAST_OPEN,
@@ -297,7 +298,7 @@ cdef inline uint8_t malformed_stream(const decoder_t* decoder, const packet_t* p
 
 cdef inline bint sets_base(const packet_t* packet) noexcept nogil:
     """Whether Wireshark analyses a TCP header: not in a fragment, nor where it is longer than the packet."""
-    return not packet.present & HAS_FRAGMENT and packet.decode_status != DECODE_MALFORMED
+    return not packet.present & IN_FRAGMENT and packet.decode_status != DECODE_MALFORMED
 
 
 cdef inline uint32_t turn_of(const packet_t* packet, uint8_t kind) noexcept nogil:
@@ -569,7 +570,7 @@ cdef inline void judge_unsaid(
     cdef int8_t[2] scale
     cdef sack_t sack
     cdef judged_t judged
-    if packet.present & HAS_FRAGMENT or not flow.state & FLOW_COUNTED:
+    if packet.present & IN_FRAGMENT or not flow.state & FLOW_COUNTED:
         return
     if flow.tcp == NULL:
         begin_stream(table, flow)

@@ -2,7 +2,7 @@
 from libc.stdint cimport uint32_t
 
 from cursor cimport cursor_t, lacking
-from link cimport LINK_JUNIPER_CHDLC, LINK_JUNIPER_ETHER, LINK_JUNIPER_FRELAY
+from link cimport LINK_JUNIPER_CHDLC, LINK_JUNIPER_ETHER, LINK_JUNIPER_FRELAY, LINK_JUNIPER_PPP
 from packet cimport DECODE_OK, DECODE_UNSUPPORTED, LAYER_LINK, decode_status_t, packet_t
 from paths cimport NAME_CHDLC, NAME_ETH, NAME_FR, NAME_IP, NAME_IPV6, NAME_MPLS, NAME_PPP
 from wire cimport be16, be32, has, le32, skip, view_t
@@ -36,18 +36,21 @@ cdef inline decode_status_t read_juniper(cursor_t* cursor, packet_t* packet) noe
 
 
 cdef inline decode_status_t follow_juniper_link(cursor_t* cursor, uint32_t link_type) noexcept nogil:
-    """The link layer of the interface. PPP has its address and control."""
-    cursor.next = NAME_ETH
-    if link_type == LINK_JUNIPER_FRELAY:
+    """The link layer of the interface. PPP has its address and control. Of services, cells and bundles none is read."""
+    if link_type == LINK_JUNIPER_ETHER:
+        cursor.next = NAME_ETH
+    elif link_type == LINK_JUNIPER_FRELAY:
         cursor.next = NAME_FR
     elif link_type == LINK_JUNIPER_CHDLC:
         cursor.next = NAME_CHDLC
-    elif link_type != LINK_JUNIPER_ETHER:
+    elif link_type == LINK_JUNIPER_PPP:
         if not has(&cursor.view, 2):
             return lacking(&cursor.view, 2)
         skip(&cursor.view, 2)
         cursor.next = NAME_PPP
         cursor.bare = 1
+    else:
+        return DECODE_UNSUPPORTED
     return DECODE_OK
 
 

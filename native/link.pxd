@@ -43,10 +43,18 @@ cdef enum:
     LINK_USER2 = 149            # Apple wrote PKTAP under it; tshark follows
     LINK_USER_LAST = 162
     LINK_AVS = 163
+    LINK_JUNIPER_MLPPP = 130
+    LINK_JUNIPER_MLFR = 131
+    LINK_JUNIPER_GGSN = 133
+    LINK_JUNIPER_ATM2 = 135
+    LINK_JUNIPER_SERVICES = 136
+    LINK_JUNIPER_ATM1 = 137
+    LINK_JUNIPER_PPPOE = 167
     LINK_JUNIPER_ETHER = 178
     LINK_JUNIPER_PPP = 179
     LINK_JUNIPER_FRELAY = 180
     LINK_JUNIPER_CHDLC = 181
+    LINK_JUNIPER_VP = 183
     LINK_PPI = 192
     LINK_IPNET = 226
     LINK_IPV4 = 228
@@ -90,6 +98,16 @@ cdef enum:
     LABEL_ALERT = 14            # RFC 3429
 
 
+cdef inline bint is_juniper(uint32_t link_type) noexcept nogil:
+    """Link types of Juniper's routers that tshark knows."""
+    return (
+        LINK_JUNIPER_ETHER <= link_type <= LINK_JUNIPER_CHDLC or link_type == LINK_JUNIPER_MLPPP
+        or link_type == LINK_JUNIPER_MLFR or link_type == LINK_JUNIPER_GGSN or link_type == LINK_JUNIPER_ATM2
+        or link_type == LINK_JUNIPER_SERVICES or link_type == LINK_JUNIPER_ATM1 or link_type == LINK_JUNIPER_PPPOE
+        or link_type == LINK_JUNIPER_VP
+    )
+
+
 cdef inline uint32_t layer_of_link_type(uint32_t link_type) noexcept nogil:
     """The first layer of a frame, NAME_NONE for a link type that we do not read."""
     if link_type == LINK_ETHERNET: return NAME_ETH
@@ -119,7 +137,7 @@ cdef inline uint32_t layer_of_link_type(uint32_t link_type) noexcept nogil:
     elif link_type == LINK_PKTAP: return NAME_PKTAP
     elif link_type == LINK_PFLOG: return NAME_PFLOG
     elif link_type == LINK_ENC: return NAME_ENC
-    elif LINK_JUNIPER_ETHER <= link_type <= LINK_JUNIPER_CHDLC: return NAME_JUNIPER
+    elif is_juniper(link_type): return NAME_JUNIPER
     elif LINK_USER_FIRST <= link_type <= LINK_USER_LAST: return NAME_USER_DLT
     return NAME_NONE
 

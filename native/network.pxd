@@ -4,7 +4,7 @@ from libc.string cimport memcpy
 
 from cursor cimport cursor_t, extra_of, lacking, note_outer_transport, unknown
 from packet cimport (
-    DECODE_MALFORMED, DECODE_OK, HAS_ARP, HAS_FRAGMENT, HAS_IP, HAS_IP_ID, HAS_TIME, HAS_TUNNEL, LAYER_NETWORK,
+    DECODE_MALFORMED, DECODE_OK, HAS_ARP, HAS_FRAGMENT, HAS_IP, HAS_IP_ID, HAS_TIME, HAS_TUNNEL, IN_FRAGMENT, LAYER_NETWORK,
     LAYER_TRANSPORT, MORE_FRAGMENTS, NO_SCALE, decode_status_t, extra_t, packet_t,
 )
 from paths cimport (
@@ -70,7 +70,7 @@ cdef inline void enter_tunnel(cursor_t* cursor, packet_t* packet) noexcept nogil
         memcpy(extra.outer_src, packet.src, 16)
         memcpy(extra.outer_dst, packet.dst, 16)
         extra.outer_version = packet.ip_version
-    packet.present = (packet.present & HAS_TIME) | HAS_TUNNEL
+    packet.present = (packet.present & (HAS_TIME | IN_FRAGMENT)) | HAS_TUNNEL
     packet.payload_length = 0
     packet.src_port = 0
     packet.dst_port = 0
@@ -116,6 +116,8 @@ cdef inline decode_status_t read_ipv4(cursor_t* cursor, packet_t* packet) noexce
             return DECODE_MALFORMED
         # The network card was to cut this up (TSO) and would have filled in the length: the rest of the frame.
         total = view.wire
+    if not has(view, header):
+        return lacking(view, header)             # tshark shows none of it unless its options are there
     if packet.present & HAS_IP:
         enter_tunnel(cursor, packet)
     clamp(view, total)
@@ -127,11 +129,9 @@ cdef inline decode_status_t read_ipv4(cursor_t* cursor, packet_t* packet) noexce
     packet.protocol = data[9]
     store_ipv4(packet.src, data + 12)
     store_ipv4(packet.dst, data + 16)
-    packet.present |= HAS_IP | HAS_IP_ID
+    packet.present = (packet.present & ~IN_FRAGMENT) | HAS_IP | HAS_IP_ID
     if fragment & 0x3FFF:
         note_fragment(packet, (fragment & 0x1FFF) * 8, fragment & 0x2000)
-    if not has(view, header):
-        return lacking(view, header)
     skip(view, header)
     if fragment & 0x1FFF:
         packet.payload_length = view.wire
@@ -142,7 +142,7 @@ cdef inline decode_status_t read_ipv4(cursor_t* cursor, packet_t* packet) noexce
 cdef inline void note_fragment(packet_t* packet, uint32_t offset, bint more) noexcept nogil:
     """The innermost IP packet is a fragment, `offset` bytes into its datagram."""
     packet.fragment_offset = <uint16_t>offset
-    packet.present = (packet.present & ~MORE_FRAGMENTS) | HAS_FRAGMENT | (MORE_FRAGMENTS if more else 0)
+    packet.present = (packet.present & ~MORE_FRAGMENTS) | HAS_FRAGMENT | IN_FRAGMENT | (MORE_FRAGMENTS if more else 0)
 
 
 cdef inline uint32_t jumbo_length(const uint8_t* options, uint32_t left) noexcept nogil:

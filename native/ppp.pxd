@@ -95,7 +95,10 @@ cdef inline decode_status_t read_bridged(cursor_t* cursor, packet_t* packet) noe
 
 
 cdef inline decode_status_t read_multilink(cursor_t* cursor, packet_t* packet) noexcept nogil:
-    """Multilink PPP, RFC 1990, with the long sequence number: a whole packet can be read, a fragment not."""
+    """Multilink PPP, RFC 1990, with the long sequence number: a whole packet can be read, a fragment not.
+
+    Of one that was cut, tshark knows no more than what was captured; here its own lengths are believed, as elsewhere.
+    """
     cdef view_t* view = &cursor.view
     cdef uint32_t flags
     cursor.layer = LAYER_LINK

@@ -7,7 +7,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from cursor cimport cursor_t, lacking, note_conversation
 from packet cimport (
-    DECODE_MALFORMED, DECODE_OK, HAS_ECHO, HAS_FRAGMENT, HAS_ICMP, HAS_PORTS, HAS_SCTP, HAS_TCP, HAS_UDP,
+    DECODE_MALFORMED, DECODE_OK, HAS_ECHO, HAS_ICMP, HAS_PORTS, HAS_SCTP, HAS_TCP, HAS_UDP, IN_FRAGMENT,
     LAYER_TRANSPORT, OPTION_FAST_OPEN, OPTION_MSS, OPTION_SACK, OPTION_SACK_PERMITTED, OPTION_SCALE,
     OPTION_TIMESTAMPS, OPTIONS_CUT, decode_status_t, packet_t,
 )
@@ -182,7 +182,7 @@ cdef inline decode_status_t read_udp(cursor_t* cursor, packet_t* packet, bint li
         length = view.wire
     if length < UDP_HEADER:
         return DECODE_MALFORMED
-    cursor.flawed |= length > view.wire and not packet.present & HAS_FRAGMENT
+    cursor.flawed |= length > view.wire and not packet.present & IN_FRAGMENT
     packet.present |= HAS_UDP
     packet.payload_length = length - UDP_HEADER
     clamp(view, length)

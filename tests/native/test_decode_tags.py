@@ -122,5 +122,11 @@ def test_a_router_names_what_follows_without_a_link_layer(number: int, path: lis
     assert packet.path == ["juniper", *path]
 
 
+@pytest.mark.parametrize("link_type", [130, 131, 133, 135, 136, 137, 167, 183])
+def test_of_a_router_s_services_cells_and_bundles_none_is_read(link_type: int) -> None:
+    packet = decode(b"MGC\x00" + bytes(8) + P, link_type=link_type)
+    assert (packet.decode_status, packet.path) == (UNSUPPORTED, ["juniper"])
+
+
 def test_a_capture_of_a_router_without_the_magic_begins_with_its_frame() -> None:
     assert decode(ethernet(P), link_type=178).path == ["juniper", "eth", "ip", "tcp"]

@@ -6,9 +6,11 @@ import pytest
 
 from tests.native.frames import (
     HAS_TUNNEL,
+    IN_FRAGMENT,
     INNER_A,
     INNER_B,
     LLC_IPV4,
+    MALFORMED,
     OK,
     TRUNCATED,
     UNSUPPORTED,
@@ -183,3 +185,20 @@ def test_absurd_nesting_is_unsupported() -> None:
     decoded = decode(ethernet(packet))
     assert decoded.decode_status == UNSUPPORTED
     assert len(decoded.path) == 24
+
+
+@pytest.mark.parametrize(
+    ("content", "protocol", "inside"),
+    [(ipv6(tcp(1111, 80), 6), 41, True), (P, 4, False), (ipv6(P, 4), 41, False), (tcp(1111, 80), 6, True)],
+    ids=["IPv6 in it", "IPv4 in it", "IPv4 in IPv6 in it", "itself"],
+)
+def test_what_is_in_a_fragment_is_known_until_the_next_ipv4_header(content: bytes, protocol: int, inside: bool) -> None:
+    """As in tshark, which analyses no TCP in there."""
+    packet = decode(ethernet(ipv4(content, protocol, fragment=0x2000)))
+    assert packet.has(IN_FRAGMENT) is inside
+
+
+def test_a_datagram_in_a_fragment_may_say_that_it_is_longer() -> None:
+    six = ipv6(udp(1111, 53, b"abc", length=30), 17)
+    assert decode(ethernet(ipv4(six, 41, fragment=0x2000))).decode_status == OK
+    assert decode(ethernet(ipv4(six, 41))).decode_status == MALFORMED

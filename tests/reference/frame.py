@@ -59,6 +59,7 @@ class Packet:
     ip_id: int | None = None
     fragment_offset: int | None = None
     more_fragments: bool | None = None
+    in_fragment: bool = False  # Quirk: around IPv6 that of the packet around it, too
     src_port: int | None = None
     dst_port: int | None = None
     tcp_seq: int | None = None

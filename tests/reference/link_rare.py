@@ -279,4 +279,4 @@ def _juniper_link(decoder: Decoder) -> str:
     if decoder.link_type == 179:
         decoder.view.take(2, LINK)  # address and control
         decoder.name("ppp")
-    return JUNIPER_LINKS[decoder.link_type]
+    return following(JUNIPER_LINKS, decoder.link_type, LINK)

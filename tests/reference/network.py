@@ -67,16 +67,17 @@ def ipv4(decoder: Decoder) -> str | None:
         raise End(MALFORMED, NETWORK)
     # A length of 0 is what segmentation offload leaves: the rest of the frame.
     total = total or view.wire + 20
+    view.take(size - 20, NETWORK)
     _new_network(decoder)
     packet = decoder.packet
     packet.ip_version, packet.src, packet.dst = 4, header[12:16], header[16:20]
     packet.protocol, packet.ttl, packet.traffic_class, packet.ip_id = header[9], header[8], header[1], u16(header, 4)
     packet.ip_layers.append((header[12:16], header[16:20]))
     flags = u16(header, 6)
-    if flags & 0x3FFF:
+    packet.in_fragment = bool(flags & 0x3FFF)
+    if packet.in_fragment:
         packet.fragment_offset, packet.more_fragments = (flags & 0x1FFF) * 8, bool(flags & 0x2000)
-    view.clamp(total - 20)
-    view.take(size - 20, NETWORK)
+    view.clamp(total - size)
     if packet.fragment_offset:
         return None
     return transport(decoder)
@@ -108,6 +109,7 @@ def ipv6(decoder: Decoder) -> str | None:
         extension = view.take(size, NETWORK)
         if packet.protocol == 44 and u16(extension, 2) & 0xFFF9:  # otherwise it is an atomic fragment: whole
             packet.fragment_offset, packet.more_fragments = u16(extension, 2) & 0xFFF8, bool(extension[3] & 1)
+            packet.in_fragment = True
         if jumbo:
             view.clamp(_jumbo_length(extension) - len(extension))
         jumbo = False

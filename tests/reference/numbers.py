@@ -84,10 +84,6 @@ LINK_LAYERS: dict[int, str] = {
     127: "radiotap",
     129: "arcnet",
     163: "avs",
-    178: "juniper",
-    179: "juniper",
-    180: "juniper",
-    181: "juniper",
     192: "ppi",
     226: "ipnet",
     228: "ipv4",
@@ -97,4 +93,5 @@ LINK_LAYERS: dict[int, str] = {
     253: "netlink",
     258: "pktap",
     **dict.fromkeys(range(147, 163), "user"),
+    **dict.fromkeys((130, 131, 133, 135, 136, 137, 167, 178, 179, 180, 181, 183), "juniper"),
 }

@@ -36,7 +36,7 @@ def tcp(decoder: Decoder) -> None:
     size = (data[12] >> 4) * 4
     one = _header(decoder, TCP, data)
     one.seq, one.ack, one.flags = u32(data, 4), u32(data, 8), u16(data, 12) & 0xFFF
-    one.analysed = packet.fragment_offset is None and size <= wire
+    one.analysed = not packet.in_fragment and size <= wire
     if size < 20:
         # Quirk: its stream number is taken all the same, and it is judged, though nothing is said of it.
         one.window, one.length, one.bogus = u16(data, 14), wire - size, True
@@ -124,7 +124,7 @@ def _datagram(decoder: Decoder, name: str) -> str | None:
     if length < 8:
         raise End(MALFORMED, TRANSPORT)
     # Quirk: a length beyond the IP payload is malformed, and believed, and takes a number.
-    decoder.flawed |= length > wire and packet.fragment_offset is None
+    decoder.flawed |= length > wire and not packet.in_fragment
     packet.payload_length = length - 8
     _header(decoder, UDP, header)
     view.clamp(length - 8)

@@ -179,7 +179,7 @@ def _extensions(layers: tuple[str, ...], at: int) -> list[str]:
     """Names of the extension headers behind the IPv6 layer at this position."""
     names = []
     for name in layers[at + 1 :]:
-        if not name.startswith("ipv6."):
+        if not name.startswith("ipv6.") and name not in ("ah", "shim6"):
             break
         names.append(name)
     return names
