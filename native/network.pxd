@@ -4,8 +4,8 @@ from libc.string cimport memcpy
 
 from cursor cimport cursor_t, extra_of, lacking, note_outer_transport, unknown
 from packet cimport (
-    DECODE_MALFORMED, DECODE_OK, HAS_ARP, HAS_FRAGMENT, HAS_IP, HAS_IP_ID, HAS_TIME, HAS_TUNNEL, IN_FRAGMENT, LAYER_NETWORK,
-    LAYER_TRANSPORT, MORE_FRAGMENTS, NO_SCALE, decode_status_t, extra_t, packet_t,
+    DECODE_MALFORMED, DECODE_OK, HAS_ARP, HAS_FRAGMENT, HAS_IP, HAS_IP_ID, HAS_TIME, HAS_TUNNEL, IN_FRAGMENT,
+    LAYER_NETWORK, LAYER_TRANSPORT, MORE_FRAGMENTS, NO_SCALE, decode_status_t, extra_t, packet_t,
 )
 from paths cimport (
     KIND_IP_PROTOCOL, NAME_AH, NAME_ETH, NAME_ETHERIP, NAME_GRE, NAME_ICMP, NAME_ICMPV6, NAME_IP, NAME_IPV6, NAME_MPLS,
@@ -15,6 +15,10 @@ from wire cimport be16, be32, clamp, has, mapped_half, skip, view_t
 
 cdef enum:
     IPV4_HEADER = 20
+    IP_OPTION_END = 0
+    IP_OPTION_NONE = 1
+    IP_OPTION_LOOSE_ROUTE = 0x83
+    IP_OPTION_STRICT_ROUTE = 0x89
     IPV6_HEADER = 40
     ARP_HEADER = 8
     JUMBO_OPTION = 0xC2             # RFC 2675 section 2
@@ -95,10 +99,50 @@ cdef inline void store_ipv4(uint8_t* address, const uint8_t* at) noexcept nogil:
     memcpy(address, halves, 16)
 
 
+cdef inline bint find_destination(
+    const view_t* view, uint32_t header, const uint8_t** destination
+) noexcept nogil:
+    """Where a packet goes: to the end of its source route, if it is still on it (RFC 791 section 3.1), as in tshark.
+
+    False where the capture lacks what must be looked at for that. tshark shows nothing of such a header.
+    """
+    cdef const uint8_t* data = view.data
+    cdef uint32_t at = IPV4_HEADER, kind, length
+    destination[0] = data + 16
+    while at < header:
+        if not has(view, at + 1):
+            return False
+        kind = data[at]
+        if kind == IP_OPTION_END:
+            return True
+        if kind == IP_OPTION_NONE:
+            at += 1
+            continue
+        if header - at < 2:
+            return True
+        if not has(view, at + 2):
+            return False
+        length = data[at + 1]
+        if length < 2 or length > header - at:
+            return True
+        if kind == IP_OPTION_LOOSE_ROUTE or kind == IP_OPTION_STRICT_ROUTE:
+            if length < 3:
+                return True
+            if not has(view, at + 3):
+                return False
+            if data[at + 2] < 4 or data[at + 2] & 3 or data[at + 2] + 3 > length:
+                return True
+            destination[0] = data + at + length - 4
+            return has(view, header)
+        at += length
+    return True
+
+
 cdef inline decode_status_t read_ipv4(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """IPv4 header, RFC 791. On DECODE_OK the view holds the payload, without link-layer padding."""
     cdef view_t* view = &cursor.view
     cdef const uint8_t* data = view.data
+    cdef const uint8_t* destination
     cdef uint32_t header, total, fragment
     cursor.layer = LAYER_NETWORK
     if has(view, 1) and data[0] >> 4 == 6:
@@ -116,8 +160,8 @@ cdef inline decode_status_t read_ipv4(cursor_t* cursor, packet_t* packet) noexce
             return DECODE_MALFORMED
         # The network card was to cut this up (TSO) and would have filled in the length: the rest of the frame.
         total = view.wire
-    if not has(view, header):
-        return lacking(view, header)             # tshark shows none of it unless its options are there
+    if not find_destination(view, header, &destination):
+        return lacking(view, header)
     if packet.present & HAS_IP:
         enter_tunnel(cursor, packet)
     clamp(view, total)
@@ -128,10 +172,12 @@ cdef inline decode_status_t read_ipv4(cursor_t* cursor, packet_t* packet) noexce
     packet.ttl = data[8]
     packet.protocol = data[9]
     store_ipv4(packet.src, data + 12)
-    store_ipv4(packet.dst, data + 16)
+    store_ipv4(packet.dst, destination)
     packet.present = (packet.present & ~IN_FRAGMENT) | HAS_IP | HAS_IP_ID
     if fragment & 0x3FFF:
         note_fragment(packet, (fragment & 0x1FFF) * 8, fragment & 0x2000)
+    if not has(view, header):
+        return lacking(view, header)
     skip(view, header)
     if fragment & 0x1FFF:
         packet.payload_length = view.wire

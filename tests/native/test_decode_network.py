@@ -54,6 +54,46 @@ def test_ipv4_options_are_stepped_over() -> None:
     assert (packet.ports, packet.transport_offset) == ((1111, 80), 42)
 
 
+@pytest.mark.parametrize(
+    ("options", "destination"),
+    [
+        ("830b04 01010101 02020202 00", "2.2.2.2"),
+        ("830b08 01010101 02020202 00", "2.2.2.2"),
+        ("830b0c 01010101 02020202 00", B),
+        ("830b05 01010101 02020202 00", B),
+        ("01 890704 03030303", "3.3.3.3"),
+        ("07070400000000 890704 03030303 0000", "3.3.3.3"),
+        ("00 830704 03030303", B),
+        ("94000000 830704 03030303 00", B),
+    ],
+    ids=[
+        "begun",
+        "on its way",
+        "over",
+        "between two places",
+        "strict",
+        "behind others",
+        "behind the end",
+        "bad before",
+    ],
+)
+def test_a_packet_on_its_source_route_goes_to_the_end_of_it(options: str, destination: str) -> None:
+    packet = decode(ethernet(ipv4(SEGMENT, 6, options=bytes.fromhex(options))))
+    assert (packet.src, packet.dst, packet.ports) == (A, destination, (1111, 80))
+
+
+@pytest.mark.parametrize(
+    ("options", "needed"),
+    [("01010101", 24), ("94040000", 22), ("00000000", 21), ("9404000001010101", 28), ("830704 03030303 00", 28)],
+)
+def test_a_header_cut_in_its_options_shows_what_tshark_shows(options: str, needed: int) -> None:
+    """Which looks for a source route first, and shows nothing where the capture ends before that is known."""
+    frame = ethernet(ipv4(SEGMENT, 6, options=bytes.fromhex(options)))
+    for kept in range(20, 20 + len(bytes.fromhex(options))):
+        packet = decode(frame[: 14 + kept], wire=len(frame))
+        assert (packet.decode_status, packet.ip_version) == (TRUNCATED, 4 if kept >= needed else 0)
+
+
 def test_a_total_length_of_zero_means_the_rest_of_the_frame() -> None:
     assert decode(ethernet(ipv4(SEGMENT, 6, total=0))).payload_length == 3
 

@@ -67,20 +67,45 @@ def ipv4(decoder: Decoder) -> str | None:
         raise End(MALFORMED, NETWORK)
     # A length of 0 is what segmentation offload leaves: the rest of the frame.
     total = total or view.wire + 20
-    view.take(size - 20, NETWORK)
+    destination = _destination(header[16:20], view.data[: size - 20], size - 20)
+    if destination is None:  # Quirk: nothing is shown of it
+        view.take(size - 20, NETWORK)
+        raise AssertionError("what lacks was there")
     _new_network(decoder)
     packet = decoder.packet
-    packet.ip_version, packet.src, packet.dst = 4, header[12:16], header[16:20]
+    packet.ip_version, packet.src, packet.dst = 4, header[12:16], destination
     packet.protocol, packet.ttl, packet.traffic_class, packet.ip_id = header[9], header[8], header[1], u16(header, 4)
-    packet.ip_layers.append((header[12:16], header[16:20]))
+    packet.ip_layers.append((header[12:16], destination))
     flags = u16(header, 6)
     packet.in_fragment = bool(flags & 0x3FFF)
     if packet.in_fragment:
         packet.fragment_offset, packet.more_fragments = (flags & 0x1FFF) * 8, bool(flags & 0x2000)
-    view.clamp(total - size)
+    view.clamp(total - 20)
+    view.take(size - 20, NETWORK)
     if packet.fragment_offset:
         return None
     return transport(decoder)
+
+
+def _destination(last: bytes, options: bytes, size: int) -> bytes | None:
+    """The end of a source route, or the header's own; None where one must know more of the options for that."""
+    whole, at = options, 0
+    try:
+        while at < size and whole[at] != 0:
+            if whole[at] == 1:
+                at += 1
+                continue
+            if size - at < 2 or not 2 <= whole[at + 1] <= size - at:
+                break
+            if whole[at] in (0x83, 0x89):
+                length = whole[at + 1]
+                if length < 3 or whole[at + 2] < 4 or whole[at + 2] & 3 or whole[at + 2] + 3 > length:
+                    break
+                return whole[at + length - 4 : at + length] if len(whole) == size else None
+            at += whole[at + 1]
+    except IndexError:
+        return None
+    return last
 
 
 @reads

@@ -123,10 +123,22 @@ def ah(draw: st.DrawFn, depth: int) -> bytes:
     return struct.pack(">BBHII", number, 4, 0, 1, 1) + bytes(12) + content
 
 
+IP_OPTIONS = [
+    *[b""] * 6,
+    bytes(4),
+    b"\x01\x94\x04\0\0\0\0\0",
+    b"\x44\x08\x05\0\0\0\0\0\x01\x01\x01\x01",
+    b"\x83\x0b\x08\x01\x01\x01\x01\x02\x02\x02\x02\0",
+    b"\x01\x89\x07\x04\x03\x03\x03\x03",
+    b"\x83\x07\x08\x04\x04\x04\x04\x01",
+    b"\x94\0\0\0",
+]
+
+
 @st.composite
 def ipv4_packets(draw: st.DrawFn, depth: int = 3) -> bytes:
     number, content = draw(carried(depth, 4))
-    options = bytes(4 * draw(st.sampled_from([0, 0, 0, 1, 3])))
+    options = draw(st.sampled_from(IP_OPTIONS))
     first = 0x45 + len(options) // 4 if draw(MOSTLY) else draw(st.integers(0x40, 0x4F))
     total = 20 + len(options) + len(content) if draw(MOSTLY) else draw(st.integers(0, 80))
     fragment = 0x4000 if draw(MOSTLY) else draw(st.sampled_from([0x2000, 0x2003, 0x0005]))
