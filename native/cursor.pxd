@@ -24,7 +24,7 @@ ctypedef struct cursor_t:
     uint8_t depth           # layers entered so far
     uint8_t quoted          # inside an ICMP error
     uint8_t hidden          # tshark files this under icmp, so the hierarchy does not show it
-    uint8_t pad             # 802.11 headers are padded to four bytes
+    uint8_t pad             # `next` is 802.11 with a header that is padded to four bytes
     uint8_t swapped         # `next` is 802.11 with the bytes of its frame control swapped
     uint8_t flawed          # a length was wrong, but reading went on
     uint8_t by_ethertype    # an ethertype announced `next`

@@ -36,8 +36,8 @@ from straight cimport decode_straight
 from tags cimport is_macsec, read_arista, read_batman, read_fabric_path, read_macsec, read_tag, read_trill
 from transport cimport read_icmp, read_icmpv6, read_sctp, read_tcp, read_udp
 from tunnel cimport (
-    gtp_name, is_l2tp, is_lisp, read_capwap, read_erspan, read_etherip, read_geneve, read_gre, read_gtp, read_l2tp,
-    read_lisp, read_nsh, read_teredo, read_tzsp, read_vxlan,
+    gtp_name, is_l2tp, is_lisp, is_tzsp, read_capwap, read_erspan, read_etherip, read_geneve, read_gre, read_gtp,
+    read_l2tp, read_lisp, read_nsh, read_teredo, read_tzsp, read_vxlan,
 )
 from wireless cimport is_avs, read_avs, read_prism, read_radiotap, read_wlan
 
@@ -141,6 +141,8 @@ cdef inline void enter_as_shown(cursor_t* cursor, uint32_t name) noexcept nogil:
     elif name == NAME_LISP and not is_lisp(&cursor.view):
         return
     elif name == NAME_MACSEC and not is_macsec(&cursor.view):
+        return
+    elif name == NAME_TZSP and not is_tzsp(&cursor.view):
         return
     elif name == NAME_PRISM and is_avs(&cursor.view):
         name = NAME_AVS

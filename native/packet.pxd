@@ -43,7 +43,7 @@ cdef enum present_t:            # bits of packet_t.present
     HAS_TUNNEL = 1024           # extra holds the outermost addresses
     HAS_IP_ID = 2048
     HAS_ARP = 4096
-    IN_FRAGMENT = 8192          # that IP packet, or one around it with IPv6 alone between them: tshark analyses no TCP
+    IN_FRAGMENT = 8192          # it, or one around it with no IPv4 header between them, is: tshark analyses no TCP then
 
 cdef enum tcp_option_t:         # bits of packet_t.tcp_options
     OPTION_MSS = 1

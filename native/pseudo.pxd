@@ -7,8 +7,8 @@ from packet cimport (
     DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t,
 )
 from paths cimport (
-    KIND_FAMILY, KIND_LINK_TYPE, NAME_ARCNET, NAME_ARP, NAME_ETH, NAME_IP, NAME_IPV6, NAME_LLC, NAME_NETFILTER,
-    NAME_NFLOG, NAME_NONE, NAME_PKTAP, NAME_PPP, NAME_USER_DLT,
+    KIND_FAMILY, KIND_LINK_TYPE, NAME_ARCNET, NAME_ARP, NAME_ETH, NAME_IP, NAME_IPV6, NAME_JUNIPER, NAME_LLC,
+    NAME_NETFILTER, NAME_NFLOG, NAME_NONE, NAME_PKTAP, NAME_PPP, NAME_USER_DLT,
 )
 from wire cimport be16, be32, be64, clamp, has, le16, le32, skip, view_t
 from wireless cimport follow_wlan_radio
@@ -275,7 +275,8 @@ cdef inline decode_status_t follow_link_type(cursor_t* cursor, uint32_t link_typ
     if link_type == LINK_WLAN:
         return follow_wlan_radio(cursor)
     cursor.next = layer_of_link_type(link_type)
-    if cursor.next == NAME_ARCNET or cursor.next == NAME_USER_DLT or link_type == LINK_SLL2:
+    if cursor.next == NAME_ARCNET or cursor.next == NAME_USER_DLT or cursor.next == NAME_JUNIPER \
+            or link_type == LINK_SLL2:
         cursor.next = NAME_NONE
     if cursor.next == NAME_NONE:
         return unknown(cursor, KIND_LINK_TYPE, link_type, LAYER_LINK)

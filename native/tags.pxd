@@ -6,7 +6,9 @@ from libc.stdint cimport uint32_t
 
 from cursor cimport cursor_t, lacking, unknown
 from link cimport ETHERTYPE_MACSEC, follow_ethertype, follow_type_or_length
-from packet cimport DECODE_OK, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t
+from packet cimport (
+    DECODE_OK, DECODE_TRUNCATED, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t,
+)
 from paths cimport (
     KIND_ETHERTYPE, NAME_8021AH, NAME_8021CB, NAME_CMD, NAME_ETAG, NAME_ETH, NAME_HSR, NAME_VNTAG,
 )
@@ -68,7 +70,11 @@ cdef inline decode_status_t read_macsec(cursor_t* cursor, packet_t* packet) noex
     cdef uint32_t kind
     cursor.layer = LAYER_LINK
     if not is_macsec(view):
-        return unknown(cursor, KIND_ETHERTYPE, ETHERTYPE_MACSEC, LAYER_NETWORK)
+        if not has(view, 1):
+            return lacking(view, 1)
+        if view.data[0] & MACSEC_VERSION or view.size >= view.wire or view.wire <= macsec_length(view) + MACSEC_CHECK:
+            return unknown(cursor, KIND_ETHERTYPE, ETHERTYPE_MACSEC, LAYER_NETWORK)
+        return DECODE_TRUNCATED
     if view.data[0] & MACSEC_SEALED:
         return DECODE_UNSUPPORTED
     skip(view, macsec_length(view))

@@ -14,9 +14,9 @@ from packet cimport (
     decode_status_t, packet_t,
 )
 from paths cimport (
-    KIND_ETHERTYPE, NAME_CAPWAP, NAME_ERSPAN, NAME_ETH, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP, NAME_GTPPRIME,
-    NAME_IP, NAME_IPV6, NAME_L2TP, NAME_LISP, NAME_MPLS, NAME_NONE, NAME_NSH, NAME_PPP, NAME_PRISM, NAME_TEREDO,
-    NAME_TZSP, NAME_VXLAN, NAME_WLAN,
+    KIND_ETHERTYPE, NAME_AVS, NAME_CAPWAP, NAME_ERSPAN, NAME_ETH, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP,
+    NAME_GTPPRIME, NAME_IP, NAME_IPV6, NAME_L2TP, NAME_LISP, NAME_MPLS, NAME_NONE, NAME_NSH, NAME_PPP, NAME_PRISM,
+    NAME_TEREDO, NAME_TZSP, NAME_VXLAN, NAME_WLAN,
 )
 from wire cimport be16, clamp, has, skip, view_t
 
@@ -60,12 +60,16 @@ cdef enum:
     CAPWAP_KEEP_ALIVE = 0x08
     CAPWAP_FRAGMENT = 0x80
     CAPWAP_WLAN = 1                 # binding
-    TZSP_LAST_DATA = 3              # of its packet types; behind it keep-alive and open port
+    TZSP_VERSION = 1
+    TZSP_KEEP_ALIVE = 4             # of its packet types those without a frame
+    TZSP_PORT = 5
     TZSP_PADDING = 0
     TZSP_END = 1
     TZSP_ETHERNET = 1
     TZSP_WLAN = 18
     TZSP_PRISM = 119
+    TZSP_AVS = 127
+    TZSP_NOTHING = 0
     GTP_EXTENDED = 4
     GTP_OPTIONAL = 7                # any of the extension, sequence and N-PDU bits
 
@@ -458,7 +462,7 @@ cdef inline decode_status_t read_lisp(cursor_t* cursor, packet_t* packet) noexce
     """LISP data, RFC 6830 section 5.3."""
     cursor.layer = LAYER_TRANSPORT
     if not is_lisp(&cursor.view):
-        return lacking(&cursor.view, LISP_HEADER)
+        return DECODE_TRUNCATED if cursor.view.wire >= LISP_HEADER else DECODE_OK
     skip(&cursor.view, LISP_HEADER)
     return follow_ip_version(cursor, LAYER_TRANSPORT)
 
@@ -497,17 +501,24 @@ cdef inline decode_status_t read_capwap(cursor_t* cursor, packet_t* packet) noex
     return DECODE_OK
 
 
+cdef inline bint is_tzsp(const view_t* view) noexcept nogil:
+    """Whether what came to TZSP's port, which may be any client's, looks like it; tshark does not ask."""
+    return has(view, 1) and view.data[0] == TZSP_VERSION
+
+
 cdef inline decode_status_t read_tzsp(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """TZSP: version, type, encapsulation, tagged fields, a frame."""
     cdef view_t* view = &cursor.view
     cdef uint32_t kind, encapsulation, tag, length
     cursor.layer = LAYER_TRANSPORT
+    if not is_tzsp(view):
+        return DECODE_TRUNCATED if not has(view, 1) and view.wire >= 1 else DECODE_OK
     if not has(view, 4):
         return lacking(view, 4)
     kind = view.data[1]
     encapsulation = be16(view.data + 2)
     skip(view, 4)
-    if kind > TZSP_LAST_DATA:
+    if kind == TZSP_KEEP_ALIVE or kind == TZSP_PORT:
         return DECODE_OK
     tag = TZSP_PADDING
     while tag != TZSP_END:
@@ -528,6 +539,8 @@ cdef inline decode_status_t read_tzsp(cursor_t* cursor, packet_t* packet) noexce
         cursor.next = NAME_WLAN
     elif encapsulation == TZSP_PRISM:
         cursor.next = NAME_PRISM
-    else:
+    elif encapsulation == TZSP_AVS:
+        cursor.next = NAME_AVS
+    elif encapsulation != TZSP_NOTHING:
         return DECODE_UNSUPPORTED
     return DECODE_OK

@@ -15,13 +15,14 @@ cdef enum:
 cdef inline decode_status_t read_wlan(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """IEEE 802.11: data frames that are not encrypted lead to LLC."""
     cdef view_t* view = &cursor.view
-    cdef uint32_t control, flags, quality, length = 24
+    cdef uint32_t control, flags, quality, length = 24, first = cursor.swapped
+    cdef bint padded = cursor.pad
+    cursor.swapped = cursor.pad = 0
     cursor.layer = LAYER_LINK
     if not has(view, 2):
         return lacking(view, 2)
-    control = view.data[cursor.swapped]
-    flags = view.data[1 - cursor.swapped]
-    cursor.swapped = 0
+    control = view.data[first]
+    flags = view.data[1 - first]
     if (control >> 2) & 3 != WLAN_DATA or control & 3:
         return unknown(cursor, KIND_WLAN, (control & 0x0C) << 2 | control >> 4, LAYER_LINK)
     if flags & 3 == 3:
@@ -38,7 +39,7 @@ cdef inline decode_status_t read_wlan(cursor_t* cursor, packet_t* packet) noexce
     if flags & 0x40:
         # Encrypted.
         return unknown(cursor, KIND_WLAN, (control & 0x0C) << 2 | control >> 4, LAYER_LINK)
-    if cursor.pad:
+    if padded:
         length = (length + 3) & 0xFC
         if not has(view, length):
             return lacking(view, length)

@@ -14,8 +14,10 @@ LINK_TYPES: dict[int, str] = {
     100: "ATM (RFC 1483)", 101: "raw IP", 104: "Cisco HDLC", 105: "IEEE 802.11", 106: "ATM classical IP",
     107: "Frame Relay", 108: "OpenBSD loopback", 113: "Linux cooked", 114: "LocalTalk", 117: "OpenBSD pflog",
     119: "IEEE 802.11 with Prism header", 120: "Cisco Aironet", 122: "IP over Fibre Channel", 123: "SunATM",
-    127: "IEEE 802.11 with radiotap", 129: "ARCNET (Linux)", 133: "Juniper MLPPP", 135: "Juniper ES",
-    136: "Juniper GGSN", 137: "Juniper MFR", 138: "IP over IEEE 1394", 139: "MTP2 with pseudo-header", 140: "MTP2",
+    127: "IEEE 802.11 with radiotap", 129: "ARCNET (Linux)", 130: "Juniper MLPPP", 131: "Juniper MLFR",
+    133: "Juniper GGSN",
+    135: "Juniper ATM2", 136: "Juniper services", 137: "Juniper ATM1", 138: "IP over IEEE 1394",
+    139: "MTP2 with pseudo-header", 140: "MTP2",
     141: "MTP3", 142: "SCCP", 143: "DOCSIS", 144: "IrDA", 147: "USER0", 148: "USER1", 149: "USER2", 150: "USER3",
     151: "USER4", 152: "USER5", 153: "USER6", 154: "USER7", 155: "USER8", 156: "USER9", 157: "USER10", 158: "USER11",
     159: "USER12", 160: "USER13", 161: "USER14", 162: "USER15", 163: "IEEE 802.11 with AVS header",
@@ -43,7 +45,8 @@ LINK_TYPES: dict[int, str] = {
 
 # https://www.iana.org/assignments/ieee-802-numbers
 ETHERTYPES: dict[int, str] = {
-    0x0800: "IPv4", 0x0806: "ARP", 0x0842: "Wake-on-LAN", 0x22F0: "AVTP", 0x22F3: "TRILL", 0x6003: "DECnet",
+    0x0800: "IPv4", 0x0806: "ARP", 0x0842: "Wake-on-LAN", 0x22F0: "AVTP", 0x22F3: "TRILL", 0x4305: "B.A.T.M.A.N.",
+    0x6003: "DECnet",
     0x6558: "Ethernet bridging", 0x8035: "RARP", 0x809B: "AppleTalk", 0x80F3: "AppleTalk ARP", 0x8100: "802.1Q",
     0x8137: "IPX", 0x86DD: "IPv6", 0x8808: "Ethernet flow control", 0x8809: "slow protocols (LACP)",
     0x880B: "PPP", 0x8847: "MPLS", 0x8848: "MPLS multicast", 0x8863: "PPPoE discovery", 0x8864: "PPPoE session",
@@ -54,9 +57,10 @@ ETHERTYPES: dict[int, str] = {
     0x88BA: "IEC 61850 sampled values", 0x88BE: "ERSPAN II", 0x88CC: "LLDP", 0x88CD: "SERCOS III", 0x88D9: "LLTD",
     0x88E1: "HomePlug AV", 0x88E3: "MRP", 0x88E5: "MACsec", 0x88E7: "provider backbone bridging", 0x88F7: "PTP",
     0x88F8: "NC-SI", 0x88FB: "PRP", 0x8902: "connectivity fault management", 0x8906: "Fibre Channel over Ethernet",
-    0x8914: "FCoE initialisation", 0x8915: "RoCE", 0x892F: "HSR", 0x894F: "NSH", 0x9000: "loopback",
+    0x8903: "FabricPath", 0x8909: "Cisco MetaData", 0x8914: "FCoE initialisation", 0x8915: "RoCE", 0x8926: "VN-tag",
+    0x892F: "HSR", 0x893F: "802.1BR E-tag", 0x894F: "NSH", 0x9000: "loopback",
     0x9100: "QinQ (old)",
-    0x99FE: "ESPRESSObin", 0xCAFE: "Cisco VN-Tag",
+    0x99FE: "ESPRESSObin", 0xD28B: "Arista timestamp", 0xF1C1: "802.1CB R-tag",
 }
 
 # https://www.iana.org/assignments/protocol-numbers
@@ -91,8 +95,10 @@ SERVICES: dict[int, str] = {
     2379: "etcd-client", 2380: "etcd-peer", 2404: "iec-104", 2483: "oracle", 2484: "oracle-tls", 3000: "http-dev",
     3128: "http-proxy", 3260: "iscsi", 3268: "ldap-gc", 3269: "ldaps-gc", 3306: "mysql", 3310: "clamav", 3389: "rdp",
     3478: "stun", 3544: "teredo", 3632: "distcc", 3690: "svn", 3702: "ws-discovery", 3868: "diameter", 4222: "nats",
-    4242: "opentsdb", 4369: "erlang-epmd", 4500: "ipsec-nat-t", 4789: "vxlan", 4840: "opc-ua", 5000: "upnp",
+    4242: "opentsdb", 4341: "lisp-data", 4369: "erlang-epmd", 4500: "ipsec-nat-t", 4789: "vxlan", 4840: "opc-ua",
+    5000: "upnp",
     5004: "rtp", 5005: "rtcp", 5060: "sip", 5061: "sips", 5201: "iperf3", 5222: "xmpp", 5223: "xmpps",
+    5246: "capwap-control", 5247: "capwap-data",
     5269: "xmpp-server",
     5349: "stuns", 5351: "nat-pmp", 5353: "mdns", 5355: "llmnr", 5432: "postgresql", 5601: "kibana", 5666: "nrpe",
     5671: "amqps", 5672: "amqp", 5683: "coap", 5684: "coaps", 5900: "vnc", 5901: "vnc", 5938: "teamviewer",
@@ -105,7 +111,8 @@ SERVICES: dict[int, str] = {
     9200: "elasticsearch", 9300: "elasticsearch-node", 9418: "git", 9899: "sctp-tunnel", 9999: "abyss",
     10050: "zabbix-agent", 10051: "zabbix", 10250: "kubelet", 11211: "memcached", 15672: "rabbitmq-http",
     16509: "libvirt",
-    20000: "dnp3", 27017: "mongodb", 27018: "mongodb-shard", 33434: "traceroute", 37777: "dvr", 44818: "ethernet-ip",
+    20000: "dnp3", 27017: "mongodb", 27018: "mongodb-shard", 33434: "traceroute", 37008: "tzsp", 37777: "dvr",
+    44818: "ethernet-ip",
     47808: "bacnet", 50000: "db2", 51820: "wireguard", 64738: "mumble",
 }
 

@@ -17,6 +17,8 @@ ENCAPSULATIONS = {
     "l2tp": "l2tp",
     "etherip": "etherip",
     "capwap.data": "capwap",
+    "lisp-data": "lisp",
+    "tzsp": "tzsp",
     "nvgre": "nvgre",
 }
 # An IP layer directly inside another.

@@ -14,6 +14,8 @@ from tests.native.frames import (
     decode,
     ethernet,
     inner,
+    ipv4,
+    udp,
 )
 
 P = inner()
@@ -63,7 +65,7 @@ def test_every_header_leads_to_the_packet_inside(name: str) -> None:
     assert packet.payload_length == 3
 
 
-@pytest.mark.parametrize("name", [name for name in FRAMES if not name.startswith("MACsec")])
+@pytest.mark.parametrize("name", FRAMES)
 def test_a_header_cut_anywhere_is_truncated_and_has_no_addresses(name: str) -> None:
     link_type, frame, _ = FRAMES[name]
     for kept in range(frame.index(P)):
@@ -73,6 +75,15 @@ def test_a_header_cut_anywhere_is_truncated_and_has_no_addresses(name: str) -> N
 
 def test_a_backbone_tag_is_a_vlan() -> None:
     assert decode(FRAMES["provider backbone with a tag"][1]).vlan_id == 100
+
+
+def test_the_padding_of_an_outer_802_11_header_is_not_that_of_one_in_a_tunnel() -> None:
+    outer = struct.pack("<BBHIB", 0, 0, 9, 2, 0x20) + b"\x88\x01" + bytes(24) + bytes(2) + LLC_IPV4
+    wireless = b"\x01\x88" + bytes(24) + LLC_IPV4 + P
+    datagram = udp(40_000, 5247, b"\x00\x10\x03\x00" + bytes(4) + wireless)
+    packet = decode(outer + ipv4(datagram, 17), link_type=127)
+    assert packet.path[-5:] == ["capwap.data", "wlan", "llc", "ip", "tcp"]
+    assert (packet.decode_status, packet.ports) == (OK, (1111, 80))
 
 
 @pytest.mark.parametrize("control", [0x04, 0x08, 0x0C, 0x2C])

@@ -150,6 +150,15 @@ def test_what_cannot_be_read_in_a_tunnel_leaves_the_outer_columns(port: int, pay
     assert (packet.decode_status, packet.src, packet.ports) == (UNSUPPORTED, A, (40_000, port))
 
 
+@pytest.mark.parametrize(
+    ("port", "payload"),
+    [(4341, bytes(7)), (37008, b""), (37008, b"\x02\x00\x00\x01\x01")],
+)
+def test_what_only_came_to_a_tunnel_s_port_is_payload(port: int, payload: bytes) -> None:
+    packet = decode(ethernet(over_udp(port, payload)))
+    assert (packet.decode_status, packet.path) == (OK, ["eth", "ip", "udp"])
+
+
 @pytest.mark.parametrize("kind", [0x0800, 0x0806, 0x88CC, 0x880B, 0x88BE])
 def test_gre_without_a_sequence_number_may_be_empty(kind: int) -> None:
     packet = decode(ethernet(gre(0x2000, kind, bytes(4))))

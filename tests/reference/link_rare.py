@@ -246,7 +246,7 @@ def pktap(decoder: Decoder) -> str:
     view.give_back(header)
     view.take(length, LINK)
     layer = LINK_LAYERS.get(link_type) if kind == 1 else None  # 1: a packet
-    if layer in ("arcnet", "user", "sll2"):  # what they look like stands in the record's own link type alone
+    if layer in ("arcnet", "user", "sll2", "juniper"):  # what they look like stands in the record's own link type alone
         layer = None
     if layer is None:
         raise End(UNSUPPORTED, LINK)

@@ -205,7 +205,7 @@ def udp_tunnels(draw: st.DrawFn, depth: int) -> bytes:
         )
     elif port == 37008:
         tags = draw(st.sampled_from([b"\1", b"\0\x0a\1\x05\1", b"\x28\2\0\0"]))
-        content = struct.pack(">BBH", 1, draw(st.integers(0, 5)), draw(st.sampled_from([1, 1, 7]))) + tags
+        content = struct.pack(">BBH", 1, draw(st.integers(0, 6)), draw(st.sampled_from([1, 1, 7, 0]))) + tags
         content += draw(ethernet(depth))
     else:
         content = draw(st.sampled_from([b"", bytes(8)])) + draw(ipv6_packets(depth))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.reference.frame import LINK, NETWORK, UNSUPPORTED, Decoder, End, reads, u16
+from tests.reference.frame import LINK, NETWORK, TRUNCATED, UNSUPPORTED, Decoder, End, reads, u16
 from tests.reference.link import ethertype, type_or_length
 
 
@@ -46,10 +46,14 @@ def vn_tag(decoder: Decoder) -> str:
 @reads
 def macsec(decoder: Decoder) -> str:
     """Readable where it is only authenticated. Quirk: shorter than tag and check value is something else."""
-    data = decoder.view.data
-    size = 14 if data[:1] and data[0] & 0x20 else 6
-    if not data or data[0] & 0x80 or len(data) <= size + 16:
-        raise End(UNSUPPORTED, NETWORK)
+    view = decoder.view
+    data = view.data
+    if not data:
+        view.take(1, LINK)
+    size = 14 if data[0] & 0x20 else 6
+    if data[0] & 0x80 or len(data) <= size + 16:
+        cut = not data[0] & 0x80 and len(data) < view.wire and view.wire > size + 16
+        raise End(TRUNCATED if cut else UNSUPPORTED, LINK if cut else NETWORK)
     decoder.name("macsec")
     if data[0] & 0x0C:
         raise End(UNSUPPORTED, LINK)

@@ -223,8 +223,11 @@ def nsh(decoder: Decoder) -> str:
 @reads
 def lisp(decoder: Decoder) -> str | None:
     view = decoder.view
-    if len(view.data) >= 8:
-        decoder.name("lisp-data")
+    if len(view.data) < 8:
+        if view.wire < 8:
+            return None
+        raise End(TRUNCATED, TRANSPORT)
+    decoder.name("lisp-data")
     view.take(8, TRANSPORT)
     if not view.data:
         raise End(TRUNCATED if view.wire else MALFORMED, TRANSPORT)
@@ -257,10 +260,15 @@ def capwap(decoder: Decoder) -> str | None:
 
 @reads
 def tzsp(decoder: Decoder) -> str | None:
-    decoder.name("tzsp")
+    """Its port may be any client's: what does not look like it is none, though Wireshark does not ask."""
     view = decoder.view
+    if not view.data and view.wire:
+        raise End(TRUNCATED, TRANSPORT)
+    if view.data[:1] != b"\x01":
+        return None
+    decoder.name("tzsp")
     header = view.take(4, TRANSPORT)
-    if header[1] > 3:  # no data
+    if header[1] in (4, 5):  # keep-alive, open port
         return None
     while (tag := view.take(1, TRANSPORT)[0]) != 1:
         if tag:
@@ -268,4 +276,6 @@ def tzsp(decoder: Decoder) -> str | None:
             field = view.take(2, TRANSPORT)
             view.give_back(field)
             view.take(2 + field[1], TRANSPORT)
-    return following({1: "ethernet", 18: "wlan", 119: "prism"}, u16(header, 2), TRANSPORT)
+    if u16(header, 2) == 0:
+        return None
+    return following({1: "ethernet", 18: "wlan", 119: "prism", 127: "avs"}, u16(header, 2), TRANSPORT)

@@ -72,7 +72,7 @@ def ppi(decoder: Decoder) -> str:
             view.clamp(max(view.wire - 4, 0))
         fields = fields[4 + size :]
     layer = LINK_LAYERS.get(link_type)
-    if layer is None:
+    if layer is None or layer == "juniper":  # which of its links it is stands in the record alone
         raise End(UNSUPPORTED, LINK)
     if layer == "wlan":
         decoder.name("wlan_radio")
@@ -85,14 +85,14 @@ def wlan(decoder: Decoder) -> str:
     decoder.name("wlan")
     view = decoder.view
     control = int.from_bytes(view.take(2, LINK), "big" if decoder.swapped else "little")
-    decoder.swapped = False
+    padded, decoder.swapped, decoder.radio_pad = decoder.radio_pad, False, False
     kind, subtype = control >> 2 & 3, control >> 4 & 15
     if kind != 2 or control & 3:  # data frames of protocol version 0 alone
         raise End(UNSUPPORTED, LINK)
     length = 22 + (6 if control & 0x300 == 0x300 else 0)  # all four addresses between two access points
     if subtype & 8:  # quality of service
         length += 2 + (4 if control & 0x8000 else 0)
-    if decoder.radio_pad:
+    if padded:
         length += -(length + 2) % 4
     header = view.take(length, LINK)
     if subtype & 4:  # no data

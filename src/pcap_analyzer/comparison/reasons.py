@@ -14,7 +14,7 @@ SECOND = 10**9
 PSEUDO_HEADERS = {"atm": 4}  # bytes in front of the frame that tshark does not count
 LENGTHS = ("captured_length", "original_length")
 RECORD = ("timestamp", "interface_id", *LENGTHS)
-UDP_TUNNELS = {"vxlan", "gtp", "gtpprime", "geneve", "teredo", "l2tp"}
+UDP_TUNNELS = {"vxlan", "gtp", "gtpprime", "geneve", "teredo", "l2tp", "lisp-data", "capwap.data", "tzsp"}
 WELL_KNOWN_PORTS = 1024
 TSHARK_LONGEST = 2**31 - 1  # bytes of a frame
 
@@ -97,8 +97,14 @@ def _well_known_port(column: str, packet: TsharkPacket, ours: Any, theirs: Any) 
 
 
 def _pseudowire(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
-    """Nothing says whether a control word stands before a pseudowire's frame: tshark asks who made its addresses."""
-    return "pwethheuristic" in packet.layers and column not in RECORD
+    """Nothing says whether a control word stands before a pseudowire's frame: tshark asks who made its addresses.
+
+    Where one of both found a packet in it, and the other none.
+    """
+    if "pwethheuristic" not in packet.layers or column in RECORD:
+        return False
+    inside = packet.layers[packet.layers.index("pwethheuristic") :]
+    return ours is None or not {"ip", "ipv6"} & set(inside)
 
 
 RULES: dict[str, Rule] = {

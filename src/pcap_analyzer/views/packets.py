@@ -15,8 +15,8 @@ FIELDS = (
     *("present", "timestamp", "original_length", "payload_length", "tcp_flags", "tcp_window", "protocol", "path"),
     *("transport_offset", "transport_length", "icmp_type", "icmp_code"),
 )
-# Octets of the headers in front of the first IP header.
-LINK_BYTES = {"eth": 14, "vlan": 4, "ieee8021ad": 4, "mpls": 4, "pppoes": 6, "raw": 0, "sll": 16, "null": 4}
+# Octets of the headers in front of the first IP header. Of 802.1ad one step of a path is one tag, two, or a backbone's.
+LINK_BYTES = {"eth": 14, "vlan": 4, "mpls": 4, "pppoes": 6, "raw": 0, "sll": 16, "null": 4}
 IP_LAYERS = frozenset({"ip", "ipv6"})
 UNKNOWN = -1
 
