@@ -509,7 +509,7 @@ cdef inline bint is_tzsp(const view_t* view) noexcept nogil:
 cdef inline decode_status_t read_tzsp(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """TZSP: version, type, encapsulation, tagged fields, a frame."""
     cdef view_t* view = &cursor.view
-    cdef uint32_t kind, encapsulation, tag, length
+    cdef uint32_t kind, encapsulation, tag, length, name = NAME_NONE
     cursor.layer = LAYER_TRANSPORT
     if not is_tzsp(view):
         return DECODE_TRUNCATED if not has(view, 1) and view.wire >= 1 else DECODE_OK
@@ -520,6 +520,17 @@ cdef inline decode_status_t read_tzsp(cursor_t* cursor, packet_t* packet) noexce
     skip(view, 4)
     if kind == TZSP_KEEP_ALIVE or kind == TZSP_PORT:
         return DECODE_OK
+    # Before the fields: who only has the port is not malformed.
+    if encapsulation == TZSP_ETHERNET:
+        name = NAME_ETH
+    elif encapsulation == TZSP_WLAN:
+        name = NAME_WLAN
+    elif encapsulation == TZSP_PRISM:
+        name = NAME_PRISM
+    elif encapsulation == TZSP_AVS:
+        name = NAME_AVS
+    elif encapsulation != TZSP_NOTHING:
+        return DECODE_UNSUPPORTED
     tag = TZSP_PADDING
     while tag != TZSP_END:
         if not has(view, 1):
@@ -533,14 +544,5 @@ cdef inline decode_status_t read_tzsp(cursor_t* cursor, packet_t* packet) noexce
         if not has(view, length):
             return lacking(view, length)
         skip(view, length)
-    if encapsulation == TZSP_ETHERNET:
-        cursor.next = NAME_ETH
-    elif encapsulation == TZSP_WLAN:
-        cursor.next = NAME_WLAN
-    elif encapsulation == TZSP_PRISM:
-        cursor.next = NAME_PRISM
-    elif encapsulation == TZSP_AVS:
-        cursor.next = NAME_AVS
-    elif encapsulation != TZSP_NOTHING:
-        return DECODE_UNSUPPORTED
+    cursor.next = name
     return DECODE_OK

@@ -142,8 +142,16 @@ def test_a_signalling_message_is_complete_with_its_header(port: int, payload: by
         (5247, b"\x00\x10\x02\x80" + bytes(40)),
         (5247, b"\x00\x10\x05\x00" + bytes(40)),
         (37008, b"\x01\x00\x00\x02\x01" + bytes(40)),
+        (37008, bytes.fromhex("0101000c 2112a442") + b"\xff" * 12),
     ],
-    ids=["LISP of no IP", "CAPWAP in DTLS", "CAPWAP's fragment", "CAPWAP of another radio", "TZSP of token ring"],
+    ids=[
+        "LISP of no IP",
+        "CAPWAP in DTLS",
+        "CAPWAP's fragment",
+        "CAPWAP of another radio",
+        "TZSP of token ring",
+        "STUN",
+    ],
 )
 def test_what_cannot_be_read_in_a_tunnel_leaves_the_outer_columns(port: int, payload: bytes) -> None:
     packet = decode(ethernet(over_udp(port, payload)))

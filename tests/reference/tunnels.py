@@ -16,6 +16,7 @@ from tests.reference.frame import (
 from tests.reference.link import ethertype
 
 NSH_PROTOCOLS = {1: "ipv4", 2: "ipv6", 3: "ethernet", 4: "nsh", 5: "mpls"}
+TZSP_LAYERS = {1: "ethernet", 18: "wlan", 119: "prism", 127: "avs"}
 GRE_PROTOCOLS = {
     0x800: "ipv4",
     0x86DD: "ipv6",
@@ -270,12 +271,11 @@ def tzsp(decoder: Decoder) -> str | None:
     header = view.take(4, TRANSPORT)
     if header[1] in (4, 5):  # keep-alive, open port
         return None
+    inside = None if u16(header, 2) == 0 else following(TZSP_LAYERS, u16(header, 2), TRANSPORT)
     while (tag := view.take(1, TRANSPORT)[0]) != 1:
         if tag:
             view.give_back(bytes([tag]))
             field = view.take(2, TRANSPORT)
             view.give_back(field)
             view.take(2 + field[1], TRANSPORT)
-    if u16(header, 2) == 0:
-        return None
-    return following({1: "ethernet", 18: "wlan", 119: "prism", 127: "avs"}, u16(header, 2), TRANSPORT)
+    return inside
