@@ -7,10 +7,10 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memset
 
 from cursor cimport cursor_t, enter, note_outer_transport, unknown
+from juniper cimport read_juniper
 from link cimport (
     layer_of_link_type, read_ethernet, read_mpls, read_pppoe, read_pseudowire, read_service_tag, read_vlan,
 )
-from juniper cimport read_juniper
 from llc cimport read_arcnet, read_clip, read_fddi, read_ipoib, read_llc
 from network cimport read_ah, read_arp, read_ipv4, read_ipv6
 from packet cimport (
@@ -33,7 +33,7 @@ from pseudo cimport (
     read_sll, read_user_dlt,
 )
 from straight cimport decode_straight
-from tags cimport is_macsec, read_arista, read_batman, read_fabric_path, read_macsec, read_tag, read_trill
+from tags cimport is_macsec, read_arista, read_batman, read_fabric_path, read_macsec, read_tag, read_trill, read_vn_tag
 from transport cimport read_icmp, read_icmpv6, read_sctp, read_tcp, read_udp
 from tunnel cimport (
     gtp_name, is_l2tp, is_lisp, is_tzsp, read_capwap, read_erspan, read_etherip, read_geneve, read_gre, read_gtp,
@@ -92,9 +92,9 @@ cdef inline decode_status_t read_layer(cursor_t* cursor, packet_t* packet, uint3
     elif name == NAME_TEREDO: return read_teredo(cursor, packet)
     elif name == NAME_L2TP: return read_l2tp(cursor, packet)
     elif name == NAME_NSH: return read_nsh(cursor, packet)
-    elif name == NAME_VNTAG or name == NAME_ETAG or name == NAME_8021AH or name == NAME_8021CB or name == NAME_HSR \
-            or name == NAME_CMD:
+    elif name == NAME_ETAG or name == NAME_8021AH or name == NAME_8021CB or name == NAME_HSR or name == NAME_CMD:
         return read_tag(cursor, name)
+    elif name == NAME_VNTAG: return read_vn_tag(cursor, packet)
     elif name == NAME_MACSEC: return read_macsec(cursor, packet)
     elif name == NAME_AVSP: return read_arista(cursor, packet)
     elif name == NAME_TRILL: return read_trill(cursor, packet)

@@ -176,6 +176,26 @@ cdef inline decode_status_t follow_ethertype(cursor_t* cursor, uint32_t ethertyp
     return unknown(cursor, KIND_ETHERTYPE, ethertype, LAYER_NETWORK)
 
 
+cdef inline decode_status_t follow_last_ethertype(cursor_t* cursor, uint32_t length) noexcept nogil:
+    """A header of `length` bytes ends with the ethertype of what follows."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t kind
+    if not has(view, length):
+        return lacking(view, length)
+    kind = be16(view.data + length - 2)
+    skip(view, length)
+    return follow_ethertype(cursor, kind)
+
+
+cdef inline decode_status_t follow_frame(cursor_t* cursor, uint32_t length) noexcept nogil:
+    """Behind a header of `length` bytes stands an Ethernet frame."""
+    if not has(&cursor.view, length):
+        return lacking(&cursor.view, length)
+    skip(&cursor.view, length)
+    cursor.next = NAME_ETH
+    return DECODE_OK
+
+
 cdef inline decode_status_t follow_type_or_length(cursor_t* cursor, uint32_t kind) noexcept nogil:
     """The field behind the addresses or a tag: an ethertype, or the length of an 802.3 frame with LLC inside."""
     cdef view_t* view = &cursor.view
@@ -246,7 +266,7 @@ cdef inline decode_status_t read_service_tag(cursor_t* cursor, packet_t* packet)
     So are a tag and the header of a provider's backbone (IEEE 802.1ah) behind it. A length is no ethertype here.
     """
     cdef view_t* view = &cursor.view
-    cdef uint32_t length, kind
+    cdef uint32_t length
     cursor.layer = LAYER_LINK
     if not has(view, 4):
         return lacking(view, 4)
@@ -258,11 +278,7 @@ cdef inline decode_status_t read_service_tag(cursor_t* cursor, packet_t* packet)
         note_tag(packet, view.data + 4)
     elif be16(view.data + 2) == ETHERTYPE_8021AH:
         length = BACKBONE_HEADER
-    if not has(view, length):
-        return lacking(view, length)
-    kind = be16(view.data + length - 2)
-    skip(view, length)
-    return follow_ethertype(cursor, kind)
+    return follow_last_ethertype(cursor, length)
 
 
 cdef inline bint plain_ethernet(const view_t* view) noexcept nogil:
@@ -316,11 +332,7 @@ cdef inline decode_status_t read_mpls(cursor_t* cursor, packet_t* packet) noexce
 cdef inline decode_status_t read_pseudowire(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """Ethernet behind a control word, RFC 4448 section 4.6."""
     cursor.layer = LAYER_LINK
-    if not has(&cursor.view, 4):
-        return lacking(&cursor.view, 4)
-    skip(&cursor.view, 4)
-    cursor.next = NAME_ETH
-    return DECODE_OK
+    return follow_frame(cursor, 4)
 
 
 cdef inline decode_status_t read_pppoe(cursor_t* cursor, packet_t* packet) noexcept nogil:

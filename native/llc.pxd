@@ -2,7 +2,7 @@
 from libc.stdint cimport uint32_t
 
 from cursor cimport cursor_t, lacking, unknown
-from link cimport LINK_ARCNET_LINUX, follow_ethertype
+from link cimport LINK_ARCNET_LINUX, follow_ethertype, follow_frame
 from packet cimport DECODE_OK, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t
 from paths cimport KIND_ARCNET, KIND_LLC_OUI, KIND_LLC_SAP, KIND_NLPID, NAME_ARP, NAME_ETH, NAME_IP, NAME_IPV6, NAME_LLC
 from wire cimport be16, be32, has, skip, view_t
@@ -37,11 +37,7 @@ cdef inline decode_status_t read_llc(cursor_t* cursor, packet_t* packet) noexcep
         return follow_ethertype(cursor, kind)
     if oui == 0x0080C2 and (kind == 1 or kind == 7):
         # A bridged frame behind two bytes of padding (RFC 2684 section 5.2).
-        if not has(view, 2):
-            return lacking(view, 2)
-        skip(view, 2)
-        cursor.next = NAME_ETH
-        return DECODE_OK
+        return follow_frame(cursor, 2)
     return unknown(cursor, KIND_LLC_OUI, oui, LAYER_NETWORK)
 
 

@@ -11,7 +11,7 @@ from paths cimport (
     KIND_ETHERTYPE, KIND_NLPID, KIND_PPP, NAME_BCP, NAME_CHDLC, NAME_ETH, NAME_IP, NAME_IPV6, NAME_MP, NAME_MPLS,
     NAME_PPP,
 )
-from wire cimport be16, clamp, has, skip, view_t
+from wire cimport be16, cut_off, has, skip, view_t
 
 cdef enum:
     CONTROL_UNNUMBERED = 3          # its lower two bits are those of every unnumbered frame
@@ -79,7 +79,7 @@ cdef inline decode_status_t follow_ppp_protocol(cursor_t* cursor) noexcept nogil
 cdef inline decode_status_t read_bridged(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """A bridged frame, RFC 3518 section 4.2: flags with the number of pad bytes behind the frame, type of the LAN."""
     cdef view_t* view = &cursor.view
-    cdef uint32_t flags, kind, pads
+    cdef uint32_t flags, kind
     cursor.layer = LAYER_LINK
     if not has(view, 2):
         return lacking(view, 2)
@@ -88,8 +88,7 @@ cdef inline decode_status_t read_bridged(cursor_t* cursor, packet_t* packet) noe
     skip(view, 2)
     if flags & BRIDGE_CONTROL or kind != LAN_ETHERNET:
         return DECODE_UNSUPPORTED
-    pads = flags & 0x0F
-    clamp(view, view.wire - pads if view.wire >= pads else 0)
+    cut_off(view, flags & 0x0F)
     cursor.next = NAME_ETH
     return DECODE_OK
 

@@ -5,14 +5,10 @@ Most have a fixed length and end with the ethertype of what follows.
 from libc.stdint cimport uint32_t
 
 from cursor cimport cursor_t, lacking, unknown
-from link cimport ETHERTYPE_MACSEC, follow_ethertype, follow_type_or_length
-from packet cimport (
-    DECODE_OK, DECODE_TRUNCATED, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t,
-)
-from paths cimport (
-    KIND_ETHERTYPE, NAME_8021AH, NAME_8021CB, NAME_CMD, NAME_ETAG, NAME_ETH, NAME_HSR, NAME_VNTAG,
-)
-from wire cimport be16, clamp, has, skip, view_t
+from link cimport ETHERTYPE_MACSEC, follow_frame, follow_last_ethertype, follow_type_or_length
+from packet cimport DECODE_TRUNCATED, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t
+from paths cimport KIND_ETHERTYPE, NAME_8021CB, NAME_CMD, NAME_ETAG, NAME_HSR
+from wire cimport be16, cut_off, has, skip, view_t
 
 cdef enum:
     MACSEC_VERSION = 0x80
@@ -32,8 +28,7 @@ cdef enum:
 
 cdef inline uint32_t tag_length(uint32_t name) noexcept nogil:
     """Bytes of a header up to the ethertype of what follows, which is its last field."""
-    if name == NAME_VNTAG: return 6
-    elif name == NAME_8021CB: return 6      # R-tag, IEEE 802.1CB
+    if name == NAME_8021CB: return 6        # R-tag, IEEE 802.1CB
     elif name == NAME_HSR: return 6         # IEC 62439-3
     elif name == NAME_ETAG: return 8        # IEEE 802.1BR
     elif name == NAME_CMD: return 8         # Cisco MetaData: a security group
@@ -41,17 +36,21 @@ cdef inline uint32_t tag_length(uint32_t name) noexcept nogil:
 
 
 cdef inline decode_status_t read_tag(cursor_t* cursor, uint32_t name) noexcept nogil:
-    """A header that has nothing but the ethertype of what follows for us. Behind a VN-tag it may be a length."""
-    cdef view_t* view = &cursor.view
-    cdef uint32_t kind, length = tag_length(name)
+    """A header that has nothing but the ethertype of what follows for us."""
     cursor.layer = LAYER_LINK
-    if not has(view, length):
-        return lacking(view, length)
-    kind = be16(view.data + length - 2)
-    skip(view, length)
-    if name == NAME_VNTAG:
-        return follow_type_or_length(cursor, kind)
-    return follow_ethertype(cursor, kind)
+    return follow_last_ethertype(cursor, tag_length(name))
+
+
+cdef inline decode_status_t read_vn_tag(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """Cisco's tag of a virtual port: behind it stands an ethertype or, as behind 802.1Q, a length."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t kind
+    cursor.layer = LAYER_LINK
+    if not has(view, 6):
+        return lacking(view, 6)
+    kind = be16(view.data + 4)
+    skip(view, 6)
+    return follow_type_or_length(cursor, kind)
 
 
 cdef inline uint32_t macsec_length(const view_t* view) noexcept nogil:
@@ -67,7 +66,6 @@ cdef inline bint is_macsec(const view_t* view) noexcept nogil:
 cdef inline decode_status_t read_macsec(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """MACsec, IEEE 802.1AE. What is only authenticated can be read; the check value behind it is a trailer."""
     cdef view_t* view = &cursor.view
-    cdef uint32_t kind
     cursor.layer = LAYER_LINK
     if not is_macsec(view):
         if not has(view, 1):
@@ -77,76 +75,52 @@ cdef inline decode_status_t read_macsec(cursor_t* cursor, packet_t* packet) noex
         return DECODE_TRUNCATED
     if view.data[0] & MACSEC_SEALED:
         return DECODE_UNSUPPORTED
-    skip(view, macsec_length(view))
-    kind = be16(view.data)
-    skip(view, 2)
-    return follow_ethertype(cursor, kind)
+    return follow_last_ethertype(cursor, macsec_length(view) + 2)
 
 
 cdef inline decode_status_t read_arista(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """Arista's header of the time at which a switch saw the frame: subtype, version, 48 or 64 bits, ethertype."""
     cdef view_t* view = &cursor.view
-    cdef uint32_t version, kind, length
+    cdef uint32_t version
     cursor.layer = LAYER_LINK
     if not has(view, 4):
         return lacking(view, 4)
     version = be16(view.data + 2) & ~<uint32_t>TIMESTAMP_UTC
     if be16(view.data) != TIMESTAMP_SUBTYPE or (version != TIMESTAMP_64 and version != TIMESTAMP_48):
         return DECODE_UNSUPPORTED
-    length = 14 if version == TIMESTAMP_64 else 12
-    if not has(view, length):
-        return lacking(view, length)
-    kind = be16(view.data + length - 2)
-    skip(view, length)
-    return follow_ethertype(cursor, kind)
+    return follow_last_ethertype(cursor, 14 if version == TIMESTAMP_64 else 12)
 
 
 cdef inline decode_status_t read_trill(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """TRILL, RFC 6325 section 3.2: six bytes, options in words of four, a frame."""
     cdef view_t* view = &cursor.view
-    cdef uint32_t length
     cursor.layer = LAYER_LINK
     if not has(view, 6):
         return lacking(view, 6)
-    length = 6 + (be16(view.data) >> 6 & 0x1F) * 4
-    if not has(view, length):
-        return lacking(view, length)
-    skip(view, length)
-    cursor.next = NAME_ETH
-    return DECODE_OK
+    return follow_frame(cursor, 6 + (be16(view.data) >> 6 & 0x1F) * 4)
 
 
 cdef inline decode_status_t read_fabric_path(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """Cisco FabricPath: a forwarding tag behind the switches' addresses, a frame, the outer frame's check sequence."""
-    cdef view_t* view = &cursor.view
+    cdef decode_status_t status
     cursor.layer = LAYER_LINK
-    if not has(view, 2):
-        return lacking(view, 2)
-    skip(view, 2)
-    clamp(view, view.wire - FRAME_CHECK if view.wire >= FRAME_CHECK else 0)
-    cursor.next = NAME_ETH
-    return DECODE_OK
+    status = follow_frame(cursor, 2)
+    cut_off(&cursor.view, FRAME_CHECK)
+    return status
 
 
 cdef inline decode_status_t read_batman(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """B.A.T.M.A.N. advanced, version 15: of its packets broadcast and unicast carry a frame."""
     cdef view_t* view = &cursor.view
-    cdef uint32_t length
     cursor.layer = LAYER_LINK
     if not has(view, 2):
         return lacking(view, 2)
     if view.data[1] != BATMAN_VERSION:
         return DECODE_UNSUPPORTED
     if view.data[0] == BATMAN_UNICAST:
-        length = 10
-    elif view.data[0] == BATMAN_UNICAST_4:
-        length = 18
-    elif view.data[0] == BATMAN_BROADCAST:
-        length = 14
-    else:
-        return DECODE_UNSUPPORTED
-    if not has(view, length):
-        return lacking(view, length)
-    skip(view, length)
-    cursor.next = NAME_ETH
-    return DECODE_OK
+        return follow_frame(cursor, 10)
+    if view.data[0] == BATMAN_UNICAST_4:
+        return follow_frame(cursor, 18)
+    if view.data[0] == BATMAN_BROADCAST:
+        return follow_frame(cursor, 14)
+    return DECODE_UNSUPPORTED

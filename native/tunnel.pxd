@@ -7,7 +7,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from cursor cimport cursor_t, enter, lacking, unknown
 from link cimport (
     ETHERTYPE_ARP, ETHERTYPE_CMD, ETHERTYPE_ETHERNET, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MPLS,
-    ETHERTYPE_MPLS_UPPER, ETHERTYPE_NSH, follow_ethertype, layer_of_ethertype,
+    ETHERTYPE_MPLS_UPPER, ETHERTYPE_NSH, follow_ethertype, follow_frame, layer_of_ethertype,
 )
 from packet cimport (
     DECODE_MALFORMED, DECODE_OK, DECODE_TRUNCATED, DECODE_UNSUPPORTED, HAS_UDP, LAYER_NETWORK, LAYER_TRANSPORT,
@@ -227,11 +227,7 @@ cdef inline decode_status_t read_erspan(cursor_t* cursor, packet_t* packet) noex
         length = 20 if view.data[11] & 1 else 12
     elif version != 1:
         return DECODE_UNSUPPORTED
-    if not has(view, length):
-        return lacking(view, length)
-    skip(view, length)
-    cursor.next = NAME_ETH
-    return DECODE_OK
+    return follow_frame(cursor, length)
 
 
 cdef inline decode_status_t read_vxlan(cursor_t* cursor, packet_t* packet) noexcept nogil:
@@ -446,11 +442,7 @@ cdef inline decode_status_t read_l2tp(cursor_t* cursor, packet_t* packet) noexce
 cdef inline decode_status_t read_etherip(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """EtherIP, RFC 3378: two bytes, then a frame."""
     cursor.layer = LAYER_TRANSPORT
-    if not has(&cursor.view, 2):
-        return lacking(&cursor.view, 2)
-    skip(&cursor.view, 2)
-    cursor.next = NAME_ETH
-    return DECODE_OK
+    return follow_frame(cursor, 2)
 
 
 cdef inline bint is_lisp(const view_t* view) noexcept nogil:

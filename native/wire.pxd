@@ -68,3 +68,8 @@ cdef inline void clamp(view_t* view, uint32_t length) noexcept nogil:
         view.wire = length
     if length < view.size:
         view.size = length
+
+
+cdef inline void cut_off(view_t* view, uint32_t length) noexcept nogil:
+    """The last `length` bytes on the wire are a trailer."""
+    clamp(view, view.wire - length if view.wire >= length else 0)

@@ -4,7 +4,7 @@ from libc.stdint cimport uint32_t
 from cursor cimport cursor_t, enter, lacking, unknown
 from packet cimport DECODE_MALFORMED, DECODE_OK, LAYER_LINK, decode_status_t, packet_t
 from paths cimport KIND_WLAN, NAME_LLC, NAME_WLAN, NAME_WLAN_RADIO
-from wire cimport be16, be32, clamp, has, le16, le32, skip, view_t
+from wire cimport be16, be32, clamp, cut_off, has, le16, le32, skip, view_t
 
 cdef enum:
     AVS_MAGIC = 0x80211
@@ -84,7 +84,7 @@ cdef inline decode_status_t read_radiotap(cursor_t* cursor, packet_t* packet) no
             flags = view.data[at]
     skip(view, length)
     if flags & 0x10:
-        clamp(view, view.wire - 4 if view.wire >= 4 else 0)
+        cut_off(view, 4)
     cursor.pad = flags & 0x20 != 0
     return follow_wlan_radio(cursor)
 

@@ -56,9 +56,9 @@ ETHERTYPES: dict[int, str] = {
     0x88B6: "local experiment 2", 0x88B7: "OUI extended", 0x88B8: "GOOSE", 0x88B9: "GSE management",
     0x88BA: "IEC 61850 sampled values", 0x88BE: "ERSPAN II", 0x88CC: "LLDP", 0x88CD: "SERCOS III", 0x88D9: "LLTD",
     0x88E1: "HomePlug AV", 0x88E3: "MRP", 0x88E5: "MACsec", 0x88E7: "provider backbone bridging", 0x88F7: "PTP",
-    0x88F8: "NC-SI", 0x88FB: "PRP", 0x8902: "connectivity fault management", 0x8906: "Fibre Channel over Ethernet",
-    0x8903: "FabricPath", 0x8909: "Cisco MetaData", 0x8914: "FCoE initialisation", 0x8915: "RoCE", 0x8926: "VN-tag",
-    0x892F: "HSR", 0x893F: "802.1BR E-tag", 0x894F: "NSH", 0x9000: "loopback",
+    0x88F8: "NC-SI", 0x88FB: "PRP", 0x8902: "connectivity fault management", 0x8903: "FabricPath",
+    0x8906: "Fibre Channel over Ethernet", 0x8909: "Cisco MetaData", 0x8914: "FCoE initialisation", 0x8915: "RoCE",
+    0x8926: "VN-tag", 0x892F: "HSR", 0x893F: "802.1BR E-tag", 0x894F: "NSH", 0x9000: "loopback",
     0x9100: "QinQ (old)",
     0x99FE: "ESPRESSObin", 0xD28B: "Arista timestamp", 0xF1C1: "802.1CB R-tag",
 }

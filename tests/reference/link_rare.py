@@ -18,7 +18,7 @@ from tests.reference.frame import (
     u32,
 )
 from tests.reference.link import CISCO_PROTOCOLS, ethertype, snap
-from tests.reference.numbers import LINK_LAYERS
+from tests.reference.numbers import FRAMED_LINK_LAYERS
 
 FAMILIES = {2: "4", 24: "6", 28: "6", 30: "6"}
 
@@ -245,9 +245,7 @@ def pktap(decoder: Decoder) -> str:
         raise End(MALFORMED, LINK)
     view.give_back(header)
     view.take(length, LINK)
-    layer = LINK_LAYERS.get(link_type) if kind == 1 else None  # 1: a packet
-    if layer in ("arcnet", "user", "sll2", "juniper"):  # what they look like stands in the record's own link type alone
-        layer = None
+    layer = FRAMED_LINK_LAYERS.get(link_type) if kind == 1 else None  # 1: a packet
     if layer is None:
         raise End(UNSUPPORTED, LINK)
     return layer

@@ -95,3 +95,7 @@ LINK_LAYERS: dict[int, str] = {
     **dict.fromkeys(range(147, 163), "user"),
     **dict.fromkeys((130, 131, 133, 135, 136, 137, 167, 178, 179, 180, 181, 183), "juniper"),
 }
+# Of a frame in a frame. What the others look like stands in the record's own link type alone.
+FRAMED_LINK_LAYERS = {
+    number: layer for number, layer in LINK_LAYERS.items() if layer not in ("arcnet", "user", "sll2", "juniper")
+}

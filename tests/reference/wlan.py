@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from tests.reference.frame import LINK, MALFORMED, UNSUPPORTED, Decoder, End, reads, u32
-from tests.reference.numbers import LINK_LAYERS
+from tests.reference.numbers import FRAMED_LINK_LAYERS
 
 
 @reads
@@ -71,8 +71,8 @@ def ppi(decoder: Decoder) -> str:
         if kind == 2 and size >= 10 and len(fields) >= 14 and struct.unpack_from("<H", fields, 12)[0] & 1:
             view.clamp(max(view.wire - 4, 0))
         fields = fields[4 + size :]
-    layer = LINK_LAYERS.get(link_type)
-    if layer is None or layer == "juniper":  # which of its links it is stands in the record alone
+    layer = FRAMED_LINK_LAYERS.get(link_type)
+    if layer is None:
         raise End(UNSUPPORTED, LINK)
     if layer == "wlan":
         decoder.name("wlan_radio")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from pcap_analyzer.comparison.layers import TsharkPacket, integer
+from pcap_analyzer.comparison.layers import EXTENSIONS, TsharkPacket, integer
 from pcap_analyzer.comparison.marks import ANALYSIS_COLUMNS, analysis
 
 COLUMNS = (
@@ -61,14 +61,13 @@ NUMBERS = {
     "ospf": 89,
     "etherip": 97,
     "pim": 103,
-    "mipv6": 135,
-    "hip": 139,
     "ipcomp": 108,
     "vrrp": 112,
     "sctp": 132,
+    "mipv6": 135,
     "udplite": 136,
+    "hip": 139,
 }
-EXTENSIONS = ("ipv6.hopopts", "ipv6.routing", "ipv6.fraghdr", "ipv6.dstopts", "shim6", "ah")
 
 
 def expected(packet: TsharkPacket) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 QUOTING = ("icmp", "icmpv6")  # what follows these is quoted by an error
 NETWORK = ("ip", "ipv6")
+EXTENSIONS = ("ipv6.hopopts", "ipv6.routing", "ipv6.fraghdr", "ipv6.dstopts", "shim6", "ah")  # behind IPv6
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pcap_analyzer.comparison.expected import TCP_STREAM, UDP_STREAM
-from pcap_analyzer.comparison.layers import TsharkPacket, integer
+from pcap_analyzer.comparison.layers import TsharkPacket, integer, network_positions
 from pcap_analyzer.comparison.marks import ANALYSIS_COLUMNS
 
 Rule = Callable[[str, TsharkPacket, Any, Any], bool]
@@ -104,7 +104,7 @@ def _pseudowire(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bo
     if "pwethheuristic" not in packet.layers or column in RECORD:
         return False
     inside = packet.layers[packet.layers.index("pwethheuristic") :]
-    return ours is None or not {"ip", "ipv6"} & set(inside)
+    return ours is None or not network_positions(inside)
 
 
 RULES: dict[str, Rule] = {

@@ -7,9 +7,18 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
-from pcap_analyzer.comparison.layers import IpLayer, TsharkPacket, boolean, integer, layer_names, nanoseconds
+from pcap_analyzer.comparison.layers import (
+    EXTENSIONS,
+    IpLayer,
+    TsharkPacket,
+    boolean,
+    integer,
+    layer_names,
+    nanoseconds,
+)
 from pcap_analyzer.comparison.layers import network_positions as positions
 from pcap_analyzer.comparison.marks import ANALYSIS_FIELDS
 from pcap_analyzer.errors import PcapAnalyzerError
@@ -177,12 +186,7 @@ def _column(text: str) -> list[str]:
 
 def _extensions(layers: tuple[str, ...], at: int) -> list[str]:
     """Names of the extension headers behind the IPv6 layer at this position."""
-    names = []
-    for name in layers[at + 1 :]:
-        if not name.startswith("ipv6.") and name not in ("ah", "shim6"):
-            break
-        names.append(name)
-    return names
+    return list(takewhile(EXTENSIONS.__contains__, layers[at + 1 :]))
 
 
 def _ipv4(values: tuple[str, ...]) -> dict[str, object]:
