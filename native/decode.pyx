@@ -4,7 +4,7 @@
 The engine calls `decode_frame` itself, in C; this module is how the tests, the fuzzers and the curious reach it.
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memcmp, memset
 
 from decode cimport decode_frame
 from packet cimport NO_INTERFACE, conversation_t, decoder_t, extra_t, packet_t
@@ -130,6 +130,21 @@ cdef void set_record(
     packet.link_type = link
 
 
+cdef const uint8_t* first_of(
+    const uint8_t[::1] capture, const uint64_t[::1] offset, const uint32_t[::1] captured_length,
+    const uint32_t[::1] original_length, const uint16_t[::1] link_type
+) except? NULL:
+    """Where the capture begins, NULL where it is empty. Raises ValueError where a frame lies outside of it."""
+    cdef Py_ssize_t count = offset.shape[0], row
+    cdef uint64_t size = capture.shape[0]
+    if captured_length.shape[0] != count or original_length.shape[0] != count or link_type.shape[0] != count:
+        raise ValueError("offset, captured_length, original_length and link_type differ in length")
+    for row in range(count):
+        if offset[row] > size or captured_length[row] > size - offset[row]:
+            raise ValueError(f"frame {row} at {offset[row]} with {captured_length[row]} bytes ends behind {size}")
+    return &capture[0] if size else NULL
+
+
 def decode_frames(
     const uint8_t[::1] capture not None,           # IN   the bytes that hold the frames
     const uint64_t[::1] offset not None,           # IN   (n,) byte offset of each frame
@@ -146,28 +161,21 @@ def decode_frames(
     """
     cdef Py_ssize_t count = offset.shape[0]
     cdef Py_ssize_t row
-    cdef uint64_t size = capture.shape[0]
     cdef decoder_t decoder
     cdef packet_t* packet
     cdef packet_t* first
-    cdef const uint8_t* start
-    if captured_length.shape[0] != count or original_length.shape[0] != count or link_type.shape[0] != count:
-        raise ValueError("offset, captured_length, original_length and link_type differ in length")
+    cdef const uint8_t* start = first_of(capture, offset, captured_length, original_length, link_type)
     if packets.shape[0] // <Py_ssize_t>sizeof(packet_t) < count:
         raise ValueError(f"packets is {packets.shape[0]} bytes, expected {count} records of {sizeof(packet_t)}")
     if extras.shape[0] // <Py_ssize_t>sizeof(extra_t) < count:
         raise ValueError(f"extras is {extras.shape[0]} bytes, expected {count} records of {sizeof(extra_t)}")
-    for row in range(count):
-        if offset[row] > size or captured_length[row] > size - offset[row]:
-            raise ValueError(f"frame {row} at {offset[row]} with {captured_length[row]} bytes ends behind {size}")
     if count == 0:
         return 0
-    start = &capture[0] if size else NULL
     first = <packet_t*>&packets[0]
     if <size_t>first % 8 or <size_t>&extras[0] % 8:
         raise ValueError("packets and extras must be aligned to 8 bytes")
+    memset(&decoder, 0, sizeof(decoder_t))
     decoder.extras = <extra_t*>&extras[0]
-    decoder.extra_count = 0
     decoder.paths = paths.paths
     with nogil:
         for row in range(count):
@@ -175,6 +183,44 @@ def decode_frames(
             set_record(packet, offset[row], captured_length[row], original_length[row], link_type[row])
             decode_frame(&decoder, start + offset[row], packet)
     return decoder.extra_count
+
+
+def find_frames(
+    const uint8_t[::1] capture not None,           # IN   the bytes that hold the frames
+    const uint64_t[::1] offset not None,           # IN   (n,) as of decode_frames
+    const uint32_t[::1] captured_length not None,  # IN   (n,)
+    const uint32_t[::1] original_length not None,  # IN   (n,)
+    const uint16_t[::1] link_type not None,        # IN   (n,)
+    Py_ssize_t at,                                 # byte of a packet record
+    wanted not None,                               # texts
+    Paths paths not None,
+):
+    """The rows whose PACKET_DTYPE record has one of the texts at a place: a list of (row, record as bytes).
+
+    Of hundreds that are decoded a few are wanted. Raises ValueError if a frame lies outside `capture`, or a text
+    reaches beyond a record.
+    """
+    cdef const uint8_t* start = first_of(capture, offset, captured_length, original_length, link_type)
+    cdef Py_ssize_t row
+    cdef decoder_t decoder
+    cdef packet_t packet
+    cdef extra_t extra
+    for text in wanted:
+        if not 0 <= at <= <Py_ssize_t>sizeof(packet_t) - len(text):
+            raise ValueError(f"a text of {len(text)} bytes does not fit at byte {at} of {sizeof(packet_t)}")
+    memset(&decoder, 0, sizeof(decoder_t))
+    decoder.extras = &extra
+    decoder.paths = paths.paths
+    found = []
+    for row in range(offset.shape[0]):
+        decoder.extra_count = 0
+        set_record(&packet, offset[row], captured_length[row], original_length[row], link_type[row])
+        decode_frame(&decoder, start + offset[row], &packet)
+        for text in wanted:
+            if memcmp(<const uint8_t*>&packet + at, <const char*>text, len(text)) == 0:
+                found.append((row, (<const char*>&packet)[:sizeof(packet_t)]))
+                break
+    return found
 
 
 def skip_pcap_records(

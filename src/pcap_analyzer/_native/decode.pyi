@@ -1,5 +1,6 @@
 """The decoder: frames in, an array of packet records out."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from typing_extensions import Buffer
@@ -42,6 +43,22 @@ def decode_frames(
     offset: uint64, captured_length and original_length: uint32, link_type: uint16, all (n,).
     packets: (n * itemsize of PACKET_DTYPE,) and extras: (n * EXTRA_SIZE,) uint8, aligned to 8 bytes.
     Raises ValueError if a frame lies outside `capture` or an array is too short.
+    """
+
+def find_frames(
+    capture: Buffer,
+    offset: Buffer,
+    captured_length: Buffer,
+    original_length: Buffer,
+    link_type: Buffer,
+    at: int,
+    wanted: Sequence[bytes],
+    paths: Paths,
+) -> list[tuple[int, bytes]]:
+    """The rows whose PACKET_DTYPE record has one of the texts at a place: (row, the record as bytes), in order.
+
+    The arrays are those of decode_frames.  at: byte of the record.
+    Raises ValueError if a frame lies outside `capture`, or a text reaches beyond a record.
     """
 
 def skip_pcap_records(

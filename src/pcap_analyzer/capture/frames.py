@@ -12,13 +12,17 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from pcap_analyzer.capture.pcap import PcapHeader
 from pcap_analyzer.capture.reader import CaptureReader, ReadFile
 from pcap_analyzer.capture.source import PlainSource
+
+if TYPE_CHECKING:
+    from pcap_analyzer._native.decode import Paths
 
 MAX_WINDOW_BYTES = 64 << 20  # a window is longer only where a giant record made it so
 MAX_INTERFACES = 100_000
@@ -166,30 +170,20 @@ def frames_of(reader: CaptureReader) -> Frames | JoinedFrames | None:
 
 
 def _holding(data: bytes, records: Records, at: int, wanted: Sequence[bytes]) -> Iterator[tuple[Record, bytes]]:
-    """See Frames.holding. Found by searching all packets at once: of hundreds that are decoded a few are wanted."""
-    from pcap_analyzer._native.decode import EXTRA_SIZE, PACKET_DTYPE, Paths, decode_frames  # noqa: PLC0415
+    """See Frames.holding."""
+    from pcap_analyzer._native.decode import find_frames  # noqa: PLC0415
 
-    count = len(records.offset)
-    if not count:
-        return
-    size: int = PACKET_DTYPE["itemsize"]
-    # Of array: 8-byte words, because the decoder wants its records aligned.
-    packets = memoryview(array("Q", bytes(size * count))).cast("B")
-    extras = memoryview(array("Q", bytes(-(-EXTRA_SIZE // 8) * 8 * count))).cast("B")
     frames = records.offset, records.captured, records.original, records.link_type
-    decode_frames(memoryview(data), *frames, packets, extras, Paths())
-    decoded = packets.tobytes()
-    for row in sorted(row for text in set(wanted) for row in _rows_with(decoded, size, at, text)):
-        yield records.record(row), decoded[row * size : (row + 1) * size]
+    for row, packet in find_frames(data, *frames, at, wanted, _paths()):
+        yield records.record(row), packet
 
 
-def _rows_with(decoded: bytes, size: int, at: int, text: bytes) -> Iterator[int]:
-    """Which of the rows of `size` bytes have a text at a place."""
-    found = decoded.find(text)
-    while found >= 0:
-        if found % size == at:
-            yield found // size
-        found = decoded.find(text, found + 1)
+@cache
+def _paths() -> Paths:
+    """Protocol paths that nobody asks for; to make them anew for each window costs more than to decode it."""
+    from pcap_analyzer._native.decode import Paths  # noqa: PLC0415
+
+    return Paths()
 
 
 def _listed(records: Sequence[Record]) -> Records:
@@ -210,7 +204,8 @@ def _pcap_records(data: bytes, number: int, header: PcapHeader, first: int, last
     before = max(0, first - 1 - number)
     at, skipped = skip_pcap_records(data, 0, before, big_endian, length, swapped)
     number += skipped
-    most = min(max(0, last - number), len(data) // length) if skipped == before else 0
+    most = max(0, last - number) if skipped == before else 0
+    _, most = skip_pcap_records(data, at, most, big_endian, length, swapped)
     offset, captured, original = (array(kind, bytes(most * array(kind).itemsize)) for kind in "QII")
     found = find_pcap_records(data, at, big_endian, length, swapped, offset, captured, original)
     pair = struct.Struct(f"{'>' if big_endian else '<'}2I").unpack_from
