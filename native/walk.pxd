@@ -169,18 +169,23 @@ cdef inline uint8_t stop_damaged(chain_t* chain, uint8_t damage, uint64_t value)
 # ---------------------------------------------------------------- pcap
 
 cdef inline uint8_t step_pcap(
-    const reader_t* reader, const uint8_t* base, uint64_t size, chain_t* chain
+    const reader_t* reader, const uint8_t* base, uint64_t size, chain_t* chain, bint plain
 ) noexcept nogil:
-    """One record: its entry in the index, and the chain stands on the next one."""
+    """One record: its entry in the index, and the chain stands on the next one.
+
+    plain: the file is known to be of this byte order and not to swap lengths, as nearly all are.
+    """
     cdef uint64_t position = chain.position
     cdef const uint8_t* at = base + position
-    cdef uint32_t captured, original
+    cdef uint32_t captured, original, second, fraction
     cdef record_t* record
     if size - position < reader.record_header:
         return STOP_MORE
-    captured = load32(reader, at + 8)
-    original = load32(reader, at + 12)
-    if reader.swapped_lengths and (reader.swapped_lengths == 1 or captured > original):
+    captured = le32(at + 8) if plain else load32(reader, at + 8)
+    original = le32(at + 12) if plain else load32(reader, at + 12)
+    second = le32(at) if plain else load32(reader, at)
+    fraction = le32(at + 4) if plain else load32(reader, at + 4)
+    if not plain and reader.swapped_lengths and (reader.swapped_lengths == 1 or captured > original):
         captured, original = original, captured
     if captured > reader.max_record:
         return stop_damaged(chain, DAMAGE_RECORD_LENGTH, captured)
@@ -189,7 +194,7 @@ cdef inline uint8_t step_pcap(
     if chain.count == chain.capacity:
         return STOP_FULL
     record = &chain.records[chain.count]
-    record.timestamp = <int64_t>load32(reader, at) * 1000000000 + <int64_t>load32(reader, at + 4) * reader.tick_ns
+    record.timestamp = <int64_t>second * 1000000000 + <int64_t>fraction * reader.tick_ns
     record.offset = <uint32_t>(position + reader.record_header)
     record.captured_length = captured
     record.original_length = original
@@ -491,7 +496,7 @@ cdef inline uint8_t step(const reader_t* reader, const uint8_t* base, uint64_t s
     if chain.position >= chain.stop:
         return STOP_REACHED
     if reader.format == PCAP:
-        return step_pcap(reader, base, size, chain)
+        return step_pcap(reader, base, size, chain, False)
     return step_pcapng(reader, base, size, chain)
 
 
@@ -501,6 +506,9 @@ cdef inline void walk_chains(
     """All chains, at most MAX_TOGETHER, in lock-step until each has stopped; what stopped it stands in its state."""
     cdef int active[MAX_TOGETHER]
     cdef int running = 0, index, turn
+    cdef chain_t* chain
+    cdef uint8_t state
+    cdef bint plain = reader.format == PCAP and not reader.big_endian and not reader.swapped_lengths
     for index in range(count):
         active[running] = index
         running += 1
@@ -508,11 +516,16 @@ cdef inline void walk_chains(
         index = 0
         while index < running:
             turn = active[index]
-            chains[turn].state = step(reader, base, size, &chains[turn])
-            if chains[turn].state == WALK_ON:
-                prefetch_read(base + chains[turn].position)
+            chain = &chains[turn]
+            if plain:
+                state = step_pcap(reader, base, size, chain, True) if chain.position < chain.stop else STOP_REACHED
+            else:
+                state = step(reader, base, size, chain)
+            if state == WALK_ON:
+                prefetch_read(base + chain.position)
                 index += 1
             else:
+                chain.state = state
                 running -= 1
                 active[index] = active[running]
 
