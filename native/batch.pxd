@@ -8,12 +8,21 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from completeness cimport completeness_bits
-from counters cimport count_lost, count_marks, count_one, count_trip, counters_t, note_fragment
+from counters cimport (
+    count_interval,
+    count_lost,
+    count_marks,
+    count_one,
+    count_rows,
+    count_trip,
+    counters_t,
+    note_bounds,
+)
 from data cimport leave_out
 from decode cimport decode_frame
 from dns cimport dns_t, is_dns
 from dns_track cimport begin_dns, follow_dns
-from events cimport earlier_t, event_shard_t, note_earlier, seldom, tell_events
+from events cimport earlier_t, event_shard_t, note_earlier, tell_events
 from flow cimport (
     FLOW_CLIENT_B,
     FLOW_COUNTED,
@@ -22,41 +31,42 @@ from flow cimport (
     FLOW_RETURNED,
     FLOW_REUSES,
     FLOW_SUPERSEDED,
-    KIND_ADDRESSES,
-    KIND_TCP,
-    KIND_UDP,
     choose,
     count_opening,
     count_packet,
     direction_t,
     find_flow,
     flow_at,
-    flow_key_t,
     flow_t,
-    fill_key,
     fresh_t,
-    hash_key,
-    is_forward,
-    is_of_flow,
-    is_packet_forward,
     new_tcp,
     open_flow,
     opening_of,
     opening_packet,
     opening_t,
-    packet_key,
-    packet_kind,
     push_fresh,
     sort_fresh,
-    stream_kind,
     table_t,
     touch_tcp,
+)
+from flow_key cimport (
+    KIND_ADDRESSES,
+    KIND_TCP,
+    KIND_UDP,
+    fill_key,
+    flow_key_t,
+    has_packet_key,
+    hash_key,
+    packet_key,
+    packet_kind,
+    packet_side,
+    side_of,
+    stream_kind,
 )
 from judge cimport judge, judged_t, scaled_window
 from limits cimport note_full
 from packet cimport (
     DECODE_MALFORMED,
-    HAS_FRAGMENT,
     HAS_IP,
     HAS_PORTS,
     HAS_TIME,
@@ -73,10 +83,11 @@ from packet cimport (
 )
 from measure cimport measure
 from peaks cimport LEVELS, TICK_NS, ends_t, leave_out_of_tick, note_tick, pulse_begin, pulse_end, pulse_t
-from plain cimport take_plain
+from plain cimport note_quiet, take_plain
 from repairs cimport FOUND_AGAIN, FOUND_FILL, FOUND_TRIP, measured_t
 from sack cimport read_sack, sack_t
 from socks cimport is_socks, opens_stream
+from steady cimport count_steady, is_steady
 from tcp cimport (
     CAUSE_RTO,
     CAUSE_TAIL_LOSS,
@@ -98,7 +109,7 @@ from tcp cimport (
 )
 from walk cimport reader_t, record_t
 from window cimport next_record, place_of, place_t, window_t
-from wire cimport prefetch_read, prefetch_write
+from wire cimport load32, prefetch_read, prefetch_write, seldom
 
 cdef extern from * nogil:
     """
@@ -115,13 +126,12 @@ cdef enum:
     AHEAD_PACKET = 16
     AHEAD_FLOW = 12
     AHEAD_TCP = 6
-    AHEAD_RING = 16
     ITEM_OWN = 15                    # the packet's own flow; smaller codes are conversations in its extra
     ITEM_STREAM = 14                 # a malformed packet's stream, for the number alone
     ITEM_BITS = 4
     ITEM_MASK = 0xFFFFFF             # row and code: their order is that of the file
-    ITEM_FORWARD = 0x1000000         # the sender is side a, to fetch the right half of a flow
-    ITEM_TURN = 25                   # and above that, two bits: when it is taken, see gather_items
+    ITEM_SIDE = 24                   # a bit above row and code: the side that the packet comes from,
+    ITEM_TURN = 25                   # and two bits above that: when it is taken, see gather_items
     TURN_ACK = 0                     # TCP without payload,
     TURN_DATA = 1                    # with it,
     TURN_REST = 2                    # and all else
@@ -129,7 +139,7 @@ cdef enum:
     MOST_PLACES = 8192               # for gather_items to remember flows
 
 ctypedef struct list_t:              # rows of one shard in one piece, in file order
-    uint64_t* items                  # hash << 32 | turn << ITEM_TURN | ITEM_FORWARD | row << ITEM_BITS | code
+    uint64_t* items                  # hash << 32 | turn << ITEM_TURN | side << ITEM_SIDE | row << ITEM_BITS | code
     uint32_t count
     uint32_t capacity
 
@@ -155,15 +165,16 @@ ctypedef struct batch_t:
     uint32_t shards
     packet_t* packets                # (capacity,)
     uint64_t* frame_number           # (capacity,)
-    flow_t** flow                    # (capacity,) the flow a row is counted in, or NULL
-    flow_t** stream                  # (capacity,) the entry whose stream number a row shows, or NULL
-    uint8_t* forward                 # (capacity,) 1: the sender is side a of the flow's key
+    flow_t** flow                    # (capacity,) with `told` the flow a row is counted in, or NULL
+    flow_t** stream                  # (capacity,) with `told` the entry whose stream number a row shows, or NULL
+    uint8_t* side                    # (capacity,) with `told` 0 or 1: of the flow's key, the sender
     tcp_row_t* tcp                   # (capacity,) or NULL where nobody asks for it
     event_shard_t* events            # (shards,) or NULL where nobody asks for them; the scan's
     extra_t* extras                  # (capacity,)
     piece_t* pieces                  # (capacity / PIECE_ROWS, rounded up,)
     list_t* lists                    # (pieces, shards)
     dns_t* dns                       # (shards,)
+    uint8_t told                     # somebody may ask what flows and streams its rows are of
 
 ctypedef struct worker_t:
     decoder_t decoder
@@ -171,6 +182,7 @@ ctypedef struct worker_t:
     const uint64_t* seed             # of flow hashes
     list_t* lists                    # (shards,) of the piece that it decodes
     uint64_t* items                  # (TURNS, item_capacity), of the shard that it tracks
+    const flow_t** flows             # (item_capacity + AHEAD_TCP,) what their hashes point to, looked for ahead
     uint32_t item_capacity
     uint8_t failed
     tcp_t lone                       # state of a stream that begins with a SYN, while that is judged
@@ -194,7 +206,7 @@ cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards, bint
     batch.frame_number = <uint64_t*>aligned_alloc(128, whole * sizeof(uint64_t))
     batch.flow = <flow_t**>aligned_alloc(128, whole * sizeof(flow_t*))
     batch.stream = <flow_t**>aligned_alloc(128, whole * sizeof(flow_t*))
-    batch.forward = <uint8_t*>aligned_alloc(128, whole)
+    batch.side = <uint8_t*>aligned_alloc(128, whole)
     if tcp:
         batch.tcp = <tcp_row_t*>aligned_alloc(128, whole * sizeof(tcp_row_t))
         if batch.tcp == NULL:
@@ -208,8 +220,16 @@ cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards, bint
         memset(batch.lists, 0, lists)
     return (
         batch.packets != NULL and batch.frame_number != NULL and batch.flow != NULL and batch.stream != NULL
-        and batch.forward != NULL and batch.extras != NULL and batch.pieces != NULL and batch.lists != NULL
+        and batch.side != NULL and batch.extras != NULL and batch.pieces != NULL and batch.lists != NULL
     )
+
+
+cdef inline void batch_tell(batch_t* batch, bint told) noexcept nogil:
+    """Before a batch is tracked: whether somebody may ask for the flows of its rows, of which none is known yet."""
+    batch.told = told
+    if told:
+        memset(batch.flow, 0, batch.rows * sizeof(flow_t*))
+        memset(batch.stream, 0, batch.rows * sizeof(flow_t*))
 
 
 cdef inline void batch_free(batch_t* batch, uint32_t rows) noexcept nogil:
@@ -221,7 +241,7 @@ cdef inline void batch_free(batch_t* batch, uint32_t rows) noexcept nogil:
     free(batch.frame_number)
     free(batch.flow)
     free(batch.stream)
-    free(batch.forward)
+    free(batch.side)
     free(batch.tcp)
     free(batch.extras)
     free(batch.pieces)
@@ -253,18 +273,16 @@ cdef inline void push_item(
     items.count += 1
 
 
-cdef inline bint conversation_key(flow_key_t* key, const conversation_t* conversation) noexcept nogil:
-    """The key of a header that is not the packet's own; True when its sender is side a."""
+cdef inline uint32_t conversation_key(flow_key_t* key, const conversation_t* conversation) noexcept nogil:
+    """The key of a header that is not the packet's own, and the side of it that its sender is."""
     cdef bint tcp = conversation.protocol == 6
-    cdef uint32_t ports = <uint32_t>conversation.src_port << 16 | conversation.dst_port
-    cdef bint forward = is_forward(
-        conversation.src, conversation.dst, conversation.src_port, conversation.dst_port
-    )
+    cdef const uint8_t* ports = <const uint8_t*>&conversation.src_port
+    cdef uint32_t side = side_of(conversation.src, ports)
     fill_key(
-        key, conversation.src, conversation.dst, ports, forward, KIND_TCP if tcp else KIND_UDP, 6 if tcp else 17,
+        key, conversation.src, load32(ports), side, KIND_TCP if tcp else KIND_UDP, 6 if tcp else 17,
         conversation.ip_version
     )
-    return forward
+    return side
 
 
 cdef inline void push_conversation(
@@ -303,7 +321,7 @@ cdef inline bint sets_base(const packet_t* packet) noexcept nogil:
 
 cdef inline uint32_t turn_of(const packet_t* packet, uint8_t kind) noexcept nogil:
     """DNS stays in the order of the file: its transactions are more than their flows."""
-    if kind != KIND_TCP or packet.tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST) or is_dns(packet):
+    if kind != KIND_TCP or packet.tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST) or is_dns(packet) or is_socks(packet):
         return TURN_REST
     return TURN_DATA if packet.payload_length else TURN_ACK
 
@@ -314,19 +332,18 @@ cdef inline void push_packet(
     """List a packet for the shard of its flow; a malformed one also for that of its stream."""
     cdef flow_key_t key
     cdef uint8_t kind = packet_kind(packet), stream
-    cdef bint forward
+    cdef uint32_t side
     if kind == KIND_ADDRESSES:
         stream = malformed_stream(&worker.decoder, packet)
         if stream:
-            packet_key(&key, packet, stream, is_packet_forward(packet, stream))
+            packet_key(&key, packet, stream, packet_side(packet, stream))
             push_item(worker, batch, hash_key(&key, worker.seed), row, TURN_REST << ITEM_TURN | ITEM_STREAM)
-    forward = is_packet_forward(packet, kind)
-    packet_key(&key, packet, kind, forward)
-    batch.forward[row] = forward
+    side = packet_side(packet, kind)
+    packet_key(&key, packet, kind, side)
     packet.hash = hash_key(&key, worker.seed)
     push_item(
         worker, batch, packet.hash, row,
-        ITEM_OWN | (ITEM_FORWARD if forward else 0) | turn_of(packet, kind) << ITEM_TURN
+        ITEM_OWN | side << ITEM_SIDE | turn_of(packet, kind) << ITEM_TURN
     )
 
 
@@ -336,13 +353,10 @@ cdef inline void push_row(
     """A row's conversations and its own flow, in the order in which Wireshark would number them."""
     cdef extra_t* extra
     cdef uint32_t index
-    if packet.extra == NO_EXTRA:
-        if packet.present & HAS_IP:
-            push_packet(worker, batch, packet, row)
-        return
-    extra = &worker.decoder.extras[packet.extra]
-    for index in range(extra.conversations):
-        push_conversation(worker, batch, row, index, &extra.conversation[index])
+    if seldom(packet.extra != NO_EXTRA):
+        extra = &worker.decoder.extras[packet.extra]
+        for index in range(extra.conversations):
+            push_conversation(worker, batch, row, index, &extra.conversation[index])
     if packet.present & HAS_IP:
         push_packet(worker, batch, packet, row)
 
@@ -369,13 +383,32 @@ cdef inline void take_record(
 
 
 cdef inline void note_time(counters_t* counters, piece_t* piece, int64_t now) noexcept nogil:
-    """Order of time within the piece; join_times looks at the places between them."""
+    """Order of time within the piece; join_times looks at the places between them, note_piece at its ends."""
     if piece.timed:
-        counters.backward_time += now < piece.last_time
+        if seldom(now < piece.last_time):
+            counters.backward_time += 1
+            note_bounds(counters, now, piece.last_time)
     else:
         piece.first_time = now
         piece.timed = 1
     piece.last_time = now
+
+
+cdef inline void note_piece(worker_t* worker, const piece_t* piece, uint32_t rows) noexcept nogil:
+    count_rows(&worker.counters, rows)
+    if piece.timed:
+        note_bounds(&worker.counters, piece.first_time, piece.last_time)
+
+
+cdef inline void fetch_frame(const window_t* window, place_t* place) noexcept nogil:
+    cdef const uint8_t* frame = window.base + next_record(place).offset
+    prefetch_read(frame)
+    prefetch_read(frame + 64)
+
+
+cdef inline void note_interface(reader_t* reader, uint32_t interface_id, uint64_t packets) noexcept nogil:
+    if packets and interface_id != NO_INTERFACE:
+        add_relaxed(&reader.interfaces[interface_id].packets, packets)
 
 
 cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader, uint32_t piece) noexcept nogil:
@@ -385,10 +418,10 @@ cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader
     cdef uint32_t end = begin + PIECE_ROWS if begin + PIECE_ROWS < batch.rows else batch.rows
     cdef place_t cursor = place_of(window, batch.first + begin)
     cdef place_t ahead = cursor
-    cdef uint32_t row, run_interface = 0xFFFFFFFFu
-    cdef uint64_t run = 0
+    cdef uint32_t row, interface_id = NO_INTERFACE
+    cdef uint64_t of_interface = 0, number
     cdef const record_t* record
-    cdef packet_t* packet
+    cdef packet_t* packet = batch.packets + begin
     # Not in the batch yet: another thread writes beside it there.
     cdef piece_t told
     cdef pulse_t pulse
@@ -398,41 +431,35 @@ cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader
     if batch.tcp != NULL:
         memset(&batch.tcp[begin], 0, (end - begin) * sizeof(tcp_row_t))
     for _ in range(end - begin if end - begin < AHEAD_FRAME else AHEAD_FRAME):
-        record = next_record(window, &ahead)
-        prefetch_read(window.base + record.offset)
-        prefetch_read(window.base + record.offset + 64)
+        fetch_frame(window, &ahead)
     for row in range(begin, end):
         if row + <uint64_t>AHEAD_FRAME < end:
-            record = next_record(window, &ahead)
-            prefetch_read(window.base + record.offset)
-            prefetch_read(window.base + record.offset + 64)
-        record = next_record(window, &cursor)
-        packet = &batch.packets[row]
+            fetch_frame(window, &ahead)
+        record = next_record(&cursor)
         take_record(packet, record, window)
-        batch.frame_number[row] = window.segments[cursor.segment].first_number + record.number + 1
-        batch.flow[row] = NULL
-        batch.stream[row] = NULL
+        number = cursor.segment.first_number + record.number + 1
+        batch.frame_number[row] = number
         decode_frame(&worker.decoder, window.base + record.offset, packet)
-        count_one(&worker.counters, packet)
-        if seldom(packet.present & HAS_FRAGMENT):
-            note_fragment(&worker.counters, batch.frame_number[row])
+        count_one(&worker.counters, packet, number)
         if record.flags & HAS_TIME:
             note_time(&worker.counters, &told, record.timestamp)
+            count_interval(&worker.counters.intervals, packet)
             if <uint64_t>record.timestamp - <uint64_t>pulse.tick_begin >= TICK_NS:
                 note_tick(
                     &pulse, &worker.counters.intervals, record.timestamp,
-                    worker.counters.bytes - packet.original_length, batch.frame_number[row],
+                    worker.counters.bytes - packet.original_length, number,
                 )
         else:
+            worker.counters.without_time += 1
             leave_out_of_tick(&pulse, packet.original_length)
-        if record.interface_id != run_interface:
-            if run and run_interface != NO_INTERFACE:
-                add_relaxed(&reader.interfaces[run_interface].packets, run)
-            run_interface, run = record.interface_id, 0
-        run += 1
+        if record.interface_id != interface_id:
+            note_interface(reader, interface_id, of_interface)
+            interface_id, of_interface = record.interface_id, 0
+        of_interface += 1
         push_row(worker, batch, packet, row)
-    if run and run_interface != NO_INTERFACE:
-        add_relaxed(&reader.interfaces[run_interface].packets, run)
+        packet += 1
+    note_interface(reader, interface_id, of_interface)
+    note_piece(worker, &told, end - begin)
     told.extra_end = worker.decoder.extra_count
     pulse_end(&pulse, told.ends, worker.counters.bytes)
     batch.pieces[piece] = told
@@ -445,12 +472,13 @@ cdef inline void track_conversation(
 ) noexcept nogil:
     """A header that is not the packet's own: it takes a stream number, nothing else."""
     cdef flow_key_t key
-    cdef bint forward = conversation_key(&key, conversation), fresh = False
+    cdef uint32_t side = conversation_key(&key, conversation)
+    cdef bint fresh = False
     cdef flow_t* flow
     flow = find_flow(table, &key, conversation.hash, &fresh)
     if flow != NULL and conversation.protocol == 6:
         flow = touch_tcp(
-            table, flow, forward, conversation.tcp_seq, conversation.tcp_ack, conversation.tcp_flags,
+            table, flow, side, conversation.tcp_seq, conversation.tcp_ack, conversation.tcp_flags,
             not conversation.quoted, &fresh,
         )
     if flow == NULL:
@@ -556,14 +584,14 @@ cdef inline void begin_stream(table_t* table, flow_t* flow) noexcept nogil:
 
 
 cdef inline void judge_unsaid(
-    table_t* table, flow_t* flow, const packet_t* packet, uint64_t frame, bint forward
+    table_t* table, flow_t* flow, const packet_t* packet, uint64_t frame, int sender
 ) noexcept nogil:
     """A segment whose header is too short to be one: tshark judges it, and gives up before it says so.
 
     Behind that it would take what a SYN settles, the round trip of the handshake, and that a side's windows are scaled
     from now on: all this stays as it was. The first segment of a stream is not judged: nothing is known of its ends.
     """
-    cdef int sender = 0 if forward else 1, at
+    cdef int at
     cdef uint16_t kept = SIDE_AFTER_SYN | SIDE_INITIAL_RTT | SIDE_SYN_TIME
     cdef int64_t opening
     cdef uint16_t[2] bits
@@ -576,6 +604,7 @@ cdef inline void judge_unsaid(
         begin_stream(table, flow)
         if flow.tcp == NULL:
             return
+    flow.tcp.quiet = 0
     opening = flow.tcp.opening
     for at in range(2):
         bits[at], scale[at] = flow.tcp.side[at].bits & kept, flow.tcp.side[at].scale
@@ -599,24 +628,26 @@ cdef inline void track_stream_only(
     cdef packet_t* packet = &batch.packets[row]
     cdef flow_key_t key
     cdef uint8_t kind = malformed_stream(decoder, packet)
-    cdef bint forward = is_packet_forward(packet, kind), fresh = False
+    cdef uint32_t side = packet_side(packet, kind)
+    cdef bint fresh = False
     cdef uint32_t hash
     cdef flow_t* flow
-    packet_key(&key, packet, kind, forward)
+    packet_key(&key, packet, kind, side)
     hash = hash_key(&key, table.seed)
     flow = find_flow(table, &key, hash, &fresh)
     if flow != NULL and kind == KIND_TCP:
         flow = touch_tcp(
-            table, flow, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
+            table, flow, side, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
         )
     if flow == NULL:
         return
     if fresh:
         push_fresh(table, flow, item, True, False)
     flow.last_frame = batch.frame_number[row]
-    batch.stream[row] = flow
+    if batch.told:
+        batch.stream[row] = flow
     if kind == KIND_TCP and not stream_kind(packet):
-        judge_unsaid(table, flow, packet, batch.frame_number[row], forward)
+        judge_unsaid(table, flow, packet, batch.frame_number[row], side)
 
 
 cdef inline bint adopt(table_t* table, flow_t* flow) noexcept nogil:
@@ -640,11 +671,11 @@ cdef inline void note_loss(counters_t* counters, const packet_t* packet, const m
 
 
 cdef inline void judge_thoroughly(
-    worker_t* worker, batch_t* batch, flow_t* flow, const packet_t* packet, uint32_t row, bint fresh, judged_t* judged
+    worker_t* worker, batch_t* batch, flow_t* flow, const packet_t* packet, uint32_t row, int sender, bint fresh,
+    judged_t* judged
 ) noexcept nogil:
     """Ask of a TCP segment whatever it could be, and count that."""
-    cdef int sender = 1 - batch.forward[row]
-    cdef bint client = batch.forward[row] == (not flow.state & FLOW_CLIENT_B)
+    cdef bint client = sender == flow.tcp.client
     cdef uint64_t number = batch.frame_number[row]
     cdef sack_t sack
     cdef measured_t measured
@@ -654,6 +685,7 @@ cdef inline void judge_thoroughly(
     sack.count = 0
     if packet.tcp_options & OPTION_SACK:
         read_sack(batch.window.base + (packet.offset - batch.window.file_offset), packet, &sack)
+    memset(&earlier, 0, sizeof(earlier_t))
     if seldom(batch.events != NULL):
         note_earlier(&earlier, flow.tcp, sender, client)
     judged.marks |= measure(flow.tcp, sender, packet, number, &sack, &measured)
@@ -663,6 +695,7 @@ cdef inline void judge_thoroughly(
     )
     if measured.found & FOUND_TRIP:
         count_trip(&worker.counters.trips[0 if client else 1], measured.trip)
+    note_quiet(flow.tcp)
     if judged.marks:
         count_marks(&worker.counters, packet, judged.marks, client)
         note_marks(&flow.tcp.side[sender], packet, judged.marks, number)
@@ -676,11 +709,9 @@ cdef inline void judge_thoroughly(
 
 
 cdef inline uint32_t judge_packet(
-    worker_t* worker, batch_t* batch, flow_t* flow, const packet_t* packet, uint32_t row, bint fresh
+    worker_t* worker, batch_t* batch, flow_t* flow, const packet_t* packet, uint32_t row, int sender, bint fresh
 ) noexcept nogil:
     """Judge a packet's TCP segment and count what it is. Returns its marks."""
-    cdef int sender = 1 - batch.forward[row]
-    cdef bint client = batch.forward[row] == (not flow.state & FLOW_CLIENT_B)
     cdef judged_t judged
     cdef tcp_row_t* told
     cdef uint32_t window = scaled_window(&flow.tcp.side[sender], packet) if batch.tcp != NULL else 0
@@ -690,9 +721,9 @@ cdef inline uint32_t judge_packet(
     # Events are told of by what the thorough way finds.
     if batch.events != NULL or flow.state & FLOW_MOVED or not take_plain(
         flow.tcp, sender, packet, batch.frame_number[row], flow.base_seq[sender],
-        &worker.counters.trips[0 if client else 1], &judged,
+        &worker.counters.trips[sender != flow.tcp.client], &judged,
     ):
-        judge_thoroughly(worker, batch, flow, packet, row, fresh, &judged)
+        judge_thoroughly(worker, batch, flow, packet, row, sender, fresh, &judged)
     if batch.tcp != NULL:
         told = &batch.tcp[row]
         told.ack_rtt = judged.ack_rtt
@@ -703,30 +734,48 @@ cdef inline uint32_t judge_packet(
     return judged.marks
 
 
+cdef inline bint track_steady(
+    worker_t* worker, batch_t* batch, uint32_t row, flow_t* flow, uint32_t side
+) noexcept nogil:
+    """A segment of a stream that is under way. False, and nothing done, where the packet may be anything else.
+
+    The packet is of TCP and has none of SYN, FIN and RST; flow: what its hash pointed to a moment ago.
+    """
+    cdef const packet_t* packet = &batch.packets[row]
+    if not is_steady(flow, packet, side):
+        return False
+    count_steady(flow, packet, batch.frame_number[row], side)
+    judge_packet(worker, batch, flow, packet, row, side, False)
+    if seldom(batch.told):
+        batch.flow[row] = batch.stream[row] = flow
+        batch.side[row] = <uint8_t>side
+    return True
+
+
 cdef inline void track_packet(
-    table_t* table, worker_t* worker, batch_t* batch, uint32_t item, const flow_t* guess
+    table_t* table, worker_t* worker, batch_t* batch, uint32_t item, uint32_t side, const flow_t* guess
 ) noexcept nogil:
     """A packet of its own flow. guess: what its hash pointed to a moment ago, or NULL."""
     cdef uint32_t row = item >> ITEM_BITS
     cdef packet_t* packet = &batch.packets[row]
     cdef flow_key_t key
     cdef uint8_t kind = packet_kind(packet)
-    cdef bint forward = batch.forward[row], fresh = False, opened, lone = False, unmarked = False
     cdef uint32_t marks = 0
+    cdef bint fresh = False, opened, lone = False, unmarked = False
     cdef flow_t* flow
-    if guess != NULL and not guess.state & FLOW_SUPERSEDED and is_of_flow(guess, packet, kind, forward):
+    if guess != NULL and not guess.state & FLOW_SUPERSEDED and has_packet_key(&guess.key, packet, kind, side):
         flow = <flow_t*>guess
     else:
-        packet_key(&key, packet, kind, forward)
+        packet_key(&key, packet, kind, side)
         flow = find_flow(table, &key, packet.hash, &fresh)
     if flow != NULL and kind == KIND_TCP:
         flow = touch_tcp(
-            table, flow, forward, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
+            table, flow, side, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
         )
     if flow == NULL:
         return
     if kind == KIND_ADDRESSES:
-        count_packet(flow, packet, batch.frame_number[row], forward)
+        count_packet(flow, packet, batch.frame_number[row], side)
         return
     # One that was written out begins anew. The other direction is not looked at for nothing: it was not fetched.
     opened = not flow.state & FLOW_COUNTED or (
@@ -736,19 +785,19 @@ cdef inline void track_packet(
     if opened:
         if fresh or not flow.state & FLOW_COUNTED:
             push_fresh(table, flow, item, fresh and kind <= KIND_UDP, not flow.state & FLOW_COUNTED)
-        open_flow(flow, packet, batch.frame_number[row], forward)
+        open_flow(flow, packet, batch.frame_number[row], side)
         flow.state |= FLOW_COUNTED
     if kind == KIND_TCP and flow.tcp == NULL:
         lone = opened and is_lone_syn(packet) and sets_base(packet)
         if lone:
             unmarked = batch.events == NULL and not flow.state & (FLOW_REUSES | FLOW_MOVED)
-            begin_lone(&worker.lone, 0 if forward else 1, unmarked)
+            begin_lone(&worker.lone, side, unmarked)
             flow.tcp = &worker.lone
         else:
             begin_stream(table, flow)
             if flow.tcp == NULL:
                 return
-    count_packet(flow, packet, batch.frame_number[row], forward)
+    count_packet(flow, packet, batch.frame_number[row], side)
     if kind == KIND_TCP:
         if sets_base(packet):
             flow.completeness |= completeness_bits(
@@ -757,9 +806,9 @@ cdef inline void track_packet(
             if unmarked:
                 count_lone(worker, batch, packet, row)
             else:
-                marks = judge_packet(worker, batch, flow, packet, row, fresh)
+                marks = judge_packet(worker, batch, flow, packet, row, side, fresh)
         elif packet.payload_length:              # a fragment: of no sequence
-            leave_out(&flow.tcp.side[0 if forward else 1], packet.payload_length)
+            leave_out(&flow.tcp.side[side], packet.payload_length)
         if lone:
             if marks:
                 adopt(table, flow)
@@ -770,10 +819,12 @@ cdef inline void track_packet(
     if is_dns(packet):
         follow_dns(
             &batch.dns[shard_of(packet.hash, batch.shards)], batch.window, flow, packet, batch.frame_number[row],
-            forward,
+            side,
         )
-    batch.flow[row] = flow
-    batch.stream[row] = flow if kind <= KIND_UDP else NULL
+    if batch.told:
+        batch.flow[row] = flow
+        batch.stream[row] = flow if kind <= KIND_UDP else NULL
+        batch.side[row] = <uint8_t>side
 
 
 cdef inline const flow_t* flow_ahead(const table_t* table, uint32_t hash) noexcept nogil:
@@ -812,12 +863,12 @@ cdef inline const flow_t* fetch_flow(const table_t* table, uint64_t item) noexce
     if flow != NULL:
         prefetch_write(flow)
         prefetch_write(<const uint8_t*>flow + 64)
-        prefetch_write(&flow.direction[(item & ITEM_FORWARD) == 0])
+        prefetch_write(&flow.direction[item >> ITEM_SIDE & 1])
     return flow
 
 
 cdef inline void begin_ahead(
-    const table_t* table, const batch_t* batch, const uint64_t* items, uint32_t count, const flow_t** ahead
+    const table_t* table, const batch_t* batch, const uint64_t* items, uint32_t count, const flow_t** flows
 ) noexcept nogil:
     """Fetch for the first items what look_ahead fetches for the rest.
 
@@ -827,42 +878,44 @@ cdef inline void begin_ahead(
     for at in range(count if count < AHEAD_PACKET else AHEAD_PACKET):
         fetch_packet(table, batch, items[at])
     for at in range(count if count < AHEAD_FLOW else AHEAD_FLOW):
-        ahead[at] = fetch_flow(table, items[at])
+        flows[at] = fetch_flow(table, items[at])
     for at in range(count if count < AHEAD_TCP else AHEAD_TCP):
-        if ahead[at] != NULL and ahead[at].tcp != NULL:
-            fetch_tcp(ahead[at].tcp)
+        if flows[at] != NULL and flows[at].tcp != NULL:
+            fetch_tcp(flows[at].tcp)
+    for at in range(count, count + AHEAD_TCP):   # none is behind the last
+        flows[at] = NULL
 
 
 cdef inline void look_ahead(
     const table_t* table, const batch_t* batch, const uint64_t* items, uint32_t at, uint32_t count,
-    const flow_t** ahead
+    const flow_t** flows
 ) noexcept nogil:
-    """Fetch the packet and the slot of an item further on, the flow of a nearer one, and its TCP state.
-
-    ahead: (AHEAD_RING,), the flows of the items from `at` on as far as they were looked for.
-    """
+    """Fetch the packet and the slot of an item further on, the flow of a nearer one, and the TCP state of the next."""
     cdef const flow_t* flow
     if at + AHEAD_PACKET < count:
         fetch_packet(table, batch, items[at + AHEAD_PACKET])
     if at + AHEAD_FLOW < count:
-        ahead[(at + AHEAD_FLOW) % AHEAD_RING] = fetch_flow(table, items[at + AHEAD_FLOW])
-    flow = ahead[(at + AHEAD_TCP) % AHEAD_RING]
+        flows[at + AHEAD_FLOW] = fetch_flow(table, items[at + AHEAD_FLOW])
+    flow = flows[at + AHEAD_TCP]
     if flow != NULL and flow.tcp != NULL:
         fetch_tcp(flow.tcp)
 
 
 cdef inline bint has_room(worker_t* worker, uint32_t count) noexcept nogil:
     """Whether the worker has memory for so many items in each turn."""
-    cdef uint64_t* grown
+    cdef size_t capacity = 2 * <size_t>count
     if count <= worker.item_capacity:
         return True
-    grown = <uint64_t*>realloc(worker.items, 2 * <size_t>count * TURNS * sizeof(uint64_t))
-    if grown == NULL:
+    # What they hold is of the past.
+    free(worker.items)
+    free(worker.flows)
+    worker.items = <uint64_t*>malloc(capacity * TURNS * sizeof(uint64_t))
+    worker.flows = <const flow_t**>malloc((capacity + AHEAD_TCP) * sizeof(flow_t*))
+    worker.item_capacity = <uint32_t>capacity
+    if worker.items == NULL or worker.flows == NULL:
+        worker.item_capacity = 0
         worker.failed = 1
-        return False
-    worker.items = grown
-    worker.item_capacity = 2 * count
-    return True
+    return not worker.failed
 
 
 cdef inline void gather_items(
@@ -907,31 +960,39 @@ cdef inline void gather_items(
 
 cdef inline void track_shard(table_t* table, worker_t* worker, batch_t* batch, uint32_t shard) noexcept nogil:
     """The flows of one shard, each in file order."""
-    cdef const flow_t* ahead[AHEAD_RING]
-    cdef uint32_t at = 0, item, code, turn
+    cdef const flow_t* flow
+    cdef uint32_t at = 0, listed, item, side, code, turn
     cdef uint32_t[TURNS] ends, fresh
     cdef decoder_t decoder
+    # Where events are asked for all goes the long way.
+    cdef uint32_t longer = 0 if batch.events != NULL else TURN_REST << ITEM_TURN
     gather_items(worker, batch, shard, ends)
     decoder.extras = batch.extras
     if batch.events != NULL:
         batch.events[shard].count = 0
     begin_dns(&batch.dns[shard])
-    memset(ahead, 0, sizeof(ahead))
-    begin_ahead(table, batch, worker.items, ends[TURNS - 1], ahead)
+    if ends[TURNS - 1]:
+        begin_ahead(table, batch, worker.items, ends[TURNS - 1], worker.flows)
     for turn in range(TURNS):
         while at < ends[turn]:
-            look_ahead(table, batch, worker.items, at, ends[TURNS - 1], ahead)
-            item = <uint32_t>worker.items[at] & ITEM_MASK
+            look_ahead(table, batch, worker.items, at, ends[TURNS - 1], worker.flows)
+            flow = worker.flows[at]
+            listed = <uint32_t>worker.items[at]
+            item = listed & ITEM_MASK
+            at += 1
+            side = listed >> ITEM_SIDE & 1
+            if flow != NULL and listed < longer:
+                if track_steady(worker, batch, item >> ITEM_BITS, <flow_t*>flow, side):
+                    continue
             code = item & ((1 << ITEM_BITS) - 1)
             if code == ITEM_OWN:
-                track_packet(table, worker, batch, item, ahead[at % AHEAD_RING])
+                track_packet(table, worker, batch, item, side, flow)
             elif code == ITEM_STREAM:
                 track_stream_only(table, batch, &decoder, item)
             else:
                 track_conversation(
                     table, batch, item, &batch.extras[batch.packets[item >> ITEM_BITS].extra].conversation[code]
                 )
-            at += 1
         fresh[turn] = table.fresh_count
     for turn in range(1, TURNS):
         sort_fresh(table, fresh[turn - 1], fresh[turn])

@@ -8,7 +8,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcmp, memcpy, memset
 
 from conversation cimport flow_row_t
-from flow cimport KIND_ICMP, KIND_SCTP, KIND_TCP, KIND_UDP
+from flow_key cimport KIND_ICMP, KIND_SCTP, KIND_TCP, KIND_UDP
 
 cdef enum:
     COMMUNITY_SIZE = 30              # characters

@@ -11,9 +11,6 @@ from flow cimport (
     FLOW_RETURNED,
     FLOW_TIMED,
     HISTORY,
-    KIND_ICMP,
-    KIND_TCP,
-    KIND_UDP,
     LETTER_FIN,
     LETTER_RST,
     LETTER_SYN,
@@ -22,6 +19,7 @@ from flow cimport (
     direction_t,
     flow_t,
 )
+from flow_key cimport KIND_ICMP, KIND_TCP, KIND_UDP
 from gaps cimport gap_deviation, gaps_t, mean_gap
 from packet cimport NO_SCALE, OPTIONS_CUT
 from sizes cimport size_deviation

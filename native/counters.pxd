@@ -5,7 +5,7 @@ All are integers and are added up at the end, so the number of threads cannot ch
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from packet cimport HAS_FRAGMENT, HAS_TIME, packet_t
+from packet cimport DECODE_OK, HAS_FRAGMENT, HAS_TIME, packet_t
 from spread cimport SPREAD_BUCKETS, bucket_of
 from tcp cimport (
     MARK_DUPLICATE_ACK,
@@ -19,6 +19,7 @@ from tcp cimport (
     MARKS,
     trailing_zeros,
 )
+from wire cimport seldom
 
 cdef enum:
     MAX_BUCKETS = 2000
@@ -159,28 +160,32 @@ cdef inline void count_interval(intervals_t* intervals, const packet_t* packet) 
         bucket.udp_bytes += packet.original_length
 
 
-cdef inline void count_one(counters_t* counters, const packet_t* packet) noexcept nogil:
-    counters.packets += 1
+cdef inline void count_one(counters_t* counters, const packet_t* packet, uint64_t frame) noexcept nogil:
+    """What differs from packet to packet; count_rows() adds the rest."""
     counters.bytes += packet.original_length
     counters.captured_bytes += packet.captured_length
     counters.cut_packets += packet.captured_length < packet.original_length
-    counters.status[packet.decode_status & 3] += 1
-    counters.fragments += (packet.present & HAS_FRAGMENT) != 0
     counters.path_packets[packet.path & (MAX_PATHS - 1)] += 1
     counters.path_bytes[packet.path & (MAX_PATHS - 1)] += packet.original_length
-    if packet.present & HAS_TIME:
-        if packet.timestamp < counters.first_ns:
-            counters.first_ns = packet.timestamp
-        if packet.timestamp > counters.last_ns:
-            counters.last_ns = packet.timestamp
-        count_interval(&counters.intervals, packet)
-    else:
-        counters.without_time += 1
+    if seldom(packet.decode_status):
+        counters.status[<int>DECODE_OK] -= 1
+        counters.status[packet.decode_status & 3] += 1
+    if seldom(packet.present & HAS_FRAGMENT):
+        counters.fragments += 1
+        if counters.first_fragment == 0 or frame < counters.first_fragment:
+            counters.first_fragment = frame
 
 
-cdef inline void note_fragment(counters_t* counters, uint64_t frame) noexcept nogil:
-    if counters.first_fragment == 0 or frame < counters.first_fragment:
-        counters.first_fragment = frame
+cdef inline void count_rows(counters_t* counters, uint32_t rows) noexcept nogil:
+    """So many packets went through count_one()."""
+    counters.packets += rows
+    counters.status[<int>DECODE_OK] += rows
+
+
+cdef inline void note_bounds(counters_t* counters, int64_t first, int64_t last) noexcept nogil:
+    """The earliest time may be `first`, the latest `last`."""
+    counters.first_ns = first if first < counters.first_ns else counters.first_ns
+    counters.last_ns = last if last > counters.last_ns else counters.last_ns
 
 
 cdef inline void count_series(intervals_t* intervals, int64_t now, uint32_t marks) noexcept nogil:

@@ -7,7 +7,7 @@ comes back.
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from flow cimport mix
+from flow_key cimport mix
 from wire cimport be16, load64
 
 cdef enum:

@@ -11,7 +11,8 @@ from libc.string cimport memcpy, memset
 
 from dns cimport COUNT_NOT_DNS, COUNT_UNMEASURED, NOBODY, dns_t, met_t, take_message
 from dns_message cimport DNS_HEADER, DNS_NONE, DNS_WHOLE, dns_message_t, read_message
-from flow cimport LETTER_SYN, LETTER_SYN_ACK, flow_key_t, flow_t, same_key
+from flow cimport LETTER_SYN, LETTER_SYN_ACK, flow_t
+from flow_key cimport flow_key_t, same_key
 from packet cimport packet_t
 from wire cimport be16
 

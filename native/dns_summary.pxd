@@ -19,7 +19,7 @@ from dns_out cimport (
     DNS_MULTICAST,
     dns_row_t,
 )
-from flow cimport mix
+from flow_key cimport mix
 from spread cimport add_duration, spread_free, spread_t
 from wire cimport load64
 

@@ -18,9 +18,9 @@ cdef inline void begin_dns(dns_t* dns) noexcept nogil:
 
 
 cdef inline void follow_dns(
-    dns_t* dns, const window_t* window, const flow_t* flow, const packet_t* packet, uint64_t frame, bint forward
+    dns_t* dns, const window_t* window, const flow_t* flow, const packet_t* packet, uint64_t frame, uint32_t side
 ) noexcept nogil:
-    """A packet of a flow on a port of DNS.  forward: its sender is side a of the flow's key."""
+    """A packet of a flow on a port of DNS.  side: of the flow's key that it comes from."""
     cdef uint32_t header = <uint32_t>packet.transport_offset + packet.transport_length
     cdef uint32_t captured = packet.captured_length - header if header < packet.captured_length else 0
     cdef const uint8_t* payload = window.base + (packet.offset - window.file_offset) + header
@@ -33,6 +33,6 @@ cdef inline void follow_dns(
     met.hash = packet.hash
     if packet.present & HAS_TCP:
         if packet.transport_length:              # else the header is longer than what was sent
-            take_segment(dns, &met, 0 if forward else 1, payload, captured)
+            take_segment(dns, &met, side, payload, captured)
     else:
         take_datagram(dns, &met, payload, captured)

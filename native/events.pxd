@@ -47,12 +47,6 @@ from tcp cimport (
 )
 from traces cimport trace_of, trace_t, traces_free, traces_t
 
-cdef extern from * nogil:
-    """
-    #define pcap_seldom(condition) __builtin_expect(!!(condition), 0)
-    """
-    bint seldom "pcap_seldom"(bint condition) noexcept
-
 cdef enum event_kind_t:              # the marks by their bits, then:
     EVENT_SYN_RETRY = MARKS
     EVENT_RESET

@@ -14,27 +14,10 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from packet cimport (
-    DECODE_MALFORMED,
-    DECODE_TRUNCATED,
-    HAS_ECHO,
-    HAS_FRAGMENT,
-    HAS_ICMP,
-    HAS_IP,
-    HAS_PORTS,
-    HAS_SCTP,
-    HAS_TCP,
-    HAS_TIME,
-    HAS_UDP,
-    NO_VLAN,
-    OPTION_MSS,
-    OPTION_SCALE,
-    aligned_alloc,
-    conversation_t,
-    packet_t,
-)
+from flow_key cimport KIND_ICMP, KIND_TCP, KIND_UDP, flow_key_t, same_key
 from gaps cimport gaps_t, merge_gaps, note_gap
 from limits cimport note_full
+from packet cimport HAS_PORTS, HAS_TCP, HAS_TIME, NO_VLAN, OPTION_MSS, OPTION_SCALE, aligned_alloc, packet_t
 from pages cimport empty_slots, fault_in
 from sizes cimport carry_of_square, stay_or_add
 from tcp cimport (
@@ -50,53 +33,15 @@ from tcp cimport (
     tcp_t,
     trailing_zeros,
 )
-from wire cimport load64, prefetch_read
 
 cdef extern from * nogil:
     """
-    static inline uint64_t pcap_mix(uint64_t a, uint64_t b) {
-        unsigned __int128 wide = (unsigned __int128)a * b;
-        return (uint64_t)wide ^ (uint64_t)(wide >> 64);
-    }
-    /* Whether (src, src_port) is side a. Without branches: it is random, and a wrong guess costs 15 cycles. */
-    static inline int pcap_is_forward(const uint8_t *src, const uint8_t *dst, unsigned src_port, unsigned dst_port) {
-        uint64_t s0, s1, d0, d1;
-        memcpy(&s0, src, 8); memcpy(&s1, src + 8, 8); memcpy(&d0, dst, 8); memcpy(&d1, dst + 8, 8);
-        unsigned __int128 s = (unsigned __int128)s1 << 64 | s0, d = (unsigned __int128)d1 << 64 | d0;
-        return (s < d) | ((s == d) & (src_port <= dst_port));
-    }
-    /* Whether a packet's key is that of a flow, canonical already; without making it. */
-    static inline int pcap_has_key(
-        const uint8_t *key, const uint8_t *addresses, int forward, uint64_t tail) {
-        uint64_t k[5], a[2], b[2];
-        memcpy(k, key, 40);
-        memcpy(a, addresses + (forward ? 0 : 16), 16);
-        memcpy(b, addresses + (forward ? 16 : 0), 16);
-        return ((k[0] ^ a[0]) | (k[1] ^ a[1]) | (k[2] ^ b[0]) | (k[3] ^ b[1]) | (k[4] ^ tail)) == 0;
-    }
     static inline uint64_t pcap_choose(int first, uint64_t a, uint64_t b) {
         uint64_t mask = -(uint64_t)(first != 0);
         return (a & mask) | (b & ~mask);
     }
-    /* The last eight bytes of a key in one store: they are read again in one load. */
-    static inline uint64_t pcap_pack_tail(
-        uint64_t a_port, uint64_t b_port, uint64_t kind, uint64_t protocol, uint64_t ip_version) {
-    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        return a_port << 48 | b_port << 32 | kind << 24 | protocol << 16 | ip_version << 8;
-    #else
-        return a_port | b_port << 16 | kind << 32 | protocol << 40 | ip_version << 48;
-    #endif
-    }
     """
-    uint64_t pack_tail "pcap_pack_tail"(
-        uint64_t a_port, uint64_t b_port, uint64_t kind, uint64_t protocol, uint64_t ip_version
-    ) noexcept
-    bint has_key "pcap_has_key"(const uint8_t* key, const uint8_t* addresses, bint forward, uint64_t tail) noexcept
-    bint is_forward "pcap_is_forward"(
-        const uint8_t* src, const uint8_t* dst, unsigned src_port, unsigned dst_port
-    ) noexcept
     uint64_t choose "pcap_choose"(bint first, uint64_t a, uint64_t b) noexcept
-    uint64_t mix "pcap_mix"(uint64_t a, uint64_t b) noexcept
 
 cdef enum:
     FLAG_SYN = 1                     # its place in heading_t.flag_count
@@ -104,14 +49,6 @@ cdef enum:
     NO_NUMBER = 0xFFFFFFFF
     TOMBSTONE = 0x80000000           # bit of a slot's index
     HISTORY = 16                     # a letter a direction, and one for who began
-
-cdef enum kind_t:
-    KIND_ADDRESSES = 0               # counted for the endpoints only: no flow
-    KIND_TCP = 1
-    KIND_UDP = 2
-    KIND_SCTP = 3
-    KIND_ICMP = 4
-    KIND_OTHER = 5
 
 cdef enum flow_state_t:              # bits of flow_t.state
     FLOW_COUNTED = 1                 # has packets of its own, hence a flow_id
@@ -139,16 +76,6 @@ cdef enum letter_t:                  # Zeek's history letters, in each direction
     LETTER_FIN = 16
     LETTER_RST = 32
     LETTER_WINDOW = 64               # no letter: a segment said how wide its window is
-
-ctypedef struct flow_key_t:          # canonical: the smaller of (address, port) is a
-    uint64_t a[2]
-    uint64_t b[2]
-    uint16_t a_port
-    uint16_t b_port
-    uint8_t kind
-    uint8_t protocol
-    uint8_t ip_version
-    uint8_t zero
 
 ctypedef struct direction_t:         # 64 bytes
     uint64_t packets
@@ -241,108 +168,6 @@ ctypedef struct table_t:
     uint32_t fresh_capacity
     uint64_t seed[4]
     uint8_t failed                   # memory ran out
-
-
-# ---------------------------------------------------------------- keys
-
-cdef inline void fill_key(
-    flow_key_t* key, const uint8_t* src, const uint8_t* dst, uint32_t ports, bint forward,
-    uint8_t kind, uint8_t protocol, uint8_t ip_version
-) noexcept nogil:
-    """The canonical key of both directions. ports: source << 16 | destination.  forward: what is_forward says."""
-    cdef uint64_t s0 = load64(src), s1 = load64(src + 8), d0 = load64(dst), d1 = load64(dst + 8), tail
-    cdef uint64_t src_port = ports >> 16, dst_port = ports & 0xFFFF
-    key.a[0] = choose(forward, s0, d0)
-    key.a[1] = choose(forward, s1, d1)
-    key.b[0] = choose(forward, d0, s0)
-    key.b[1] = choose(forward, d1, s1)
-    tail = pack_tail(
-        choose(forward, src_port, dst_port), choose(forward, dst_port, src_port), kind, protocol, ip_version
-    )
-    memcpy(&key.a_port, &tail, 8)
-
-
-cdef inline uint32_t hash_key(const flow_key_t* key, const uint64_t* seed) noexcept nogil:
-    """Keyed, so that a capture cannot be made to collide."""
-    cdef uint64_t tail = load64(<const uint8_t*>&key.a_port)
-    cdef uint64_t wide = mix(key.a[0] ^ seed[0], key.a[1] ^ seed[1]) ^ mix(key.b[0] ^ seed[1], key.b[1] ^ seed[2])
-    wide = mix(wide ^ tail ^ seed[3], seed[0] | 1)
-    return <uint32_t>(wide ^ (wide >> 32))
-
-
-cdef inline bint same_key(const flow_key_t* one, const flow_key_t* other) noexcept nogil:
-    return (
-        one.a[0] == other.a[0] and one.a[1] == other.a[1] and one.b[0] == other.b[0] and one.b[1] == other.b[1]
-        and load64(<const uint8_t*>&one.a_port) == load64(<const uint8_t*>&other.a_port)
-    )
-
-
-cdef inline uint32_t key_ports(const packet_t* packet, uint8_t kind) noexcept nogil:
-    """Source and destination port in a packet's key: source << 16 | destination."""
-    if kind == KIND_TCP or kind == KIND_UDP or kind == KIND_SCTP:
-        return <uint32_t>packet.src_port << 16 | packet.dst_port
-    if kind == KIND_ICMP and packet.present & HAS_ECHO:
-        return <uint32_t>packet.icmp_id << 16 | packet.icmp_id
-    return 0
-
-
-cdef inline bint is_packet_forward(const packet_t* packet, uint8_t kind) noexcept nogil:
-    """Whether a packet's sender is side a of its key."""
-    cdef uint32_t ports = key_ports(packet, kind)
-    return is_forward(packet.src, packet.dst, ports >> 16, ports & 0xFFFF)
-
-
-cdef inline void packet_key(flow_key_t* key, const packet_t* packet, uint8_t kind, bint forward) noexcept nogil:
-    """The key under which a packet is counted."""
-    cdef uint8_t protocol = packet.protocol if kind != KIND_ADDRESSES else 0
-    if kind == KIND_UDP:
-        protocol = 17                            # UDP-Lite shares UDP's streams in Wireshark
-    fill_key(key, packet.src, packet.dst, key_ports(packet, kind), forward, kind, protocol, packet.ip_version)
-
-
-cdef inline bint is_of_flow(const flow_t* flow, const packet_t* packet, uint8_t kind, bint forward) noexcept nogil:
-    """Whether a packet of a kind that has a flow is counted in this one: same_key without making the packet's key.
-
-    packet.dst lies behind packet.src.
-    """
-    cdef uint8_t protocol = 17 if kind == KIND_UDP else packet.protocol
-    cdef uint32_t ports = key_ports(packet, kind)
-    cdef uint64_t src_port = ports >> 16, dst_port = ports & 0xFFFF
-    return has_key(
-        <const uint8_t*>&flow.key, packet.src, forward,
-        pack_tail(
-            choose(forward, src_port, dst_port), choose(forward, dst_port, src_port), kind, protocol,
-            packet.ip_version
-        ),
-    )
-
-
-cdef inline uint8_t stream_kind(const packet_t* packet) noexcept nogil:
-    """Which of Wireshark's stream counters the packet's transport header belongs to; 0 where to none."""
-    if packet.present & HAS_TCP:
-        return KIND_TCP
-    if packet.present & HAS_UDP:
-        return KIND_UDP
-    return 0
-
-
-cdef inline uint8_t packet_kind(const packet_t* packet) noexcept nogil:
-    """The kind of flow that a packet with an IP header is counted in."""
-    if packet.decode_status == DECODE_MALFORMED:
-        return KIND_ADDRESSES
-    if packet.present & HAS_TCP:
-        return KIND_TCP
-    if packet.present & HAS_UDP:
-        return KIND_UDP
-    if packet.present & HAS_SCTP:
-        return KIND_SCTP
-    if packet.present & HAS_ICMP:
-        return KIND_ICMP
-    if packet.present & HAS_FRAGMENT and packet.fragment_offset:
-        return KIND_ADDRESSES                    # IP reassembly is not done: no ports, no flow
-    if packet.decode_status == DECODE_TRUNCATED:
-        return KIND_ADDRESSES
-    return KIND_OTHER
 
 
 # ---------------------------------------------------------------- table
@@ -599,15 +424,14 @@ cdef inline flow_t* supersede(table_t* table, flow_t* old) noexcept nogil:
 # ---------------------------------------------------------------- streams
 
 cdef inline flow_t* move_base(
-    table_t* table, flow_t* flow, bint forward, uint32_t seq, uint32_t ack, uint16_t flags, bint analysed, bint* fresh
+    table_t* table, flow_t* flow, uint32_t side, uint32_t seq, uint32_t ack, uint16_t flags, bint analysed, bint* fresh
 ) noexcept nogil:
     """touch_tcp where something may change."""
     # Without branches: which way a packet goes is random.
-    cdef int own = 1 - forward
-    cdef uint16_t own_base = FLOW_BASE_B >> <int>forward, other_base = FLOW_BASE_A << <int>forward
-    if flags & TCP_SYN and flow.state & own_base and flow.base_seq[own] != seq:
+    cdef uint16_t own_base = FLOW_BASE_A << side, other_base = FLOW_BASE_B >> side
+    if flags & TCP_SYN and flow.state & own_base and flow.base_seq[side] != seq:
         if flags & TCP_ACK:
-            flow.base_seq[own] = seq
+            flow.base_seq[side] = seq
             if analysed:
                 flow.state |= FLOW_MOVED
         else:
@@ -618,16 +442,16 @@ cdef inline flow_t* move_base(
     if not analysed:
         return flow
     if not flow.state & own_base:
-        flow.base_seq[own] = seq if flags & TCP_SYN else seq - 1
+        flow.base_seq[side] = seq if flags & TCP_SYN else seq - 1
         flow.state |= own_base
     if flags & TCP_ACK and not flow.state & other_base:
-        flow.base_seq[1 - own] = ack - 1
+        flow.base_seq[1 - side] = ack - 1
         flow.state |= other_base
     return flow
 
 
 cdef inline flow_t* touch_tcp(
-    table_t* table, flow_t* flow, bint forward, uint32_t seq, uint32_t ack, uint16_t flags, bint analysed, bint* fresh
+    table_t* table, flow_t* flow, uint32_t side, uint32_t seq, uint32_t ack, uint16_t flags, bint analysed, bint* fresh
 ) noexcept nogil:
     """The stream of a TCP header as Wireshark 4.0 numbers it; NULL only when memory is short.
 
@@ -640,7 +464,7 @@ cdef inline flow_t* touch_tcp(
     # Of a stream that is begun only another SYN can change what it is.
     if flow.state & BASES == BASES and not flags & TCP_SYN:
         return flow
-    return move_base(table, flow, forward, seq, ack, flags, analysed, fresh)
+    return move_base(table, flow, side, seq, ack, flags, analysed, fresh)
 
 
 # ---------------------------------------------------------------- counters
@@ -679,14 +503,14 @@ cdef inline void note_letter(
         flow.history_length += 1
 
 
-cdef inline void decide_client(flow_t* flow, const packet_t* packet, bint forward) noexcept nogil:
+cdef inline void decide_client(flow_t* flow, const packet_t* packet, uint32_t side) noexcept nogil:
     """On the first packet, for good: SYN, SYN/ACK, the higher port, the first sender."""
     cdef bint sender = True
     if packet.present & HAS_TCP and packet.tcp_flags & TCP_SYN:
         sender = not packet.tcp_flags & TCP_ACK
     elif packet.present & HAS_PORTS:
         sender = packet.src_port >= packet.dst_port
-    if sender != forward:
+    if sender != (side == 0):
         flow.state |= FLOW_CLIENT_B
     if not sender:
         flow.state |= FLOW_SERVER_FIRST
@@ -776,10 +600,10 @@ cdef inline void count_tcp(flow_t* flow, direction_t* direction, const packet_t*
         count_handshake(flow, packet, client)
 
 
-cdef inline void open_flow(flow_t* flow, const packet_t* packet, uint64_t frame_number, bint forward) noexcept nogil:
+cdef inline void open_flow(flow_t* flow, const packet_t* packet, uint64_t frame_number, uint32_t side) noexcept nogil:
     """The first packet of its own: what is said of the flow once."""
     if not flow.state & FLOW_RETURNED:
-        decide_client(flow, packet, forward)
+        decide_client(flow, packet, side)
         if flow.state & FLOW_SERVER_FIRST:
             flow.history[0] = c"^"
             flow.history_length = 1
@@ -790,10 +614,12 @@ cdef inline void open_flow(flow_t* flow, const packet_t* packet, uint64_t frame_
         flow.base_seq[0] = <uint32_t>packet.icmp_type << 8 | packet.icmp_code    # of TCP alone otherwise
 
 
-cdef inline void count_packet(flow_t* flow, const packet_t* packet, uint64_t frame_number, bint forward) noexcept nogil:
+cdef inline void count_packet(
+    flow_t* flow, const packet_t* packet, uint64_t frame_number, uint32_t side
+) noexcept nogil:
     """Add one packet to its flow and direction."""
-    cdef direction_t* direction = &flow.direction[0 if forward else 1]
-    cdef bint client = forward == (not flow.state & FLOW_CLIENT_B)
+    cdef direction_t* direction = &flow.direction[side]
+    cdef bint client = (side != 0) == ((flow.state & FLOW_CLIENT_B) != 0)
     cdef int64_t now = packet.timestamp
     cdef uint32_t length = packet.original_length, least, carry
     cdef uint32_t* upper
@@ -819,7 +645,7 @@ cdef inline void count_packet(flow_t* flow, const packet_t* packet, uint64_t fra
     direction.payload_bytes += packet.payload_length
     carry = carry_of_square(&direction.squares, length)
     if carry:
-        upper = &direction.pushes if flow.tcp == NULL else &flow.tcp.heading.squares[0 if forward else 1]
+        upper = &direction.pushes if flow.tcp == NULL else &flow.tcp.heading.squares[side]
         upper[0] = stay_or_add(upper[0], carry)
     if flow.tcp != NULL:
         count_tcp(flow, direction, packet, client)

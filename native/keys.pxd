@@ -6,7 +6,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
-from flow cimport mix
+from flow_key cimport mix
 from pages cimport empty_slots
 from wire cimport load64, prefetch_read
 

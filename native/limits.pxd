@@ -36,10 +36,10 @@ from tcp cimport (
 
 cdef extern from * nogil:
     """
-    /* limit_t of what limit_of found, four bits each: nothing, short, idle, both; the same with a full window; none. */
-    #define PCAP_LIMITS UINT64_C(0x5555555544003321)
+    /* limit_t of what holding() found, four bits each: nothing, short, idle, both; the same with a full window. */
+    #define PCAP_LIMITS 0x44003321u
     """
-    const uint64_t LIMITS "PCAP_LIMITS"
+    const uint32_t LIMITS "PCAP_LIMITS"
 
 cdef enum:
     STAMP_BYTES = 12                 # of the timestamps option in every segment
@@ -53,19 +53,23 @@ cdef inline void note_full(tcp_t* tcp, int sender) noexcept nogil:
     own.full = most if mss and most < full else full
 
 
-cdef inline uint8_t limit_of(const side_t* own, const side_t* other) noexcept nogil:
-    """What holds a sender up from now to the next segment. Without branches: it changes with every packet."""
-    cdef uint32_t states = own.states, theirs = other.states
+cdef inline uint8_t holding(const side_t* own, const side_t* other) noexcept nogil:
+    """What holds a sender of data up from now to the next segment. Without branches: it changes with every packet."""
     cdef int32_t outstanding = <int32_t>(own.top - own.acknowledged)
     cdef uint32_t idle = outstanding <= 0
-    cdef uint32_t known = ((theirs & STATE_SYN) != 0) | (other.window_bytes == 0)
-    cdef uint32_t full = known & (<int64_t>outstanding + own.full > other.window_bytes)
-    cdef uint32_t lacking = (
-        (~states & (STATE_PAYLOAD | STATE_ACKNOWLEDGED)) | (~theirs & STATE_WINDOW) | (states & STATE_FIN & -idle)
-    )
-    return <uint8_t>(
-        LIMITS >> ((lacking != 0) << 5 | full << 4 | idle << 3 | ((states & STATE_SHORT) != 0) << 2) & 0xF
-    )
+    cdef uint32_t known = (other.states & STATE_SYN) | (other.window_bytes == 0)
+    cdef uint32_t full = (<int64_t>outstanding + own.full > other.window_bytes) & (known != 0)
+    return <uint8_t>(LIMITS >> (full << 4 | idle << 3 | (own.states & STATE_SHORT)) & 0xF)
+
+
+cdef inline uint8_t limit_of(const side_t* own, const side_t* other) noexcept nogil:
+    """What holds a side up from now to the next segment."""
+    cdef uint32_t states = own.states
+    if states & (STATE_PAYLOAD | STATE_ACKNOWLEDGED) != STATE_PAYLOAD | STATE_ACKNOWLEDGED:
+        return LIMIT_NONE
+    if not other.states & STATE_WINDOW or (states & STATE_FIN and <int32_t>(own.top - own.acknowledged) <= 0):
+        return LIMIT_NONE
+    return holding(own, other)
 
 
 cdef inline void spend(side_t* side, int64_t elapsed) noexcept nogil:

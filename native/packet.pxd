@@ -61,9 +61,9 @@ ctypedef struct packet_t:
     uint32_t original_length
     uint32_t interface_id       # NO_INTERFACE in pcap
     uint32_t payload_length     # transport payload bytes on the wire
-    uint8_t src[16]             # innermost; IPv4 as ::ffff:a.b.c.d
+    uint8_t src[16]             # innermost; IPv4 as ::ffff:a.b.c.d. flow_key.pxd reads both addresses,
     uint8_t dst[16]
-    uint16_t src_port           # host order
+    uint16_t src_port           # and both ports in one; host order
     uint16_t dst_port
     uint32_t tcp_seq
     uint32_t tcp_ack
@@ -119,4 +119,5 @@ ctypedef struct extra_t:        # the rare side record of a packet: tunnels, quo
 ctypedef struct decoder_t:
     extra_t* extras             # one a packet at most
     uint32_t extra_count
+    uint16_t straight[4]        # paths of straight.pxd's frames, 0 where not met yet
     void* paths                 # paths_t*

@@ -3,35 +3,35 @@
 Most segments of most captures. judge() and measure() ask of each whatever a segment could be; of this one all answers
 are known but for a few, so it is taken into the state of its stream in one go, and has no marks. Where anything is
 not as it should be nothing was changed, and it goes the long way. Both leave the same state: a test of the long way
-that is missing here is one whose outcome a condition of is_plain() settles (tests/scan/test_plain_segments.py).
+that is missing here is one whose outcome a condition of is_quiet() or is_plain() settles, and what is_quiet() asks for
+still holds behind a plain segment (tests/scan/test_plain_segments.py).
 """
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
 from acks cimport take_echo
 from counters cimport count_in_bucket, trips_t
 from coverage cimport MAX_SPAN
 from data cimport note_identification, note_new_payload, note_top
-from judge cimport bytes_in_flight, fills_window, judged_t, narrow_flight, note_initial_rtt, widen_flight
-from limits cimport limit_of, spend, window_of
+from judge cimport bytes_in_flight, fills_window, judged_t, narrow_flight, widen_flight
+from limits cimport holding, spend, window_of
 from packet cimport HAS_TIME, OPTION_SACK, OPTION_SCALE, OPTION_TIMESTAMPS, packet_t
 from repairs cimport MAX_WINDOW
 from serial cimport after
 from spread cimport add_to_bucket, bucket_of
 from tcp cimport (
     EPISODES,
+    LIMIT_NONE,
     LIMIT_WAITING_RECEIVER,
     SIDE_AFTER_SYN,
     SIDE_FLIGHT_KNOWN,
+    SIDE_INITIAL_RTT,
     SIDE_PROVABLE,
     SIDE_SACKED,
     SIDE_SEEN,
+    SIDE_SYN_TIME,
     SIDE_ZERO_OPEN,
-    STATE_ACKNOWLEDGED,
-    STATE_FED_BACK,
+    STATE_PAYLOAD,
     STATE_REPAIRED,
-    STATE_STOOD_STILL,
-    STATE_UNSURE,
-    STATE_WINDOW,
     TCP_ACK,
     TCP_CONTROL,
     side_t,
@@ -40,46 +40,58 @@ from tcp cimport (
 from unacked cimport count_upto, drop_first, keep_segment, segment_t
 
 
-cdef inline bint is_plain(const tcp_t* tcp, int sender, const packet_t* packet, bint advances) noexcept nogil:
-    """Whether a segment is the next payload, or acknowledges more without any, with nothing else to it.
+cdef enum:
+    STATES_QUIET = 385               # STATE_ACKNOWLEDGED, WINDOW, FED_BACK
+    STATES_ASKED = 34753             # those and what must not be: STATE_FIN, UNSURE, WINDOW_PROBE, STOOD_STILL
 
-    advances: what it acknowledges is not what was acknowledged before.
-    """
-    cdef const side_t* own = &tcp.side[sender]
-    cdef const side_t* other = &tcp.side[1 - sender]
-    cdef uint32_t seq = packet.tcp_seq, ack = packet.tcp_ack, payload = packet.payload_length
+
+cdef inline bint is_quiet(const side_t* side, const side_t* other) noexcept nogil:
+    """Whether all that is known of a direction ends at one number, and nothing of it is disputed."""
+    cdef uint32_t next_seq = side.next_seq           # 0 stands for "not known yet"
+    return (
+        side.states & STATES_ASKED == STATES_QUIET and side.bits & (SIDE_SEEN | SIDE_ZERO_OPEN) == SIDE_SEEN
+        and next_seq != 0 and side.contiguous != 0 and side.coverage.known
+        and next_seq == side.top and next_seq == side.coverage.end
+        and side.acknowledged == other.last_ack and next_seq - side.acknowledged <= <uint32_t>MAX_WINDOW
+        and side.limit != LIMIT_WAITING_RECEIVER
+    )
+
+
+cdef inline void note_quiet(tcp_t* tcp) noexcept nogil:
+    """Find whether the stream is quiet, behind whatever may have changed that."""
+    tcp.quiet = (
+        is_quiet(&tcp.side[0], &tcp.side[1]) and is_quiet(&tcp.side[1], &tcp.side[0])
+        # No ACK is waited for to say how long the handshake took.
+        and tcp.side[0].bits & (SIDE_INITIAL_RTT | SIDE_SYN_TIME) != SIDE_SYN_TIME
+        and tcp.started
+    )
+
+
+cdef inline bint is_plain(
+    const tcp_t* tcp, const side_t* own, const side_t* other, const packet_t* packet
+) noexcept nogil:
+    """Whether a segment of a quiet stream is the next payload, or acknowledges more, with nothing else to it."""
+    cdef uint32_t seq = packet.tcp_seq, payload = packet.payload_length, end = seq + payload
+    cdef uint32_t advance = packet.tcp_ack - other.acknowledged
     if packet.tcp_flags & (TCP_CONTROL | TCP_ACK) != TCP_ACK or packet.tcp_options & (OPTION_SACK | OPTION_SCALE):
         return False
-    if not packet.present & HAS_TIME or not packet.tcp_window:
+    if not packet.present & HAS_TIME or packet.timestamp < tcp.now or not packet.tcp_window:
         return False
-    # 0 stands for "not known yet" in next_seq.
-    if seq != own.next_seq or seq != own.top or seq == 0 or not own.coverage.known or not other.coverage.known:
+    if seq != own.next_seq or advance > other.next_seq - other.acknowledged or after(packet.tcp_ack, other.contiguous):
         return False
-    if not tcp.started or packet.timestamp < tcp.now or tcp.side[0].states & STATE_STOOD_STILL:
-        return False
-    if own.limit == LIMIT_WAITING_RECEIVER or other.limit == LIMIT_WAITING_RECEIVER or own.bits & SIDE_ZERO_OPEN:
-        return False
-    if other.contiguous and after(ack, other.contiguous):
-        return False
-    if ack - other.coverage.end + <uint32_t>MAX_WINDOW > 2 * <uint32_t>MAX_WINDOW:
-        return False
-    if payload:
-        # One byte may be a probe or a keep-alive.
-        if seq != own.coverage.end or payload == 1 or payload > <uint32_t>MAX_WINDOW:
+    if advance:
+        if other.states & STATE_REPAIRED or other.bits & EPISODES:
             return False
-        if seq + payload - own.coverage.begin > <uint32_t>MAX_SPAN or fills_window(other, packet):
+        if other.bits & SIDE_PROVABLE and packet.tcp_options & OPTION_TIMESTAMPS:
             return False
-        if other.last_ack and not after(seq + payload, other.last_ack):
-            return False
-        if not advances:
-            return True
-    elif ack == own.last_ack:
+    elif payload == 0:
         return False
-    if other.states & STATE_ACKNOWLEDGED and not after(ack, other.acknowledged):
+    if payload == 0:
+        return True
+    # One byte may be a probe or a keep-alive.
+    if payload - 2 > <uint32_t>MAX_WINDOW - 2 or end - own.acknowledged > <uint32_t>MAX_WINDOW or end == 0:
         return False
-    if other.states & STATE_REPAIRED or other.bits & EPISODES:
-        return False
-    return not other.bits & SIDE_PROVABLE or not packet.tcp_options & OPTION_TIMESTAMPS
+    return end - own.coverage.begin <= <uint32_t>MAX_SPAN and not fills_window(other, packet)
 
 
 cdef inline void take_payload(
@@ -90,21 +102,19 @@ cdef inline void take_payload(
     cdef side_t* other = &tcp.side[1 - sender]
     cdef uint32_t end = packet.tcp_seq + packet.payload_length
     cdef segment_t segment
-    own.coverage.end = end
+    if own.contiguous == packet.tcp_seq:
+        own.contiguous = end
+    own.coverage.end = own.next_seq = end
     note_identification(own, packet.ip_id)
-    own.states &= ~<uint16_t>STATE_UNSURE
     note_top(tcp, sender, packet, end, packet.timestamp)
     note_new_payload(tcp, sender, packet.payload_length, packet.timestamp)
-    own.limit = limit_of(own, other)
+    own.limit = holding(own, other)              # a quiet side has all else that limit_of() asks for
     segment.begin = packet.tcp_seq
     segment.end = end
     segment.frame = frame
     segment.time = packet.timestamp
     if keep_segment(&own.unacked, &segment, base):
         widen_flight(own, segment.begin, end)
-    if own.contiguous == packet.tcp_seq:
-        own.contiguous = end
-    own.next_seq = end
     own.next_time = packet.timestamp
     judged.in_flight = bytes_in_flight(own, other, packet, base)
     if judged.in_flight > own.flight_most:
@@ -122,8 +132,8 @@ cdef inline bint take_plain(
     cdef side_t* other = &tcp.side[1 - sender]
     cdef uint32_t ack = packet.tcp_ack, done, bucket
     cdef int64_t now = packet.timestamp, elapsed = now - tcp.now, trip = 0
-    cdef bint advances = ack != other.acknowledged or not other.states & STATE_ACKNOWLEDGED
-    if not is_plain(tcp, sender, packet, advances):
+    cdef bint advances = ack != other.acknowledged
+    if not tcp.quiet or not is_plain(tcp, own, other, packet):
         return False
     done = count_upto(&other.unacked, ack)
     if done and not (advances and other.unacked.first[done - 1].end == ack):
@@ -132,36 +142,29 @@ cdef inline bint take_plain(
         return False
     spend(&tcp.side[0], elapsed)
     spend(&tcp.side[1], elapsed)
-    tcp.now = now
-    note_initial_rtt(tcp, packet.tcp_flags, now)
-    other.feedback = now
+    tcp.now = other.feedback = own.ack_time = now
     own.window_bytes = window_of(own, other, packet)
     own.window = packet.tcp_window
-    own.states |= STATE_WINDOW
-    own.bits = (own.bits & ~<uint16_t>(SIDE_AFTER_SYN | SIDE_SACKED)) | SIDE_SEEN
-    own.duplicates = own.duplicates if ack == own.last_ack else 0
-    own.last_ack = ack
-    own.ack_time = now
+    own.bits &= ~<uint16_t>(SIDE_AFTER_SYN | SIDE_SACKED)
     own.last_marks = 0
-    if not own.contiguous:
-        own.contiguous = packet.tcp_seq
     other.bits |= SIDE_FLIGHT_KNOWN
     judged.in_flight = 0
     if advances:
         if done:
             trip = now - other.unacked.first[done - 1].time
-            if not after(ack, other.top):
-                bucket = bucket_of(trip)
-                add_to_bucket(&other.rtt, trip, bucket)
-                count_in_bucket(trips, trip, bucket)
+            bucket = bucket_of(trip)
+            add_to_bucket(&other.rtt, trip, bucket)
+            count_in_bucket(trips, trip, bucket)
             drop_first(&other.unacked, done)
         take_echo(tcp, 1 - sender, packet, now)
-        other.acknowledged = ack
+        other.acknowledged = own.last_ack = ack
         other.duplicate_count = 0
-    other.states |= STATE_FED_BACK | STATE_ACKNOWLEDGED
+        own.duplicates = 0
     judged.ack_rtt = trip
     narrow_flight(other, ack)
     if packet.payload_length:
         take_payload(tcp, sender, packet, frame, base, judged)
-    other.limit = limit_of(other, own)
+    other.limit = holding(other, own) if other.states & STATE_PAYLOAD else LIMIT_NONE
+    if own.limit == LIMIT_WAITING_RECEIVER or other.limit == LIMIT_WAITING_RECEIVER:
+        tcp.quiet = 0
     return True

@@ -43,17 +43,8 @@ from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counte
 from dns cimport dns_free, dns_init, dns_t
 from dns_stream cimport streams_free
 from events cimport event_count, event_shard_t, events_free, events_new, merge_events, tcp_event_t
-from flow cimport (
-    FLOW_CLIENT_B,
-    FLOW_LIVE,
-    KIND_ADDRESSES,
-    NO_NUMBER,
-    flow_at,
-    flow_t,
-    table_free,
-    table_init,
-    table_t,
-)
+from flow cimport FLOW_CLIENT_B, FLOW_LIVE, NO_NUMBER, flow_at, flow_t, table_free, table_init, table_t
+from flow_key cimport KIND_ADDRESSES
 from packet cimport NO_EXTRA, extra_t, packet_t
 from paths cimport path_names, paths_free, paths_new
 from relay cimport BATCHES_HELD, observer_t, place_of_batch, relay_begin, relay_end, relay_give, relay_t
@@ -221,6 +212,7 @@ cdef class Scanner:
         if scan.workers != NULL:
             for index in range(scan.threads):
                 free(scan.workers[index].items)
+                free(scan.workers[index].flows)
         if scan.tables != NULL:
             for index in range(scan.shards):
                 table_free(&scan.tables[index])
@@ -522,7 +514,7 @@ cdef class Scanner:
                 stream[row] = batch.stream[row].stream if batch.stream[row] != NULL else NO_NUMBER
                 from_client[row] = 0
                 if batch.flow[row] != NULL:
-                    from_client[row] = batch.forward[row] == (not batch.flow[row].state & FLOW_CLIENT_B)
+                    from_client[row] = batch.side[row] == ((batch.flow[row].state & FLOW_CLIENT_B) != 0)
 
     def batch_tcp(self):
         """What was found of the TCP segments of the last step as bytes, tcp_row_t each; empty without `tcp_rows`."""

@@ -15,7 +15,6 @@ from flow cimport (
     FLOW_CLIENT_B,
     FLOW_LIVE,
     FLOW_LONE,
-    KIND_TCP,
     NO_NUMBER,
     bury,
     count_opening,
@@ -28,6 +27,7 @@ from flow cimport (
     opening_t,
     table_t,
 )
+from flow_key cimport KIND_TCP
 from lateness cimport lateness_of, lateness_t
 from packet cimport NO_SCALE, packet_t
 from sizes cimport add_or_stay, sum_of_squares

@@ -16,6 +16,7 @@ from barrier cimport barrier_arrive, barrier_await, barrier_open, barrier_t, bar
 from batch cimport (
     MAX_THREADS,
     batch_t,
+    batch_tell,
     decode_piece,
     number_fresh,
     piece_t,
@@ -240,7 +241,7 @@ cdef inline void end_tracking(scan_t* scan) noexcept nogil:
     cdef batch_t* batch = scan.tracking
     number_fresh(scan.tables, scan.shards, &scan.next_flow, scan.next_stream)
     scan.rows += batch.rows
-    scan.tracked = batch
+    scan.tracked = batch if batch.told else NULL
     scan.tracking = NULL
     if scan.rows % EVICT_FRAMES == 0:
         reach_boundary(&scan.dns, batch.frame_number[batch.rows - 1])
@@ -283,7 +284,7 @@ cdef inline void start_intervals(scan_t* scan, const batch_t* batch) noexcept no
     cdef const record_t* record
     cdef uint32_t index
     for _ in range(batch.rows):
-        record = next_record(batch.window, &cursor)
+        record = next_record(&cursor)
         if record.flags & HAS_TIME:
             for index in range(scan.threads):
                 scan.workers[index].counters.intervals.start = record.timestamp
@@ -356,6 +357,7 @@ cdef inline void plan_phase(scan_t* scan) noexcept nogil:
         return
     if scan.decoded != NULL:
         scan.tracking = scan.decoded
+        batch_tell(scan.tracking, scan.order == ORDER_BATCH)
         scan.decoded = NULL
         scan.tasks_tracking = scan.shards
     if scan.order != ORDER_BATCH or scan.tracking == NULL:

@@ -14,7 +14,7 @@ from packet cimport (
 from paths cimport NAME_ETH, NAME_IP, NAME_IPV6, NAME_NONE, NAME_TCP, NAME_UDP, ROOT, named, paths_t
 from transport cimport ONLY_TIMESTAMPS, read_tcp_options
 from tunnel cimport tunnel_of_ports
-from wire cimport be16, be32
+from wire cimport be16, be32, seldom
 
 cdef enum:
     LINK_ETHERNET = 1
@@ -69,13 +69,17 @@ cdef inline void fill_udp(packet_t* packet, uint32_t length) noexcept nogil:
     packet.payload_length = length - UDP_LEAST
 
 
+cdef inline uint16_t straight_path(paths_t* paths, uint32_t network, uint32_t transport) noexcept nogil:
+    return named(paths, named(paths, named(paths, ROOT, NAME_ETH), network), transport)
+
+
 cdef inline bint decode_straight(decoder_t* decoder, const uint8_t* frame, packet_t* packet) noexcept nogil:
     """The whole row of a plain frame; False, and nothing but the fields of the record sure, where it is none."""
     cdef uint32_t size = packet.captured_length, wire = packet.original_length
     cdef uint32_t kind, total, protocol, header, network, to_transport
     cdef uint16_t present = packet.present & HAS_TIME
     cdef const uint8_t* at
-    cdef paths_t* paths = <paths_t*>decoder.paths
+    cdef uint16_t* path
     if packet.link_type != LINK_ETHERNET or size < SHORTEST:
         return False
     if wire < size:
@@ -138,15 +142,16 @@ cdef inline bint decode_straight(decoder_t* decoder, const uint8_t* frame, packe
     packet.src_port = be16(at)
     packet.dst_port = be16(at + 2)
     packet.transport_offset = <uint16_t>to_transport
-    packet.path = named(paths, named(paths, ROOT, NAME_ETH), network)
+    path = &decoder.straight[(network == NAME_IPV6) << 1 | (protocol == 17)]
+    if seldom(path[0] == 0):
+        path[0] = straight_path(<paths_t*>decoder.paths, network, NAME_TCP if protocol == 6 else NAME_UDP)
+    packet.path = path[0]
     if protocol == 6:
         packet.present = present | HAS_TCP
         packet.transport_length = <uint16_t>header
-        packet.path = named(paths, packet.path, NAME_TCP)
         fill_tcp(packet, at, header, wire)
     else:
         packet.present = present | HAS_UDP
         packet.transport_length = UDP_LEAST
-        packet.path = named(paths, packet.path, NAME_UDP)
         fill_udp(packet, header)
     return True

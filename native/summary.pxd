@@ -7,7 +7,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from conversation cimport flow_row_t, side_row_t
-from flow cimport KIND_SCTP, KIND_TCP, KIND_UDP
+from flow_key cimport KIND_SCTP, KIND_TCP, KIND_UDP
 from spread cimport leading_zeros
 from sums cimport sums_expect, sums_free, sums_hash, sums_init, sums_near, sums_row, sums_t
 from tcp_row cimport add_side, tcp_side_row_t

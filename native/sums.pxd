@@ -7,7 +7,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from flow cimport mix
+from flow_key cimport mix
 from keys cimport equal_keys
 from pages cimport empty_slots
 from wire cimport load64, prefetch_read, prefetch_write

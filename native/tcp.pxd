@@ -102,7 +102,8 @@ cdef enum side_bits_t:
 cdef enum state_t:                   # bits of side_t.states: our own measures
     STATE_ACKNOWLEDGED = 1           # `acknowledged` is valid
     STATE_REPAIRED = 2               # repair_begin and repair_end are valid
-    STATE_SYN = 4                    # its SYN was seen, so whether it scales its window is known
+    STATE_SHORT = 4                  # the last new segment was not a full one. limits.pxd knows its place
+    STATE_SYN = 4096                 # its SYN was seen, so whether it scales its window is known
     STATE_ISN = 8                    # isn is valid
     STATE_SCALED = 16                # its SYN had the window scale option: shift is valid
     STATE_SACK_PERMITTED = 32
@@ -112,7 +113,6 @@ cdef enum state_t:                   # bits of side_t.states: our own measures
     STATE_UNSURE = 512               # coverage began with a pure ACK, which may have been a keep-alive
     STATE_WINDOW_PROBE = 1024        # sent a byte into a closed window
     STATE_PAYLOAD = 2048             # payload was seen
-    STATE_SHORT = 4096               # the last new segment was not a full one
     STATE_STAMPED = 8192             # stamps.latest is valid
     STATE_PROBE = 16384              # the echo of stamps.probe is awaited
     STATE_STOOD_STILL = 32768        # of the stream, in side 0: its time ran backwards, troubles.still is valid
@@ -244,7 +244,7 @@ ctypedef struct tcp_t:               # 704 bytes
     uint8_t requested                # request is valid
     uint8_t ttl[2]                   # of the SYN of a, of b, 0 unknown
     uint8_t reset_ttl[2]             # of their first reset, 0 none
-    uint8_t zero
+    uint8_t quiet                    # see plain.pxd
     heading_t heading                # from its counts on in the third line
     side_t side[2]                   # from a, from b
 

@@ -79,31 +79,32 @@ ctypedef struct file_t:
     uint8_t growing                  # more will be behind `end`
 
 ctypedef struct place_t:             # a place in the window's records
-    uint32_t segment
-    uint32_t index
+    const record_t* next
+    const record_t* end              # of the segment
+    const segment_t* segment
 
 
 # ---------------------------------------------------------------- records
 
 cdef inline place_t place_of(const window_t* window, uint64_t record) noexcept nogil:
     cdef place_t place
-    place.segment = 0
-    while place.segment < window.segment_count and record >= window.segments[place.segment].count:
-        record -= window.segments[place.segment].count
+    place.segment = &window.segments[0]
+    while record >= place.segment.count:
+        record -= place.segment.count
         place.segment += 1
-    place.index = <uint32_t>record
+    place.next = place.segment.records + record
+    place.end = place.segment.records + place.segment.count
     return place
 
 
-cdef inline const record_t* next_record(const window_t* window, place_t* place) noexcept nogil:
+cdef inline const record_t* next_record(place_t* place) noexcept nogil:
     """The record at the place, which moves on; the caller stays within window.count."""
-    cdef const segment_t* segment = &window.segments[place.segment]
-    while place.index >= segment.count:
+    while place.next == place.end:
         place.segment += 1
-        place.index = 0
-        segment = &window.segments[place.segment]
-    place.index += 1
-    return &segment.records[place.index - 1]
+        place.next = place.segment.records
+        place.end = place.segment.records + place.segment.count
+    place.next += 1
+    return place.next - 1
 
 
 # ---------------------------------------------------------------- memory

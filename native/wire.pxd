@@ -15,6 +15,7 @@ cdef extern from * nogil:
     /* The empty statement: a function that only fetches has no effect in gcc's eyes, and its calls were dropped. */
     #define pcap_prefetch_read(at) do { __builtin_prefetch(at); __asm__ __volatile__(""); } while (0)
     #define pcap_prefetch_write(at) do { __builtin_prefetch(at, 1); __asm__ __volatile__(""); } while (0)
+    #define pcap_seldom(condition) __builtin_expect(!!(condition), 0)
     #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     #define pcap_be16(p) pcap_load16(p)
     #define pcap_be32(p) pcap_load32(p)
@@ -38,11 +39,13 @@ cdef extern from * nogil:
     uint64_t be64 "pcap_be64"(const uint8_t* at) noexcept
     uint16_t le16 "pcap_le16"(const uint8_t* at) noexcept
     uint32_t le32 "pcap_le32"(const uint8_t* at) noexcept
+    uint32_t load32 "pcap_load32"(const uint8_t* at) noexcept
     uint64_t load64 "pcap_load64"(const uint8_t* at) noexcept
     uint64_t as_le64 "pcap_as_le64"(uint64_t value) noexcept  # which lies in memory with its lowest octet first
     uint64_t mapped_half "pcap_mapped_half"(const uint8_t* at) noexcept  # 0, 0, ff, ff and four bytes, as they lie
     void prefetch_read "pcap_prefetch_read"(const void* at) noexcept
     void prefetch_write "pcap_prefetch_write"(const void* at) noexcept
+    bint seldom "pcap_seldom"(bint condition) noexcept
 
 ctypedef struct view_t:
     const uint8_t* data   # the next byte
