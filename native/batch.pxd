@@ -685,7 +685,7 @@ cdef inline void judge_thoroughly(
     sack.count = 0
     if packet.tcp_options & OPTION_SACK:
         read_sack(batch.window.base + (packet.offset - batch.window.file_offset), packet, &sack)
-    memset(&earlier, 0, sizeof(earlier_t))
+    memset(&earlier, 0, sizeof(earlier_t))       # gcc does not see that it is read only where it was noted
     if seldom(batch.events != NULL):
         note_earlier(&earlier, flow.tcp, sender, client)
     judged.marks |= measure(flow.tcp, sender, packet, number, &sack, &measured)

@@ -12,6 +12,7 @@ from flow cimport (
     FLOW_TIMED,
     HISTORY,
     LETTER_FIN,
+    LETTER_PAID,
     LETTER_RST,
     LETTER_SYN,
     LETTER_SYN_ACK,
@@ -190,7 +191,7 @@ cdef inline void fill_headers(
 cdef inline void fill_side(side_row_t* side, const told_t* told, int sender) noexcept nogil:
     """What one side sent."""
     cdef const direction_t* own = &told.flow.direction[sender]
-    cdef bint timed = told.flow.state & FLOW_TIMED and own.payload_bytes
+    cdef bint timed = (own.letters & LETTER_PAID) != 0
     side.packets = <int64_t>own.packets
     side.bytes = <int64_t>own.bytes
     side.payload_bytes = <int64_t>own.payload_bytes

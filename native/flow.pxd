@@ -75,13 +75,15 @@ cdef enum letter_t:                  # Zeek's history letters, in each direction
     LETTER_DATA = 8
     LETTER_FIN = 16
     LETTER_RST = 32
+    LETTERS = 63                     # all of them
     LETTER_WINDOW = 64               # no letter: a segment said how wide its window is
+    LETTER_PAID = 128                # nor this: payload with a time, so first_payload and last_payload are valid
 
 ctypedef struct direction_t:         # 64 bytes
     uint64_t packets
     uint64_t bytes                   # original lengths
     uint64_t payload_bytes
-    int64_t first_payload            # ns, valid with payload_bytes
+    int64_t first_payload            # ns, these two are valid with LETTER_PAID
     int64_t last_payload
     uint32_t squares                 # of the original lengths, the lower half: see sizes.pxd
     uint32_t pushes                  # PSH; other flags are in heading_t. Without TCP the upper half of the squares
@@ -201,10 +203,6 @@ cdef inline void table_free(table_t* table) noexcept nogil:
     free(table.tombstones)
     free(table.fresh)
     memset(table, 0, sizeof(table_t))
-
-
-cdef inline int64_t choose_time(bint first, int64_t a, int64_t b) noexcept nogil:
-    return <int64_t>choose(first, <uint64_t>a, <uint64_t>b)
 
 
 cdef inline flow_t* flow_at(const table_t* table, uint32_t index) noexcept nogil:
@@ -377,8 +375,8 @@ cdef inline flow_t* revive(table_t* table, uint64_t* slot, const flow_key_t* key
     flow.stream = stone.stream
     flow.base_seq[0], flow.base_seq[1] = stone.base_seq[0], stone.base_seq[1]
     flow.state = <uint16_t>((stone.state | FLOW_RETURNED | FLOW_LIVE) & ~<uint32_t>(FLOW_TIMED | FLOW_LONE | FLOW_SYN))
-    flow.direction[0].letters = stone.letters[0] & ~<uint32_t>LETTER_WINDOW
-    flow.direction[1].letters = stone.letters[1] & ~<uint32_t>LETTER_WINDOW
+    flow.direction[0].letters = stone.letters[0] & LETTERS
+    flow.direction[1].letters = stone.letters[1] & LETTERS
     slot[0] = (<uint64_t>hash << 32) | (index + 1)
     return flow
 
@@ -614,6 +612,16 @@ cdef inline void open_flow(flow_t* flow, const packet_t* packet, uint64_t frame_
         flow.base_seq[0] = <uint32_t>packet.icmp_type << 8 | packet.icmp_code    # of TCP alone otherwise
 
 
+cdef inline void note_payload(flow_t* flow, direction_t* direction, int64_t now) noexcept nogil:
+    """Payload at a time."""
+    if not direction.letters & LETTER_PAID:
+        direction.letters |= LETTER_PAID
+        direction.first_payload = now
+    elif flow.key.kind == KIND_UDP:
+        note_gap(<gaps_t*>&direction.window_min, now - direction.last_payload)
+    direction.last_payload = now
+
+
 cdef inline void count_packet(
     flow_t* flow, const packet_t* packet, uint64_t frame_number, uint32_t side
 ) noexcept nogil:
@@ -632,11 +640,8 @@ cdef inline void count_packet(
             flow.last_seen = now
         elif now < flow.first_seen:
             flow.first_seen = now
-        if flow.key.kind == KIND_UDP and packet.payload_length and direction.payload_bytes:
-            note_gap(<gaps_t*>&direction.window_min, now - direction.last_payload)
-        # Without branches: whether a packet has payload is random.
-        direction.first_payload = choose_time(direction.payload_bytes != 0, direction.first_payload, now)
-        direction.last_payload = choose_time(packet.payload_length != 0, now, direction.last_payload)
+        if packet.payload_length:
+            note_payload(flow, direction, now)
     least = length if direction.packets == 0 else direction.shortest
     direction.shortest = length if length < least else least
     direction.longest = length if length > direction.longest else direction.longest
@@ -662,8 +667,8 @@ cdef inline void merge_direction(direction_t* into, const direction_t* later) no
         into.shortest = later.shortest
     if later.longest > into.longest:
         into.longest = later.longest
-    if later.payload_bytes:
-        if into.payload_bytes == 0:
+    if later.letters & LETTER_PAID:
+        if not into.letters & LETTER_PAID:
             into.first_payload = later.first_payload
         into.last_payload = later.last_payload
     if later.letters & LETTER_WINDOW:

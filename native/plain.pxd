@@ -37,7 +37,7 @@ from tcp cimport (
     side_t,
     tcp_t,
 )
-from unacked cimport count_upto, drop_first, keep_segment, segment_t
+from unacked cimport drop_first, keep_segment, segment_t, unacked_t
 
 
 cdef enum:
@@ -75,7 +75,8 @@ cdef inline bint is_plain(
     cdef uint32_t advance = packet.tcp_ack - other.acknowledged
     if packet.tcp_flags & (TCP_CONTROL | TCP_ACK) != TCP_ACK or packet.tcp_options & (OPTION_SACK | OPTION_SCALE):
         return False
-    if not packet.present & HAS_TIME or packet.timestamp < tcp.now or not packet.tcp_window:
+    # As pass_time() compares: a difference that 64 bits do not hold is one to stand still at, too.
+    if not packet.present & HAS_TIME or packet.timestamp - tcp.now < 0 or not packet.tcp_window:
         return False
     if seq != own.next_seq or advance > other.next_seq - other.acknowledged or after(packet.tcp_ack, other.contiguous):
         return False
@@ -92,6 +93,29 @@ cdef inline bint is_plain(
     if payload - 2 > <uint32_t>MAX_WINDOW - 2 or end - own.acknowledged > <uint32_t>MAX_WINDOW or end == 0:
         return False
     return end - own.coverage.begin <= <uint32_t>MAX_SPAN and not fills_window(other, packet)
+
+
+cdef inline bint is_met(const unacked_t* unacked, uint32_t ack, bint advances, uint32_t* done) noexcept nogil:
+    """Whether an ACK takes nothing from a list, or all up to a segment that ends exactly there: `done` segments.
+
+    A list may be out of order, and its ends half the number space away, where each of two numbers is before the other:
+    then judge() and measure() do not agree on what is met, and both are to be asked.
+    """
+    cdef const segment_t* items = unacked.first
+    cdef uint32_t count = 0, left
+    while count < unacked.count and ack - items[count].end - 1 < 0x7FFFFFFFu:
+        count += 1
+    if count < unacked.count and items[count].end == ack:
+        count += 1
+    elif count:
+        return False
+    done[0] = count
+    left = unacked.count - count
+    if count and not advances:
+        return False
+    if left == 0:
+        return True
+    return ack - items[count].end > 0x80000000u and after(items[unacked.count - 1].end, ack)
 
 
 cdef inline void take_payload(
@@ -131,14 +155,11 @@ cdef inline bint take_plain(
     cdef side_t* own = &tcp.side[sender]
     cdef side_t* other = &tcp.side[1 - sender]
     cdef uint32_t ack = packet.tcp_ack, done, bucket
-    cdef int64_t now = packet.timestamp, elapsed = now - tcp.now, trip = 0
+    cdef int64_t now = packet.timestamp, elapsed = now - tcp.now, trip = 0, measured
     cdef bint advances = ack != other.acknowledged
     if not tcp.quiet or not is_plain(tcp, own, other, packet):
         return False
-    done = count_upto(&other.unacked, ack)
-    if done and not (advances and other.unacked.first[done - 1].end == ack):
-        return False
-    if done == 0 and other.unacked.count and not after(other.unacked.first[other.unacked.count - 1].end, ack):
+    if not is_met(&other.unacked, ack, advances, &done):
         return False
     spend(&tcp.side[0], elapsed)
     spend(&tcp.side[1], elapsed)
@@ -152,9 +173,10 @@ cdef inline bint take_plain(
     if advances:
         if done:
             trip = now - other.unacked.first[done - 1].time
-            bucket = bucket_of(trip)
-            add_to_bucket(&other.rtt, trip, bucket)
-            count_in_bucket(trips, trip, bucket)
+            measured = trip if trip > 0 else 0   # of a segment that was not measured its time may lie ahead
+            bucket = bucket_of(measured)
+            add_to_bucket(&other.rtt, measured, bucket)
+            count_in_bucket(trips, measured, bucket)
             drop_first(&other.unacked, done)
         take_echo(tcp, 1 - sender, packet, now)
         other.acknowledged = own.last_ack = ack

@@ -18,6 +18,7 @@ from flow cimport (
     FLOW_TIMED,
     LETTER_ACK,
     LETTER_DATA,
+    LETTER_PAID,
     LETTER_WINDOW,
     direction_t,
     flow_t,
@@ -37,7 +38,7 @@ cdef inline bint is_steady(const flow_t* flow, const packet_t* packet, uint32_t 
 
     side: of the flow's key that the packet comes from, 0 or 1.
     """
-    cdef uint32_t letters = LETTER_WINDOW | (LETTER_DATA if packet.payload_length else LETTER_ACK)
+    cdef uint32_t letters = LETTER_WINDOW | (LETTER_DATA | LETTER_PAID if packet.payload_length else LETTER_ACK)
     return (
         flow.state & STATE_ASKED == STATE_STEADY
         and packet.tcp_flags & (TCP_SELDOM | TCP_ACK) == TCP_ACK
