@@ -13,23 +13,15 @@ from libc.stdlib cimport free, realloc
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from barrier cimport barrier_arrive, barrier_await, barrier_open, barrier_t, barrier_wait
-from batch cimport (
-    MAX_THREADS,
-    batch_t,
-    batch_tell,
-    decode_piece,
-    number_fresh,
-    piece_t,
-    pieces_of,
-    track_shard,
-    worker_t,
-)
+from batch cimport MAX_THREADS, batch_t, batch_tell, piece_t, pieces_of, worker_t
 from counters cimport intervals_t
 from dns cimport dns_shards_t, reach_boundary
 from flow cimport table_t
 from packet cimport HAS_TIME
 from paths cimport paths_t
 from peaks cimport LEVELS, join_stretches, note_stretch, stretch_t
+from piece cimport decode_piece
+from shard cimport number_fresh, track_shard
 from spill cimport EVICT_FRAMES, evict, spill_t
 from threads cimport pthread_create, pthread_join, pthread_t
 from walk cimport reader_t, record_t

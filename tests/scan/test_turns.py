@@ -1,4 +1,4 @@
-"""A batch is tracked in turns of like packets (native/batch.pxd), and nothing shows of it: numbers come in the order of
+"""A batch is tracked in turns of like packets (native/ahead.pxd), and nothing shows of it: numbers come in the order of
 the file, and of a flow packets are taken in their order.
 """
 

@@ -1,0 +1,551 @@
+"""The flows of one shard: a packet is found its flow, counted in it, and judged in its stream; then numbers are given.
+
+Packets of one flow come in file order; those of different flows in any.
+"""
+from libc.stdint cimport int64_t, int8_t, uint16_t, uint32_t, uint64_t, uint8_t
+from libc.string cimport memset
+
+from ahead cimport begin_ahead, gather_items, look_ahead
+from batch cimport (
+    ITEM_BITS,
+    ITEM_MASK,
+    ITEM_OWN,
+    ITEM_SIDE,
+    ITEM_STREAM,
+    ITEM_TURN,
+    MAX_SHARDS,
+    TURN_REST,
+    TURNS,
+    batch_t,
+    conversation_key,
+    malformed_stream,
+    shard_of,
+    tcp_row_t,
+    worker_t,
+)
+from completeness cimport completeness_bits
+from counters cimport count_lost, count_marks, count_trip, counters_t
+from data cimport leave_out
+from dns cimport is_dns
+from dns_track cimport begin_dns, follow_dns
+from events cimport earlier_t, note_earlier, tell_events
+from flow cimport (
+    FLOW_CLIENT_B,
+    FLOW_COUNTED,
+    FLOW_LONE,
+    FLOW_MOVED,
+    FLOW_RETURNED,
+    FLOW_REUSES,
+    FLOW_SUPERSEDED,
+    count_opening,
+    count_packet,
+    direction_t,
+    find_flow,
+    flow_t,
+    fresh_t,
+    new_tcp,
+    open_flow,
+    opening_of,
+    opening_packet,
+    opening_t,
+    push_fresh,
+    sort_fresh,
+    table_t,
+    touch_tcp,
+)
+from flow_key cimport (
+    KIND_ADDRESSES,
+    KIND_TCP,
+    KIND_UDP,
+    flow_key_t,
+    has_packet_key,
+    hash_key,
+    packet_key,
+    packet_kind,
+    packet_side,
+    stream_kind,
+)
+from judge cimport judge, judged_t, scaled_window
+from limits cimport note_full
+from measure cimport measure
+from packet cimport (
+    DECODE_MALFORMED,
+    HAS_TIME,
+    IN_FRAGMENT,
+    OPTION_FAST_OPEN,
+    OPTION_SACK,
+    conversation_t,
+    decoder_t,
+    packet_t,
+)
+from plain cimport note_quiet, take_plain
+from repairs cimport FOUND_AGAIN, FOUND_FILL, FOUND_TRIP, measured_t
+from sack cimport read_sack, sack_t
+from socks cimport is_socks, opens_stream
+from steady cimport count_steady, is_steady
+from tcp cimport (
+    CAUSE_RTO,
+    CAUSE_TAIL_LOSS,
+    FILL_REPAIRED,
+    MARK_REUSED_PORTS,
+    SIDE_AFTER_SYN,
+    SIDE_INITIAL_RTT,
+    SIDE_SYN_TIME,
+    TCP_ACK,
+    TCP_FIN,
+    TCP_RST,
+    TCP_SYN,
+    heading_begin,
+    note_marks,
+    tcp_begin,
+    tcp_move,
+    tcp_t,
+)
+from window cimport window_t
+from wire cimport seldom
+
+
+cdef inline bint sets_base(const packet_t* packet) noexcept nogil:
+    """Whether Wireshark analyses a TCP header: not in a fragment, nor where it is longer than the packet."""
+    return not packet.present & IN_FRAGMENT and packet.decode_status != DECODE_MALFORMED
+
+
+cdef inline void track_conversation(
+    table_t* table, batch_t* batch, uint32_t item, const conversation_t* conversation
+) noexcept nogil:
+    """A header that is not the packet's own: it takes a stream number, nothing else."""
+    cdef flow_key_t key
+    cdef uint32_t side = conversation_key(&key, conversation)
+    cdef bint fresh = False
+    cdef flow_t* flow
+    flow = find_flow(table, &key, conversation.hash, &fresh)
+    if flow != NULL and conversation.protocol == 6:
+        flow = touch_tcp(
+            table, flow, side, conversation.tcp_seq, conversation.tcp_ack, conversation.tcp_flags,
+            not conversation.quoted, &fresh,
+        )
+    if flow == NULL:
+        return
+    if fresh:
+        push_fresh(table, flow, item, True, False)
+    flow.state &= ~<uint32_t>FLOW_MOVED          # which was said of this packet
+    flow.last_frame = batch.frame_number[item >> ITEM_BITS]
+
+
+cdef inline void follow_socks(
+    table_t* table, const window_t* window, flow_t* flow, const packet_t* packet, uint32_t item
+) noexcept nogil:
+    """Pass over a stream number where Wireshark gives one to the connection behind a proxy."""
+    cdef uint32_t header = <uint32_t>packet.transport_offset + packet.transport_length
+    cdef uint32_t captured = packet.captured_length - header if header < packet.captured_length else 0
+    cdef const uint8_t* payload = window.base + (packet.offset - window.file_offset) + header
+    if captured > packet.payload_length:
+        captured = packet.payload_length
+    if opens_stream(&flow.socks, packet, payload, captured):
+        push_fresh(table, NULL, item, True, False)
+
+
+cdef inline uint32_t reuse_mark(flow_t* flow, bint fresh) noexcept nogil:
+    """Whether this packet's SYN says that its ports are used again."""
+    if not flow.state & (FLOW_REUSES | FLOW_MOVED):
+        return 0
+    if flow.state & FLOW_MOVED:
+        flow.state &= ~<uint32_t>FLOW_MOVED
+        return MARK_REUSED_PORTS
+    return MARK_REUSED_PORTS if fresh else 0
+
+
+cdef inline bint is_lone_syn(const packet_t* packet) noexcept nogil:
+    """Whether a stream's first packet leaves nothing to remember but itself."""
+    return (
+        packet.tcp_flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST) == TCP_SYN and packet.present & HAS_TIME
+        and not packet.payload_length and packet.original_length <= 0xFFFF
+        and not packet.tcp_options & (OPTION_SACK | OPTION_FAST_OPEN)
+    )
+
+
+cdef inline void begin_lone(tcp_t* lone, int client, bint unmarked) noexcept nogil:
+    """The state that a lone SYN is counted with; unmarked: nobody will judge it, so there is no more than a heading."""
+    if unmarked:
+        heading_begin(&lone.heading)
+        lone.client = <uint8_t>client
+    else:
+        tcp_begin(lone, client)
+
+
+cdef inline void count_lone(worker_t* worker, batch_t* batch, const packet_t* packet, uint32_t row) noexcept nogil:
+    """What judge_packet comes to for a lone SYN whose ports were not used before: no mark, nothing acknowledged."""
+    worker.counters.segments += 1
+    if batch.tcp != NULL:
+        batch.tcp[row].window = packet.tcp_window
+        batch.tcp[row].judged = 1
+
+
+cdef inline void note_opening(flow_t* flow, const packet_t* packet) noexcept nogil:
+    """Keep what the SYN said, not what came of it."""
+    cdef opening_t* opening = opening_of(flow)
+    opening.timestamp = packet.timestamp
+    opening.seq = packet.tcp_seq
+    opening.tsval = packet.tcp_tsval
+    opening.window = packet.tcp_window
+    opening.mss = packet.tcp_mss
+    opening.flags = packet.tcp_flags
+    opening.scale = packet.tcp_scale
+    opening.options = packet.tcp_options
+    opening.ttl = packet.ttl
+    flow.tcp = NULL
+    flow.state |= FLOW_LONE
+
+
+cdef inline void replay_opening(tcp_t* tcp, const opening_t* opening, uint64_t frame) noexcept nogil:
+    """Take the SYN that was noted into a stream that is not begun otherwise."""
+    cdef packet_t packet
+    cdef sack_t sack
+    cdef measured_t measured
+    cdef judged_t judged
+    opening_packet(opening, &packet)
+    memset(&judged, 0, sizeof(judged_t))
+    sack.count = 0
+    count_opening(&tcp.heading, tcp.client, &packet)
+    note_full(tcp, 1 - tcp.client)
+    measure(tcp, tcp.client, &packet, frame, &sack, &measured)
+    judge(tcp, tcp.client, &packet, frame, opening.seq, opening.ack, &sack, &judged)
+
+
+cdef inline void begin_stream(table_t* table, flow_t* flow) noexcept nogil:
+    """State for a stream that is not begun, or of which only its SYN was seen. flow.tcp stays NULL without memory."""
+    cdef opening_t opening
+    flow.tcp = new_tcp(table)
+    if flow.tcp == NULL:
+        return
+    tcp_begin(flow.tcp, 1 if flow.state & FLOW_CLIENT_B else 0)
+    if flow.state & FLOW_LONE:
+        opening = opening_of(flow)[0]
+        memset(opening_of(flow), 0, sizeof(direction_t))
+        flow.state &= ~<uint32_t>FLOW_LONE
+        replay_opening(flow.tcp, &opening, flow.first_frame)
+
+
+cdef inline void judge_unsaid(
+    table_t* table, flow_t* flow, const packet_t* packet, uint64_t frame, int sender
+) noexcept nogil:
+    """A segment whose header is too short to be one: tshark judges it, and gives up before it says so.
+
+    Behind that it would take what a SYN settles, the round trip of the handshake, and that a side's windows are scaled
+    from now on: all this stays as it was. The first segment of a stream is not judged: nothing is known of its ends.
+    """
+    cdef int at
+    cdef uint16_t kept = SIDE_AFTER_SYN | SIDE_INITIAL_RTT | SIDE_SYN_TIME
+    cdef int64_t opening
+    cdef uint16_t[2] bits
+    cdef int8_t[2] scale
+    cdef sack_t sack
+    cdef judged_t judged
+    if packet.present & IN_FRAGMENT or not flow.state & FLOW_COUNTED:
+        return
+    if flow.tcp == NULL:
+        begin_stream(table, flow)
+        if flow.tcp == NULL:
+            return
+    flow.tcp.quiet = 0
+    opening = flow.tcp.opening
+    for at in range(2):
+        bits[at], scale[at] = flow.tcp.side[at].bits & kept, flow.tcp.side[at].scale
+    sack.count = 0
+    memset(&judged, 0, sizeof(judged_t))
+    judge(
+        flow.tcp, sender, packet, frame, flow.base_seq[sender], packet.tcp_ack - flow.base_seq[1 - sender], &sack,
+        &judged,
+    )
+    flow.tcp.opening = opening
+    for at in range(2):
+        flow.tcp.side[at].bits = (flow.tcp.side[at].bits & ~kept) | bits[at]
+        flow.tcp.side[at].scale = scale[at]
+
+
+cdef inline void track_stream_only(
+    table_t* table, batch_t* batch, const decoder_t* decoder, uint32_t item
+) noexcept nogil:
+    """A malformed packet has a stream number in Wireshark, but is no packet of a flow."""
+    cdef uint32_t row = item >> ITEM_BITS
+    cdef packet_t* packet = &batch.packets[row]
+    cdef flow_key_t key
+    cdef uint8_t kind = malformed_stream(decoder, packet)
+    cdef uint32_t side = packet_side(packet, kind)
+    cdef bint fresh = False
+    cdef uint32_t hash
+    cdef flow_t* flow
+    packet_key(&key, packet, kind, side)
+    hash = hash_key(&key, table.seed)
+    flow = find_flow(table, &key, hash, &fresh)
+    if flow != NULL and kind == KIND_TCP:
+        flow = touch_tcp(
+            table, flow, side, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
+        )
+    if flow == NULL:
+        return
+    if fresh:
+        push_fresh(table, flow, item, True, False)
+    flow.last_frame = batch.frame_number[row]
+    if batch.told:
+        batch.stream[row] = flow
+    if kind == KIND_TCP and not stream_kind(packet):
+        judge_unsaid(table, flow, packet, batch.frame_number[row], side)
+
+
+cdef inline bint adopt(table_t* table, flow_t* flow) noexcept nogil:
+    """Keep the state that a stream's SYN was judged with."""
+    cdef const tcp_t* lone = flow.tcp
+    flow.tcp = new_tcp(table)
+    if flow.tcp == NULL:
+        return False
+    tcp_move(flow.tcp, lone)
+    return True
+
+
+cdef inline void note_loss(counters_t* counters, const packet_t* packet, const measured_t* measured) noexcept nogil:
+    """Count a lost segment when it was lost, as well as that can be told."""
+    if not packet.present & HAS_TIME:
+        return
+    if measured.found & FOUND_FILL and measured.fill == FILL_REPAIRED:
+        count_lost(&counters.intervals, measured.hole_time)
+    elif measured.found & FOUND_AGAIN and measured.original and CAUSE_RTO <= measured.cause <= CAUSE_TAIL_LOSS:
+        count_lost(&counters.intervals, measured.original_time)
+
+
+cdef inline void judge_thoroughly(
+    worker_t* worker, batch_t* batch, flow_t* flow, const packet_t* packet, uint32_t row, int sender, bint fresh,
+    judged_t* judged
+) noexcept nogil:
+    """Ask of a TCP segment whatever it could be, and count that."""
+    cdef bint client = sender == flow.tcp.client
+    cdef uint64_t number = batch.frame_number[row]
+    cdef sack_t sack
+    cdef measured_t measured
+    cdef earlier_t earlier
+    memset(judged, 0, sizeof(judged_t))
+    judged.marks = reuse_mark(flow, fresh)
+    sack.count = 0
+    if packet.tcp_options & OPTION_SACK:
+        read_sack(batch.window.base + (packet.offset - batch.window.file_offset), packet, &sack)
+    memset(&earlier, 0, sizeof(earlier_t))       # gcc does not see that it is read only where it was noted
+    if seldom(batch.events != NULL):
+        note_earlier(&earlier, flow.tcp, sender, client)
+    judged.marks |= measure(flow.tcp, sender, packet, number, &sack, &measured)
+    judge(
+        flow.tcp, sender, packet, number, flow.base_seq[sender], packet.tcp_ack - flow.base_seq[1 - sender], &sack,
+        judged,
+    )
+    if measured.found & FOUND_TRIP:
+        count_trip(&worker.counters.trips[0 if client else 1], measured.trip)
+    note_quiet(flow.tcp)
+    if judged.marks:
+        count_marks(&worker.counters, packet, judged.marks, client)
+        note_marks(&flow.tcp.side[sender], packet, judged.marks, number)
+    if measured.found & (FOUND_AGAIN | FOUND_FILL):
+        note_loss(&worker.counters, packet, &measured)
+    if seldom(batch.events != NULL):
+        if not tell_events(
+            &batch.events[shard_of(packet.hash, batch.shards)], flow, packet, number, row, judged, &measured, &earlier
+        ):
+            worker.failed = 1
+
+
+cdef inline uint32_t judge_packet(
+    worker_t* worker, batch_t* batch, flow_t* flow, const packet_t* packet, uint32_t row, int sender, bint fresh
+) noexcept nogil:
+    """Judge a packet's TCP segment and count what it is. Returns its marks."""
+    cdef judged_t judged
+    cdef tcp_row_t* told
+    cdef uint32_t window = scaled_window(&flow.tcp.side[sender], packet) if batch.tcp != NULL else 0
+    worker.counters.segments += 1
+    worker.counters.segment_bytes += packet.payload_length
+    judged.marks = 0
+    # Events are told of by what the thorough way finds.
+    if batch.events != NULL or flow.state & FLOW_MOVED or not take_plain(
+        flow.tcp, sender, packet, batch.frame_number[row], flow.base_seq[sender],
+        &worker.counters.trips[sender != flow.tcp.client], &judged,
+    ):
+        judge_thoroughly(worker, batch, flow, packet, row, sender, fresh, &judged)
+    if batch.tcp != NULL:
+        told = &batch.tcp[row]
+        told.ack_rtt = judged.ack_rtt
+        told.marks = judged.marks
+        told.in_flight = judged.in_flight
+        told.window = window
+        told.judged = 1
+    return judged.marks
+
+
+cdef inline bint track_steady(
+    worker_t* worker, batch_t* batch, uint32_t row, flow_t* flow, uint32_t side
+) noexcept nogil:
+    """A segment of a stream that is under way. False, and nothing done, where the packet may be anything else.
+
+    The packet is of TCP and has none of SYN, FIN and RST; flow: what its hash pointed to a moment ago.
+    """
+    cdef const packet_t* packet = &batch.packets[row]
+    if not is_steady(flow, packet, side):
+        return False
+    count_steady(flow, packet, batch.frame_number[row], side)
+    judge_packet(worker, batch, flow, packet, row, side, False)
+    if seldom(batch.told):
+        batch.flow[row] = batch.stream[row] = flow
+        batch.side[row] = <uint8_t>side
+    return True
+
+
+cdef inline void track_packet(
+    table_t* table, worker_t* worker, batch_t* batch, uint32_t item, uint32_t side, const flow_t* guess
+) noexcept nogil:
+    """A packet of its own flow. guess: what its hash pointed to a moment ago, or NULL."""
+    cdef uint32_t row = item >> ITEM_BITS
+    cdef packet_t* packet = &batch.packets[row]
+    cdef flow_key_t key
+    cdef uint8_t kind = packet_kind(packet)
+    cdef uint32_t marks = 0
+    cdef bint fresh = False, opened, lone = False, unmarked = False
+    cdef flow_t* flow
+    if guess != NULL and not guess.state & FLOW_SUPERSEDED and has_packet_key(&guess.key, packet, kind, side):
+        flow = <flow_t*>guess
+    else:
+        packet_key(&key, packet, kind, side)
+        flow = find_flow(table, &key, packet.hash, &fresh)
+    if flow != NULL and kind == KIND_TCP:
+        flow = touch_tcp(
+            table, flow, side, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
+        )
+    if flow == NULL:
+        return
+    if kind == KIND_ADDRESSES:
+        count_packet(flow, packet, batch.frame_number[row], side)
+        return
+    # One that was written out begins anew. The other direction is not looked at for nothing: it was not fetched.
+    opened = not flow.state & FLOW_COUNTED or (
+        flow.state & FLOW_RETURNED
+        and flow.direction[0].packets + flow.direction[1].packets == 0 and not flow.state & FLOW_LONE
+    )
+    if opened:
+        if fresh or not flow.state & FLOW_COUNTED:
+            push_fresh(table, flow, item, fresh and kind <= KIND_UDP, not flow.state & FLOW_COUNTED)
+        open_flow(flow, packet, batch.frame_number[row], side)
+        flow.state |= FLOW_COUNTED
+    if kind == KIND_TCP and flow.tcp == NULL:
+        lone = opened and is_lone_syn(packet) and sets_base(packet)
+        if lone:
+            unmarked = batch.events == NULL and not flow.state & (FLOW_REUSES | FLOW_MOVED)
+            begin_lone(&worker.lone, side, unmarked)
+            flow.tcp = &worker.lone
+        else:
+            begin_stream(table, flow)
+            if flow.tcp == NULL:
+                return
+    count_packet(flow, packet, batch.frame_number[row], side)
+    if kind == KIND_TCP:
+        if sets_base(packet):
+            flow.completeness |= completeness_bits(
+                packet.tcp_flags, packet.payload_length != 0, opened and not flow.state & FLOW_RETURNED
+            )
+            if unmarked:
+                count_lone(worker, batch, packet, row)
+            else:
+                marks = judge_packet(worker, batch, flow, packet, row, side, fresh)
+        elif packet.payload_length:              # a fragment: of no sequence
+            leave_out(&flow.tcp.side[side], packet.payload_length)
+        if lone:
+            if marks:
+                adopt(table, flow)
+            else:
+                note_opening(flow, packet)
+        if is_socks(packet):
+            follow_socks(table, batch.window, flow, packet, item)
+    if is_dns(packet):
+        follow_dns(
+            &batch.dns[shard_of(packet.hash, batch.shards)], batch.window, flow, packet, batch.frame_number[row],
+            side,
+        )
+    if batch.told:
+        batch.flow[row] = flow
+        batch.stream[row] = flow if kind <= KIND_UDP else NULL
+        batch.side[row] = <uint8_t>side
+
+
+cdef inline void track_shard(table_t* table, worker_t* worker, batch_t* batch, uint32_t shard) noexcept nogil:
+    """The flows of one shard, each in file order."""
+    cdef const flow_t* flow
+    cdef uint32_t at = 0, listed, item, side, code, turn
+    cdef uint32_t[TURNS] ends, fresh
+    cdef decoder_t decoder
+    # Where events are asked for all goes the long way.
+    cdef uint32_t longer = 0 if batch.events != NULL else TURN_REST << ITEM_TURN
+    gather_items(worker, batch, shard, ends)
+    decoder.extras = batch.extras
+    if batch.events != NULL:
+        batch.events[shard].count = 0
+    begin_dns(&batch.dns[shard])
+    if ends[TURNS - 1]:
+        begin_ahead(table, batch, worker.items, ends[TURNS - 1], worker.flows)
+    for turn in range(TURNS):
+        while at < ends[turn]:
+            look_ahead(table, batch, worker.items, at, ends[TURNS - 1], worker.flows)
+            flow = worker.flows[at]
+            listed = <uint32_t>worker.items[at]
+            item = listed & ITEM_MASK
+            at += 1
+            side = listed >> ITEM_SIDE & 1
+            if flow != NULL and listed < longer:
+                if track_steady(worker, batch, item >> ITEM_BITS, <flow_t*>flow, side):
+                    continue
+            code = item & ((1 << ITEM_BITS) - 1)
+            if code == ITEM_OWN:
+                track_packet(table, worker, batch, item, side, flow)
+            elif code == ITEM_STREAM:
+                track_stream_only(table, batch, &decoder, item)
+            else:
+                track_conversation(
+                    table, batch, item, &batch.extras[batch.packets[item >> ITEM_BITS].extra].conversation[code]
+                )
+        fresh[turn] = table.fresh_count
+    for turn in range(1, TURNS):
+        sort_fresh(table, fresh[turn - 1], fresh[turn])
+
+
+# ---------------------------------------------------------------- numbers
+
+cdef inline void number_fresh(
+    table_t* tables, uint32_t count, uint32_t* next_flow, uint32_t* next_stream
+) noexcept nogil:
+    """Give flow_id and stream to what the shards found new in this batch, in file order.
+
+    An item is row << ITEM_BITS | code, so their order is that of the file, and in a frame that of its headers. (A
+    packet's own flow comes last; it takes no stream number where headers quoted behind it do, in an ICMP error.)
+    """
+    cdef uint32_t shard, best
+    cdef uint32_t[MAX_SHARDS] merged
+    cdef fresh_t* fresh
+    cdef fresh_t* candidate
+    for shard in range(count):
+        merged[shard] = 0
+    while True:
+        fresh = NULL
+        best = 0
+        for shard in range(count):
+            if merged[shard] < tables[shard].fresh_count:
+                candidate = &tables[shard].fresh[merged[shard]]
+                if fresh == NULL or candidate.order < fresh.order:
+                    fresh = candidate
+                    best = shard
+        if fresh == NULL:
+            break
+        merged[best] += 1
+        if fresh.flow == NULL:
+            next_stream[<int>KIND_TCP] += 1
+            continue
+        if fresh.wants_stream:
+            fresh.flow.stream = next_stream[fresh.flow.key.kind]
+            next_stream[fresh.flow.key.kind] += 1
+        if fresh.wants_flow:
+            fresh.flow.flow_id = next_flow[0]
+            next_flow[0] += 1
+    for shard in range(count):
+        tables[shard].fresh_count = 0
