@@ -9,7 +9,7 @@ from libc.string cimport memset
 
 from counters cimport counters_t
 from dns cimport dns_t
-from events cimport event_shard_t
+from events cimport earlier_t, event_shard_t
 from flow cimport flow_t
 from flow_key cimport KIND_TCP, KIND_UDP, fill_key, flow_key_t, side_of, stream_kind
 from packet cimport HAS_PORTS, NO_EXTRA, aligned_alloc, conversation_t, decoder_t, extra_t, packet_t
@@ -81,6 +81,7 @@ ctypedef struct worker_t:
     uint32_t item_capacity
     uint8_t failed
     tcp_t lone                       # state of a stream that begins with a SYN, while that is judged
+    earlier_t earlier                # with events: what a stream was before the segment that is judged
 
 
 # ---------------------------------------------------------------- memory

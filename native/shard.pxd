@@ -28,7 +28,7 @@ from counters cimport count_lost, count_marks, count_trip, counters_t
 from data cimport leave_out
 from dns cimport is_dns
 from dns_track cimport begin_dns, follow_dns
-from events cimport earlier_t, note_earlier, tell_events
+from events cimport note_earlier, tell_events
 from flow cimport (
     FLOW_CLIENT_B,
     FLOW_COUNTED,
@@ -322,15 +322,13 @@ cdef inline void judge_thoroughly(
     cdef uint64_t number = batch.frame_number[row]
     cdef sack_t sack
     cdef measured_t measured
-    cdef earlier_t earlier
     memset(judged, 0, sizeof(judged_t))
     judged.marks = reuse_mark(flow, fresh)
     sack.count = 0
     if packet.tcp_options & OPTION_SACK:
         read_sack(batch.window.base + (packet.offset - batch.window.file_offset), packet, &sack)
-    memset(&earlier, 0, sizeof(earlier_t))       # gcc does not see that it is read only where it was noted
     if seldom(batch.events != NULL):
-        note_earlier(&earlier, flow.tcp, sender, client)
+        note_earlier(&worker.earlier, flow.tcp, sender, client)
     judged.marks |= measure(flow.tcp, sender, packet, number, &sack, &measured)
     judge(
         flow.tcp, sender, packet, number, flow.base_seq[sender], packet.tcp_ack - flow.base_seq[1 - sender], &sack,
@@ -346,7 +344,8 @@ cdef inline void judge_thoroughly(
         note_loss(&worker.counters, packet, &measured)
     if seldom(batch.events != NULL):
         if not tell_events(
-            &batch.events[shard_of(packet.hash, batch.shards)], flow, packet, number, row, judged, &measured, &earlier
+            &batch.events[shard_of(packet.hash, batch.shards)], flow, packet, number, row, judged, &measured,
+            &worker.earlier,
         ):
             worker.failed = 1
 
@@ -476,8 +475,8 @@ cdef inline void track_shard(table_t* table, worker_t* worker, batch_t* batch, u
     cdef uint32_t at = 0, listed, item, side, code, turn
     cdef uint32_t[TURNS] ends, fresh
     cdef decoder_t decoder
-    # Where events are asked for all goes the long way.
-    cdef uint32_t longer = 0 if batch.events != NULL else TURN_REST << ITEM_TURN
+    # Items below it may be of a stream that is under way. Where events are asked for, all go the long way.
+    cdef uint32_t steady_below = 0 if batch.events != NULL else TURN_REST << ITEM_TURN
     gather_items(worker, batch, shard, ends)
     decoder.extras = batch.extras
     if batch.events != NULL:
@@ -493,7 +492,7 @@ cdef inline void track_shard(table_t* table, worker_t* worker, batch_t* batch, u
             item = listed & ITEM_MASK
             at += 1
             side = listed >> ITEM_SIDE & 1
-            if flow != NULL and listed < longer:
+            if flow != NULL and listed < steady_below:
                 if track_steady(worker, batch, item >> ITEM_BITS, <flow_t*>flow, side):
                     continue
             code = item & ((1 << ITEM_BITS) - 1)
