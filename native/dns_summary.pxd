@@ -19,9 +19,8 @@ from dns_out cimport (
     DNS_MULTICAST,
     dns_row_t,
 )
-from flow_key cimport mix
+from keys cimport hash_words
 from spread cimport add_duration, spread_free, spread_t
-from wire cimport load64
 
 cdef enum:
     MAX_RESOLVERS = 65536
@@ -161,15 +160,6 @@ cdef inline void dns_summary_free(dns_summary_t* summary) noexcept nogil:
 
 # ---------------------------------------------------------------- finding the row
 
-cdef inline uint32_t hash_bytes(const uint8_t* key, uint32_t length, const uint64_t* seed) noexcept nogil:
-    """length: a multiple of eight."""
-    cdef uint64_t wide = seed[0] ^ length
-    cdef uint32_t at
-    for at in range(0, length, 8):
-        wide = mix(wide ^ load64(key + at), seed[1] | 1) ^ seed[2]
-    return <uint32_t>(wide ^ (wide >> 32))
-
-
 cdef inline resolver_t* resolver_of(dns_summary_t* summary, const dns_row_t* row) noexcept nogil:
     """The resolver's sums, made where there are none; the common last ones beyond the bound."""
     cdef uint8_t key[KEY_BYTES]
@@ -181,7 +171,7 @@ cdef inline resolver_t* resolver_of(dns_summary_t* summary, const dns_row_t* row
     memcpy(key, row.resolver, 16)
     key[16], key[17] = row.resolver_port >> 8, row.resolver_port & 0xFF
     key[18], key[19] = row.ip_version, row.service
-    hash = hash_bytes(key, KEY_BYTES, summary.seed)
+    hash = hash_words(key, KEY_BYTES, summary.seed)
     at = hash & index.mask
     while index.slots[at]:
         one = &summary.resolvers[<uint32_t>index.slots[at] - 1]
@@ -233,7 +223,7 @@ cdef inline bint drop_domains(dns_summary_t* summary) noexcept nogil:
     memset(index.slots, 0, (<size_t>index.mask + 1) * sizeof(uint64_t))
     for place in range(count // 2):
         kept[place] = order[place][0]
-        hash = hash_bytes(kept[place].name, sizeof(kept[place].name), summary.seed)
+        hash = hash_words(kept[place].name, sizeof(kept[place].name), summary.seed)
         at = hash & index.mask
         while index.slots[at]:
             at = (at + 1) & index.mask
@@ -255,7 +245,7 @@ cdef inline domain_t* domain_of(dns_summary_t* summary, const uint8_t* name, uin
     cdef uint32_t hash, at, capacity
     memset(&parent, 0, sizeof(domain_t))
     parent_of(name, length, &parent)
-    hash = hash_bytes(parent.name, sizeof(parent.name), summary.seed)
+    hash = hash_words(parent.name, sizeof(parent.name), summary.seed)
     at = hash & index.mask
     while index.slots[at]:
         one = &summary.domains[<uint32_t>index.slots[at] - 1]

@@ -59,11 +59,15 @@ cdef inline const uint8_t* key_at(const keys_t* keys, uint32_t number) noexcept 
     return keys.keys + <size_t>number * keys.width
 
 
-cdef inline uint32_t hash_bytes(const keys_t* keys, const uint8_t* key) noexcept nogil:
-    cdef uint64_t wide = keys.seed[0]
-    cdef uint32_t at
-    for at in range(0, keys.width, 8):
-        wide = mix(wide ^ load64(key + at), keys.seed[1] | 1) ^ keys.seed[0]
+cdef inline uint32_t hash_words(const uint8_t* key, size_t width, const uint64_t* seed) noexcept nogil:
+    """width: bytes, a multiple of eight.  seed: (2,)."""
+    cdef uint64_t wide = seed[0]
+    cdef size_t at = 0
+    while at + 8 < width:
+        wide = mix(load64(key + at) ^ seed[1], load64(key + at + 8) ^ wide)
+        at += 16
+    if at < width:
+        wide = mix(load64(key + at) ^ seed[1], wide)
     return <uint32_t>(wide ^ (wide >> 32))
 
 
@@ -97,7 +101,7 @@ cdef inline bint grow_keys(keys_t* keys) noexcept nogil:
 
 cdef inline uint32_t expect_key(const keys_t* keys, const uint8_t* key) noexcept nogil:
     """The hash of a key that will be asked for soon; its slot is fetched."""
-    cdef uint32_t hash = hash_bytes(keys, key)
+    cdef uint32_t hash = hash_words(key, keys.width, keys.seed)
     prefetch_read(&keys.slots[hash & keys.mask])
     return hash
 

@@ -7,10 +7,9 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from flow_key cimport mix
-from keys cimport equal_keys
+from keys cimport equal_keys, hash_words
 from pages cimport empty_slots
-from wire cimport load64, prefetch_read, prefetch_write
+from wire cimport prefetch_read, prefetch_write
 
 cdef enum:
     SUM_COLUMNS = 5
@@ -59,12 +58,7 @@ cdef inline void sums_free(sums_t* sums) noexcept nogil:
 
 
 cdef inline uint32_t sums_hash(const sums_t* sums, const uint8_t* key) noexcept nogil:
-    cdef uint64_t wide = sums.seed[0]
-    cdef size_t at = 0
-    while at < sums.width:
-        wide = mix(wide ^ load64(key + at), sums.seed[1] | 1) ^ sums.seed[0]
-        at += 8
-    return <uint32_t>(wide ^ (wide >> 32))
+    return hash_words(key, sums.width, sums.seed)
 
 
 cdef inline bint grow_sums(sums_t* sums) noexcept nogil:

@@ -83,7 +83,8 @@ ctypedef struct piece_t:             # of a row, within a word of a key
     uint32_t offset
     uint8_t size                     # 1, 2, 4 or 8
     uint8_t shift
-    uint8_t last                     # of its word
+    uint8_t word
+    uint8_t first                    # of its word
 
 ctypedef struct key_t:
     piece_t pieces[MAX_PIECES]
@@ -137,6 +138,8 @@ ctypedef struct watch_t:
 
 ctypedef struct wanted_t:            # a row of a chunk that a group counts
     uint64_t key[MAX_WORDS]
+    uint64_t item[MAX_WORDS]         # its key, with the number of the group in front
+    const uint8_t* at
     uint32_t hash
     uint32_t row
     uint32_t number                  # of the group, very likely; NO_KEY: it is not known yet
@@ -257,19 +260,44 @@ cdef inline void keep_rows(
 
 # ---------------------------------------------------------------- sums per key
 
-cdef inline void fill_key(uint64_t* key, const key_t* told, const uint8_t* row, uint64_t begin) noexcept nogil:
-    """In words: what is written in bytes is read in words only after it has left the processor.
+cdef inline void fill_part(
+    const piece_t* piece, uint32_t size, wanted_t* wanted, uint32_t found, size_t place
+) noexcept nogil:
+    """size: piece.size, each one in a loop of its own.  place: of the word in wanted_t."""
+    cdef uint32_t index
+    cdef uint64_t* word
+    cdef uint64_t part, kept = 0 if piece.first else <uint64_t>-1
+    for index in range(found):
+        word = <uint64_t*>(<char*>&wanted[index] + place)
+        part = load_part(wanted[index].at + piece.offset, size)
+        word[0] = part if size == 8 else part << piece.shift | (word[0] & kept)
 
-    begin: what stands in the first word already.
+
+cdef inline void fill_keys(const key_t* told, wanted_t* wanted, uint32_t found, size_t place) noexcept nogil:
+    """Keys of rows, part by part.  place: of their first word in wanted_t.
+
+    In words: what is written in bytes is read in words only after it has left the processor.
     """
     cdef uint32_t at
-    cdef uint64_t word = begin
+    cdef const piece_t* piece
+    cdef size_t word
     for at in range(told.count):
-        word |= load_part(row + told.pieces[at].offset, told.pieces[at].size) << told.pieces[at].shift
-        if told.pieces[at].last:
-            key[0] = word
-            key += 1
-            word = 0
+        piece = &told.pieces[at]
+        word = place + piece.word * sizeof(uint64_t)
+        if piece.size == 8:
+            fill_part(piece, 8, wanted, found, word)
+        elif piece.size == 4:
+            fill_part(piece, 4, wanted, found, word)
+        elif piece.size == 2:
+            fill_part(piece, 2, wanted, found, word)
+        else:
+            fill_part(piece, 1, wanted, found, word)
+
+
+cdef inline void name_group(wanted_t* wanted, uint32_t number) noexcept nogil:
+    """Put the number of its group in front of an item's key."""
+    cdef uint64_t place = <uint64_t>0xFFFFFFFFu << part_shift(0, 4)
+    wanted.item[0] = (wanted.item[0] & ~place) | <uint64_t>number << part_shift(0, 4)
 
 
 cdef inline int64_t* record_of(const groups_t* groups, uint32_t number) noexcept nogil:
@@ -308,30 +336,21 @@ cdef inline void note_gap(sequence_t* sequence, int64_t value, int64_t rows) noe
     sequence.last = value
 
 
-cdef inline void fill_item(uint64_t* key, const groups_t* groups, uint32_t number, const uint8_t* row) noexcept nogil:
-    """The key of a row's item in a group, whose number stands before it."""
-    fill_key(key, &groups.item, row, <uint64_t>number << part_shift(0, 4))
-
-
-cdef inline bint add_item(
-    groups_t* groups, int64_t* record, uint32_t number, const wanted_t* wanted, const uint8_t* row
-) noexcept nogil:
+cdef inline bint add_item(groups_t* groups, int64_t* record, uint32_t number, wanted_t* wanted) noexcept nogil:
     """Count what a group has once of each. False: no memory."""
-    cdef uint64_t[MAX_WORDS] key
     cdef bint fresh = False
-    fill_item(key, groups, number, row)
-    number_of(
-        &groups.items, <uint8_t*>key,
-        wanted.item_hash if number == wanted.number else expect_key(&groups.items, <uint8_t*>key), &fresh,
-    )
+    if number != wanted.number:
+        name_group(wanted, number)
+        wanted.item_hash = expect_key(&groups.items, <const uint8_t*>wanted.item)
+    number_of(&groups.items, <const uint8_t*>wanted.item, wanted.item_hash, &fresh)
     record[groups.distinct] += fresh
     return not groups.items.failed
 
 
 cdef inline bint add_to_group(
-    groups_t* groups, const wanted_t* wanted, const column_t* columns, const column_t* sequence, const uint8_t* row
+    groups_t* groups, wanted_t* wanted, const column_t* columns, const column_t* sequence
 ) noexcept nogil:
-    """columns: of the folds.  row: the one that is wanted.  False: no memory."""
+    """columns: of the folds.  False: no memory."""
     cdef bint fresh = False
     cdef uint32_t fold, number = number_of(&groups.keys, <const uint8_t*>wanted.key, wanted.hash, &fresh)
     cdef int64_t* record
@@ -348,7 +367,7 @@ cdef inline bint add_to_group(
         )
     if groups.steps:
         note_gap(<sequence_t*>&record[groups.steps], sequence.at[wanted.row * sequence.stride], record[0])
-    return add_item(groups, record, number, wanted, row) if groups.distinct else True
+    return add_item(groups, record, number, wanted) if groups.distinct else True
 
 
 cdef inline uint32_t want_groups(
@@ -361,18 +380,19 @@ cdef inline uint32_t want_groups(
             row = 64 * word + first_bit(mask[word])
             mask[word] &= mask[word] - 1
             wanted[found].row = row
-            fill_key(wanted[found].key, &groups.key, rows + row * itemsize, 0)
-            wanted[found].hash = expect_key(&groups.keys, <const uint8_t*>wanted[found].key)
+            wanted[found].at = rows + row * itemsize
             found += 1
+    fill_keys(&groups.key, wanted, found, <char*>wanted.key - <char*>wanted)
+    for row in range(found):
+        wanted[row].hash = expect_key(&groups.keys, <const uint8_t*>wanted[row].key)
     return found
 
 
-cdef inline void expect_groups(
-    const groups_t* groups, const uint8_t* rows, size_t itemsize, wanted_t* wanted, uint32_t found
-) noexcept nogil:
+cdef inline void expect_groups(const groups_t* groups, wanted_t* wanted, uint32_t found) noexcept nogil:
     """What want_groups looked for has come; fetch what it leads to, step by step."""
-    cdef uint64_t[MAX_WORDS] item
     cdef uint32_t number, at
+    if groups.item.width:
+        fill_keys(&groups.item, wanted, found, <char*>wanted.item - <char*>wanted)
     for at in range(found):
         number = likely_number(&groups.keys, wanted[at].hash)
         wanted[at].number = NO_KEY
@@ -381,8 +401,8 @@ cdef inline void expect_groups(
             prefetch_write(record_of(groups, number))
             prefetch_write(record_of(groups, number + 1) - 1)
             if groups.item.width:
-                fill_item(item, groups, number, rows + wanted[at].row * itemsize)
-                wanted[at].item_hash = expect_key(&groups.items, <uint8_t*>item)
+                name_group(&wanted[at], number)
+                wanted[at].item_hash = expect_key(&groups.items, <const uint8_t*>wanted[at].item)
     if groups.item.width:
         for at in range(found):
             if wanted[at].number != NO_KEY:
@@ -458,9 +478,9 @@ cdef bint group_chunk(watch_t* watch, groups_t* groups, const uint8_t* rows) noe
         sequence = column_of(&watch.terms, <uint32_t>groups.sequence)
     found = want_groups(groups, mask, rows, watch.itemsize, wanted)
     while found:
-        expect_groups(groups, rows, watch.itemsize, wanted, found)
+        expect_groups(groups, wanted, found)
         for at in range(found):
-            if not add_to_group(groups, &wanted[at], columns, &sequence, rows + wanted[at].row * watch.itemsize):
+            if not add_to_group(groups, &wanted[at], columns, &sequence):
                 return False
         found = want_groups(groups, mask, rows, watch.itemsize, wanted)
     return True
@@ -567,8 +587,6 @@ cdef class Watcher:
             if width > MAX_KEY - 4:
                 raise ValueError(f"a key of {width} bytes")
             self.take_part(key, offset, size, begin + width - size)
-        if key.count:
-            key.pieces[key.count - 1].last = True
         key.width = width
 
     cdef take_part(self, key_t* key, uint32_t offset, uint32_t size, uint32_t at):
@@ -579,7 +597,8 @@ cdef class Watcher:
             while piece > size or piece > 8 - at % 8:
                 piece //= 2
             key.pieces[key.count] = piece_t(
-                offset=offset, size=piece, shift=part_shift(at % 8, piece), last=(at + piece) % 8 == 0
+                offset=offset, size=piece, shift=part_shift(at % 8, piece), word=at // 8,
+                first=at % 8 == 0 or key.count == 0,
             )
             key.count += 1
             offset, size, at = offset + piece, size - piece, at + piece
