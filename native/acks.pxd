@@ -47,7 +47,8 @@ cdef inline bint ambiguous(const side_t* other, uint32_t end) noexcept nogil:
 
     What ends behind the range was sent after it was last widened.
     """
-    return other.states & STATE_REPAIRED and after(end, other.repair_begin) and not after(end, other.repair_end)
+    cdef const troubles_t* troubles = other.troubles
+    return other.states & STATE_REPAIRED and after(end, troubles.repair_begin) and not after(end, troubles.repair_end)
 
 
 cdef inline void note_trip(side_t* other, int64_t trip, measured_t* measured) noexcept nogil:
@@ -72,7 +73,7 @@ cdef inline void sample_round_trip(
 cdef inline void end_episodes(side_t* other, uint32_t ack) noexcept nogil:
     """What an acknowledgement puts an end to."""
     cdef troubles_t* troubles = other.troubles
-    if other.states & STATE_REPAIRED and not before(ack, other.repair_end):
+    if other.states & STATE_REPAIRED and not before(ack, troubles.repair_end):
         other.states &= ~<uint16_t>STATE_REPAIRED
     if not other.bits & EPISODES:
         return
@@ -89,7 +90,7 @@ cdef inline void end_episodes(side_t* other, uint32_t ack) noexcept nogil:
 
 cdef inline void take_echo(tcp_t* tcp, int sender, const packet_t* packet, int64_t now) noexcept nogil:
     """One sample a round trip, of ACKs that move the left edge (RFC 7323). sender: of the timestamp."""
-    cdef stamps_t* stamps = &tcp.stamps[sender]
+    cdef stamps_t* stamps = &tcp.side[sender].stamps
     if not tcp.side[sender].states & STATE_PROBE or not after(packet.tcp_ack, stamps.probe_begin):
         return
     tcp.side[sender].states &= ~<uint16_t>STATE_PROBE
@@ -123,7 +124,7 @@ cdef inline void take_ack(
     cdef side_t* other = &tcp.side[1 - sender]
     cdef uint32_t ack = packet.tcp_ack
     cdef bint selective = packet.tcp_options & OPTION_SACK and sack.count, holed
-    other.feedback = now
+    tcp.feedback[1 - sender] = now
     other.states |= STATE_FED_BACK
     if not other.coverage.known or ack - other.coverage.end + <uint32_t>MAX_WINDOW > 2 * <uint32_t>MAX_WINDOW:
         return

@@ -9,6 +9,7 @@ from batch cimport (
     ITEM_SIDE,
     ITEM_TURN,
     TURN_ACK,
+    TURN_DATA,
     TURN_REST,
     TURNS,
     batch_t,
@@ -17,7 +18,7 @@ from batch cimport (
     worker_t,
 )
 from flow cimport choose, flow_at, flow_t, table_t
-from tcp cimport TCP_COLD_LINE, tcp_t
+from tcp cimport side_t, tcp_t
 from wire cimport prefetch_read, prefetch_write
 
 cdef enum:
@@ -29,14 +30,14 @@ cdef enum:
 
 cdef inline bint has_room(worker_t* worker, uint32_t count) noexcept nogil:
     """Whether the worker has memory for so many items in each turn."""
-    cdef size_t capacity = 2 * <size_t>count
+    cdef size_t capacity = 2 * <size_t>count + AHEAD_PACKET
     if count <= worker.item_capacity:
         return True
     # What they hold is of the past.
     free(worker.items)
     free(worker.flows)
     worker.items = <uint64_t*>malloc(capacity * TURNS * sizeof(uint64_t))
-    worker.flows = <const flow_t**>malloc((capacity + AHEAD_TCP) * sizeof(flow_t*))
+    worker.flows = <const flow_t**>malloc((capacity + AHEAD_PACKET) * sizeof(flow_t*))
     worker.item_capacity = <uint32_t>capacity
     if worker.items == NULL or worker.flows == NULL:
         worker.item_capacity = 0
@@ -82,6 +83,8 @@ cdef inline void gather_items(
             &worker.items[ends[turn - 1]], &worker.items[turn * worker.item_capacity], ends[turn] * sizeof(uint64_t)
         )
         ends[turn] += ends[turn - 1]
+    for at in range(count, count + AHEAD_PACKET):    # so that looking ahead of the last ones finds something
+        worker.items[at] = worker.items[count - 1]
 
 
 # ---------------------------------------------------------------- what comes next, fetched
@@ -101,11 +104,31 @@ cdef inline const flow_t* flow_ahead(const table_t* table, uint32_t hash) noexce
     return NULL
 
 
-cdef inline void fetch_tcp(const tcp_t* tcp) noexcept nogil:
-    cdef size_t offset
-    for offset in range(0, sizeof(tcp_t), 64):
-        if offset != TCP_COLD_LINE:
-            prefetch_write(<const uint8_t*>tcp + offset)
+cdef inline void fetch_side(const side_t* side) noexcept nogil:
+    prefetch_write(side)
+    prefetch_write(<const uint8_t*>side + 64)
+    prefetch_write(<const uint8_t*>side + 128)
+    prefetch_write(<const uint8_t*>side + 192)
+
+
+cdef inline void fetch_tcp(const flow_t* flow, uint64_t item) noexcept nogil:
+    """What an item very likely touches of its stream: payload more of its sender, an ACK more of the other side."""
+    cdef const tcp_t* tcp = flow.tcp
+    cdef uint32_t sender = item >> ITEM_SIDE & 1, turn = <uint32_t>(item >> ITEM_TURN) & 3
+    if tcp == NULL:
+        return
+    prefetch_write(tcp)
+    if turn == TURN_ACK:
+        prefetch_write(&tcp.side[sender])
+        fetch_side(&tcp.side[1 - sender])
+        return
+    prefetch_write(<const uint8_t*>tcp + 64)
+    fetch_side(&tcp.side[sender])
+    if turn == TURN_DATA:
+        prefetch_write(&tcp.side[1 - sender])
+    else:
+        prefetch_write(<const uint8_t*>tcp + 128)
+        fetch_side(&tcp.side[1 - sender])
 
 
 cdef inline void fetch_packet(const table_t* table, const batch_t* batch, uint64_t item) noexcept nogil:
@@ -121,40 +144,37 @@ cdef inline const flow_t* fetch_flow(const table_t* table, uint64_t item) noexce
     cdef const flow_t* flow = flow_ahead(table, <uint32_t>(item >> 32))
     if flow != NULL:
         prefetch_write(flow)
-        prefetch_write(<const uint8_t*>flow + 64)
         prefetch_write(&flow.direction[item >> ITEM_SIDE & 1])
+        if item >> ITEM_TURN & 3 == TURN_REST:
+            prefetch_write(<const uint8_t*>flow + 64)
     return flow
 
 
 cdef inline void begin_ahead(
-    const table_t* table, const batch_t* batch, const uint64_t* items, uint32_t count, const flow_t** flows
+    const table_t* table, const batch_t* batch, const uint64_t* items, const flow_t** flows
 ) noexcept nogil:
     """Fetch for the first items what look_ahead fetches for the rest.
 
     A shard has about a hundred items in a batch: without this, one in ten would wait for memory three times.
     """
     cdef uint32_t at
-    for at in range(count if count < AHEAD_PACKET else AHEAD_PACKET):
+    for at in range(AHEAD_PACKET):
         fetch_packet(table, batch, items[at])
-    for at in range(count if count < AHEAD_FLOW else AHEAD_FLOW):
+    for at in range(AHEAD_FLOW):
         flows[at] = fetch_flow(table, items[at])
-    for at in range(count if count < AHEAD_TCP else AHEAD_TCP):
-        if flows[at] != NULL and flows[at].tcp != NULL:
-            fetch_tcp(flows[at].tcp)
-    for at in range(count, count + AHEAD_TCP):   # none is behind the last
-        flows[at] = NULL
+    for at in range(AHEAD_TCP):
+        if flows[at] != NULL:
+            fetch_tcp(flows[at], items[at])
 
 
 cdef inline void look_ahead(
-    const table_t* table, const batch_t* batch, const uint64_t* items, uint32_t at, uint32_t count,
-    const flow_t** flows
+    const table_t* table, const batch_t* batch, const uint64_t* items, const flow_t** flows
 ) noexcept nogil:
-    """Fetch the packet and the slot of an item further on, the flow of a nearer one, and the TCP state of the next."""
-    cdef const flow_t* flow
-    if at + AHEAD_PACKET < count:
-        fetch_packet(table, batch, items[at + AHEAD_PACKET])
-    if at + AHEAD_FLOW < count:
-        flows[at + AHEAD_FLOW] = fetch_flow(table, items[at + AHEAD_FLOW])
-    flow = flows[at + AHEAD_TCP]
-    if flow != NULL and flow.tcp != NULL:
-        fetch_tcp(flow.tcp)
+    """Fetch the packet and the slot of an item further on, the flow of a nearer one, and the TCP state of the next.
+
+    items, flows: from the item on that is taken now.
+    """
+    fetch_packet(table, batch, items[AHEAD_PACKET])
+    flows[AHEAD_FLOW] = fetch_flow(table, items[AHEAD_FLOW])
+    if flows[AHEAD_TCP] != NULL:
+        fetch_tcp(flows[AHEAD_TCP], items[AHEAD_TCP])

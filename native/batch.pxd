@@ -77,7 +77,7 @@ ctypedef struct worker_t:
     const uint64_t* seed             # of flow hashes
     list_t* lists                    # (shards,) of the piece that it decodes
     uint64_t* items                  # (TURNS, item_capacity), of the shard that it tracks
-    const flow_t** flows             # (item_capacity + AHEAD_TCP,) what their hashes point to, see ahead.pxd
+    const flow_t** flows             # (item_capacity + AHEAD_PACKET,) what their hashes point to, see ahead.pxd
     uint32_t item_capacity
     uint8_t failed
     tcp_t lone                       # state of a stream that begins with a SYN, while that is judged

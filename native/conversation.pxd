@@ -19,6 +19,7 @@ from flow cimport (
     LETTER_WINDOW,
     direction_t,
     flow_t,
+    last_frame,
 )
 from flow_key cimport KIND_ICMP, KIND_TCP, KIND_UDP
 from gaps cimport gap_deviation, gaps_t, mean_gap
@@ -251,7 +252,7 @@ cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
     fill_side(&row.side[0], told, client)
     fill_side(&row.side[1], told, 1 - client)
     row.first_frame = flow.first_frame
-    row.last_frame = flow.last_frame
+    row.last_frame = last_frame(flow)
     row.flow_id = flow.flow_id
     row.stream = flow.stream
     row.vlan_id = flow.vlan_id

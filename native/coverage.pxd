@@ -25,12 +25,12 @@ ctypedef struct hole_t:              # [begin, end)
 ctypedef struct coverage_t:          # 32 bytes
     uint32_t begin
     uint32_t end
-    hole_t* holes                    # those from `head` on, (count,), are there, in order
     uint16_t count
     uint16_t capacity
+    uint16_t head
     uint8_t known                    # begin and end are valid
     uint8_t bounded
-    uint16_t head
+    hole_t* holes                    # those from `head` on, (count,), are there, in order
     uint64_t given_up                # bytes in holes that are no longer listed
 
 ctypedef struct covered_t:           # what a segment brought

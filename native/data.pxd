@@ -54,12 +54,11 @@ cdef inline void note_first_byte(tcp_t* tcp, int sender, int64_t now) noexcept n
 
 
 cdef inline void note_new_payload(tcp_t* tcp, int sender, uint32_t payload, int64_t now) noexcept nogil:
-    """Some of the payload was captured for the first time."""
+    """Some of the payload was captured for the first time. settle() comes before."""
     cdef side_t* own = &tcp.side[sender]
     if payload > own.largest:
         own.largest = payload
         note_full(tcp, sender)
-    settle(tcp, sender)
     own.states = <uint16_t>(
         (own.states & ~<uint32_t>STATE_SHORT)
         | (STATE_SHORT if <int64_t>payload < own.full else 0)
@@ -74,7 +73,7 @@ cdef inline void note_top(
 ) noexcept nogil:
     """What stands at the top, and the timestamp whose echo is awaited."""
     cdef side_t* own = &tcp.side[sender]
-    cdef stamps_t* stamps = &tcp.stamps[sender]
+    cdef stamps_t* stamps = &own.stamps
     if after(end, own.top):
         own.top = end
         own.states &= ~<uint16_t>STATE_WINDOW_PROBE
@@ -118,11 +117,11 @@ cdef inline bint took_keep_alive(side_t* own, const packet_t* packet) noexcept n
     if troubles != NULL:
         troubles.keep_alives += 1
         troubles.left_out_bytes += packet.payload_length
-    if packet.payload_length and not own.states & STATE_ACKNOWLEDGED:
-        # It may as well be a repetition: no round trip from that byte.
-        own.states |= STATE_REPAIRED
-        own.repair_begin = own.top - 1
-        own.repair_end = own.top
+        if packet.payload_length and not own.states & STATE_ACKNOWLEDGED:
+            # It may as well be a repetition: no round trip from that byte.
+            own.states |= STATE_REPAIRED
+            troubles.repair_begin = own.top - 1
+            troubles.repair_end = own.top
     return True
 
 
@@ -177,14 +176,14 @@ cdef inline bint fin_seen(side_t* own, uint32_t end, const hole_t* noticed) noex
 
 
 cdef inline bint came_again(
-    side_t* own, const packet_t* packet, uint32_t end, uint32_t seen, const hole_t* noticed
+    side_t* own, uint32_t* isn, const packet_t* packet, uint32_t end, uint32_t seen, const hole_t* noticed
 ) noexcept nogil:
     """Whether any of a segment's numbers was captured before: payload, else SYN, else FIN."""
     cdef troubles_t* troubles
     cdef bint again = seen != 0, syn = False, fin = False
     if packet.tcp_flags & TCP_SYN:
-        syn = own.states & STATE_ISN and own.isn == packet.tcp_seq and not again
-        own.isn = packet.tcp_seq
+        syn = own.states & STATE_ISN and isn[0] == packet.tcp_seq and not again
+        isn[0] = packet.tcp_seq
         own.states |= STATE_ISN
     if packet.tcp_flags & TCP_FIN:
         own.states |= STATE_FIN
@@ -206,12 +205,12 @@ cdef inline void widen_repair(
     cdef troubles_t* troubles = troubles_of(own)
     if own.states & STATE_ACKNOWLEDGED and not after(span.end, own.acknowledged):
         return
-    if not own.states & STATE_REPAIRED or before(span.begin, own.repair_begin):
-        own.repair_begin = span.begin
-    own.repair_end = own.top
-    own.states |= STATE_REPAIRED
     if troubles == NULL:
         return
+    if not own.states & STATE_REPAIRED or before(span.begin, troubles.repair_begin):
+        troubles.repair_begin = span.begin
+    troubles.repair_end = own.top
+    own.states |= STATE_REPAIRED
     own.bits &= ~<uint16_t>EPISODE_FILL
     if fill:
         own.bits |= EPISODE_FILL
@@ -227,13 +226,14 @@ cdef inline void forget_old(side_t* own) noexcept nogil:
     forget_beginning(&own.coverage)
     if before(own.acknowledged, own.coverage.begin):
         own.acknowledged = own.coverage.begin
-    if before(own.repair_end, own.coverage.begin):
-        own.states &= ~<uint16_t>STATE_REPAIRED
-    elif before(own.repair_begin, own.coverage.begin):
-        own.repair_begin = own.coverage.begin
     own.bits &= ~<uint16_t>EPISODES
-    if troubles != NULL:
-        troubles.recent_count = troubles.recent_next = 0
+    if troubles == NULL:
+        return
+    if before(troubles.repair_end, own.coverage.begin):
+        own.states &= ~<uint16_t>STATE_REPAIRED
+    elif before(troubles.repair_begin, own.coverage.begin):
+        troubles.repair_begin = own.coverage.begin
+    troubles.recent_count = troubles.recent_next = 0
 
 
 cdef inline int64_t whole_trip(const tcp_t* tcp, uint16_t flags, int64_t now) noexcept nogil:
@@ -273,7 +273,7 @@ cdef inline uint32_t take_odd_data(
     trips.near = trip_to(tcp, sender)
     span.begin = packet.tcp_seq
     span.end = last + ((packet.tcp_flags & TCP_FIN) != 0)
-    again = came_again(own, packet, span.end, payload - covered.new, &noticed)
+    again = came_again(own, &tcp.isn[sender], packet, span.end, payload - covered.new, &noticed)
     if again:
         note_repetition(tcp, sender, packet, frame, now, &span, &trips, measured)
     if covered.filled:
@@ -284,6 +284,7 @@ cdef inline uint32_t take_odd_data(
     if covered.new:
         if own.coverage.end == last:
             note_identification(own, packet.ip_id)
+        settle(tcp, sender)
         note_new_payload(tcp, sender, payload, now)
     forget_old(own)
     return MARK_SEEN_TWICE if payload != covered.new else 0
@@ -333,6 +334,7 @@ cdef inline uint32_t take_data(
     note_identification(own, packet.ip_id)
     own.states &= ~<uint16_t>STATE_UNSURE
     note_top(tcp, sender, packet, seq + payload, now)
+    settle(tcp, sender)
     note_new_payload(tcp, sender, payload, now)
     forget_old(own)
     return 0

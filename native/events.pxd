@@ -225,7 +225,7 @@ cdef inline void tell_repetition(
 
 
 cdef inline void tell_time(
-    tcp_event_t* event, const packet_t* packet, const side_t* other, const judged_t* judged, const trace_t* trace,
+    tcp_event_t* event, const packet_t* packet, const tcp_t* tcp, const judged_t* judged, const trace_t* trace,
     const earlier_t* earlier
 ) noexcept nogil:
     """Which time was held against which threshold, as in repeat_marks()."""
@@ -234,7 +234,7 @@ cdef inline void tell_time(
     if judged.threshold == 0:
         return
     if judged.marks & MARK_FAST_RETRANSMISSION:
-        event.since = <int64_t>(<uint64_t>now - <uint64_t>other.ack_time)
+        event.since = <int64_t>(<uint64_t>now - <uint64_t>tcp.ack_time[1 - earlier.sender])
         event.since_frame = trace.last[1 - earlier.sender]
     else:
         event.since = <int64_t>(<uint64_t>now - <uint64_t>earlier.next_time)
@@ -276,7 +276,7 @@ cdef inline bint tell_marks(
         if mark & REPEATS:
             tell_repetition(event, tcp, measured, trace, earlier)
         if mark & TIMED:
-            tell_time(event, packet, other, judged, trace, earlier)
+            tell_time(event, packet, tcp, judged, trace, earlier)
         if mark & ANSWERS:
             event.answers_frame = trace.last[1 - earlier.sender]
         if mark == MARK_DUPLICATE_ACK:

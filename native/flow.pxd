@@ -7,8 +7,8 @@ batch, from the lists of what each shard found new.
 An entry may exist for the number alone: Wireshark numbers the streams of tunnels, of packets quoted by ICMP errors
 and of malformed ones too, though no packet of ours belongs to them.
 
-A flow is 256 bytes, of which a packet touches 192: the head and its own direction. What more there is to say of a
-TCP flow is in tcp.pxd's tcp_t, which a packet reaches only in part.
+A flow is 256 bytes, of which most packets touch 128: the first line and their own direction. What more there is to
+say of a TCP flow is in tcp.pxd's tcp_t, which a packet reaches only in part.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
@@ -78,6 +78,8 @@ cdef enum letter_t:                  # Zeek's history letters, in each direction
     LETTERS = 63                     # all of them
     LETTER_WINDOW = 64               # no letter: a segment said how wide its window is
     LETTER_PAID = 128                # nor this: payload with a time, so first_payload and last_payload are valid
+    COMPLETE_ACK = 256               # nor these: that there was an ACK,
+    COMPLETE_DATA = 512              # or payload, is in `completeness`
 
 ctypedef struct direction_t:         # 64 bytes
     uint64_t packets
@@ -96,25 +98,26 @@ ctypedef struct direction_t:         # 64 bytes
 
 ctypedef struct flow_t:              # 256 bytes
     flow_key_t key
-    uint32_t hash
-    uint32_t flow_id
-    uint32_t stream
+    tcp_t* tcp                       # NULL without TCP, and where nothing but a SYN was seen: see opening_t
+    int64_t last_seen
+    uint32_t last_frame_low          # see last_frame()
+    uint16_t last_frame_high
     uint16_t state
-    uint16_t vlan_id
-    uint64_t last_frame
     # second line
     uint64_t first_frame
     int64_t first_seen
-    int64_t last_seen
-    uint32_t base_seq[2]
+    uint32_t hash
+    uint32_t flow_id
+    uint32_t stream
+    uint32_t base_seq[2]             # a stream that is begun has them in side_t.base too
+    uint16_t vlan_id
     uint16_t path
     uint16_t syn_retries
     uint8_t history_length
     char history[HISTORY]
     uint8_t socks                    # socks_state_t
     uint8_t completeness             # bits, see completeness.pxd
-    uint8_t pad
-    tcp_t* tcp                       # NULL without TCP, and where nothing but a SYN was seen: see opening_t
+    uint8_t pad[3]
     # third line on
     direction_t direction[2]         # from a, from b
 
@@ -170,6 +173,28 @@ ctypedef struct table_t:
     uint32_t fresh_capacity
     uint64_t seed[4]
     uint8_t failed                   # memory ran out
+
+
+# ---------------------------------------------------------------- one flow
+
+cdef inline uint64_t last_frame(const flow_t* flow) noexcept nogil:
+    return <uint64_t>flow.last_frame_high << 32 | flow.last_frame_low
+
+
+cdef inline void set_last_frame(flow_t* flow, uint64_t frame) noexcept nogil:
+    flow.last_frame_low = <uint32_t>frame
+    flow.last_frame_high = <uint16_t>(frame >> 32)
+
+
+cdef inline uint16_t told_letters(uint8_t completeness) noexcept nogil:
+    """COMPLETE_ACK and COMPLETE_DATA of the bits in completeness.pxd."""
+    return <uint16_t>((completeness & 12) << 6)
+
+
+cdef inline void copy_base(const flow_t* flow) noexcept nogil:
+    """Wireshark's base of both directions into the stream, where it is begun."""
+    if flow.tcp != NULL:
+        flow.tcp.side[0].base, flow.tcp.side[1].base = flow.base_seq[0], flow.base_seq[1]
 
 
 # ---------------------------------------------------------------- table
@@ -462,7 +487,10 @@ cdef inline flow_t* touch_tcp(
     # Of a stream that is begun only another SYN can change what it is.
     if flow.state & BASES == BASES and not flags & TCP_SYN:
         return flow
-    return move_base(table, flow, side, seq, ack, flags, analysed, fresh)
+    flow = move_base(table, flow, side, seq, ack, flags, analysed, fresh)
+    if flow != NULL:
+        copy_base(flow)
+    return flow
 
 
 # ---------------------------------------------------------------- counters
@@ -631,7 +659,7 @@ cdef inline void count_packet(
     cdef int64_t now = packet.timestamp
     cdef uint32_t length = packet.original_length, least, carry
     cdef uint32_t* upper
-    flow.last_frame = frame_number
+    set_last_frame(flow, frame_number)
     if packet.present & HAS_TIME:
         if not flow.state & FLOW_TIMED:
             flow.state |= FLOW_TIMED
@@ -699,7 +727,8 @@ cdef inline void merge_flow(flow_t* into, const flow_t* later) noexcept nogil:
     if into.key.kind == KIND_UDP:
         for index in range(2):
             merge_gaps(<gaps_t*>&into.direction[index].window_min, <const gaps_t*>&later.direction[index].window_min)
-    into.last_frame = later.last_frame
+    into.last_frame_low = later.last_frame_low
+    into.last_frame_high = later.last_frame_high
     into.syn_retries += later.syn_retries
     for index in range(later.history_length):
         if into.history_length < HISTORY:
@@ -747,7 +776,7 @@ cdef inline bint bury(table_t* table, uint32_t index) noexcept nogil:
         release_tcp(table, flow.tcp)
         flow.tcp = NULL
     flow.state = 0
-    flow.last_frame = 0
+    set_last_frame(flow, 0)
     table.released[table.released_count] = index
     table.released_count += 1
     table.live -= 1

@@ -186,9 +186,11 @@ cdef inline bint acks_unseen(side_t* other, uint32_t ack) noexcept nogil:
 
 
 cdef inline uint32_t repeat_marks(
-    tcp_t* tcp, side_t* own, side_t* other, const packet_t* packet, int64_t now, judged_t* judged
+    tcp_t* tcp, int sender, const packet_t* packet, int64_t now, judged_t* judged
 ) noexcept nogil:
     """What a segment with data, SYN or FIN is that does not advance the sequence number."""
+    cdef const side_t* own = &tcp.side[sender]
+    cdef const side_t* other = &tcp.side[1 - sender]
     cdef uint32_t seq = packet.tcp_seq, length = packet.payload_length
     cdef uint32_t end = seq + length
     cdef bint late = own.next_seq and before(seq, own.next_seq)
@@ -198,7 +200,7 @@ cdef inline uint32_t repeat_marks(
         return MARK_RETRANSMISSION | MARK_SPURIOUS_RETRANSMISSION
     if not late:
         return 0
-    if other.duplicates >= 2 and other.last_ack == seq and <uint64_t>(now - other.ack_time) < FAST_NS:
+    if other.duplicates >= 2 and other.last_ack == seq and <uint64_t>(now - tcp.ack_time[1 - sender]) < FAST_NS:
         judged.threshold = FAST_NS
         return MARK_RETRANSMISSION | MARK_FAST_RETRANSMISSION
     judged.threshold = initial_rtt(tcp)
@@ -367,7 +369,7 @@ cdef inline void judge(
     if flags & TCP_ACK and acks_unseen(other, packet.tcp_ack):
         marks |= MARK_ACK_LOST_SEGMENT
     if (packet.payload_length or flags & (TCP_SYN | TCP_FIN)) and not marks & MARK_KEEP_ALIVE:
-        marks |= repeat_marks(tcp, own, other, packet, now, judged)
+        marks |= repeat_marks(tcp, sender, packet, now, judged)
     if flags & TCP_SYN:
         marks |= fast_open_marks(tcp, packet, beyond)
     note_initial_rtt(tcp, flags, now)
@@ -375,7 +377,7 @@ cdef inline void judge(
     own.window = packet.tcp_window
     own.bits |= SIDE_SEEN
     own.last_ack = packet.tcp_ack
-    own.ack_time = now
+    tcp.ack_time[sender] = now
     own.last_marks = <uint16_t>marks
     match_ack(other, packet, now, judged)
     judged.in_flight = bytes_in_flight(own, other, packet, base)

@@ -72,21 +72,51 @@ cdef inline uint8_t limit_of(const side_t* own, const side_t* other) noexcept no
     return holding(own, other)
 
 
-cdef inline void spend(side_t* side, int64_t elapsed) noexcept nogil:
-    """Time goes to what held the side up. Which it is is random, so it goes there without a branch."""
+cdef inline uint64_t limit_time(const side_t* side, uint32_t limit, int64_t now) noexcept nogil:
+    """ns for which a side was held up by one of the SUMS, until now."""
+    return side.limits[limit] + (<uint64_t>now & -<uint64_t>(side.limit == limit))
+
+
+cdef inline void start(side_t* side, int64_t now) noexcept nogil:
+    """From now on time goes to what holds the side up: stop() adds its own time, so this is taken off before.
+
+    What it is is random, so it goes there without a branch. In between the sums are no times.
+    """
     cdef troubles_t* troubles
-    side.limits[side.limit % SUMS] += <uint64_t>elapsed & -<uint64_t>(side.limit < SUMS)
+    side.limits[side.limit % SUMS] -= <uint64_t>now & -<uint64_t>(side.limit < SUMS)
     if side.limit == LIMIT_WAITING_RECEIVER:
         troubles = troubles_of(side)
-        if troubles != NULL:
-            troubles.waiting_receiver += <uint64_t>elapsed
+        if troubles == NULL:
+            side.limit = LIMIT_NONE
+        else:
+            troubles.waiting_receiver -= <uint64_t>now
             side.bits |= SIDE_WAITED
+
+
+cdef inline void stop(side_t* side, int64_t now) noexcept nogil:
+    """The time since start() was held up; what holds the side up from now on is open."""
+    side.limits[side.limit % SUMS] += <uint64_t>now & -<uint64_t>(side.limit < SUMS)
+    if side.limit == LIMIT_WAITING_RECEIVER:
+        side.troubles.waiting_receiver += <uint64_t>now
+
+
+cdef inline void hold(side_t* side, uint8_t limit, int64_t now) noexcept nogil:
+    """Behind start(): something else holds the side up from now on, or still the same."""
+    if limit != side.limit:
+        stop(side, now)
+        side.limit = limit
+        start(side, now)
+
+
+cdef inline bint has_waited(const side_t* side) noexcept nogil:
+    """Whether settle() finds anything."""
+    return side.limit == LIMIT_WAITING or side.limits[LIMIT_WAITING] != 0 or side.bits & SIDE_WAITED
 
 
 cdef inline void settle(const tcp_t* tcp, int sender) noexcept nogil:
     """It sends again after everything was acknowledged. The ACK took a while to get there and show.
 
-    Without a branch: whether it waited at all is random.
+    Behind stop(). Without a branch: whether it waited at all is random.
     """
     cdef side_t* own = <side_t*>&tcp.side[sender]
     cdef uint64_t waited = own.limits[LIMIT_WAITING], near = <uint64_t>trip_to(tcp, sender), travelled

@@ -11,7 +11,7 @@ from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from acks cimport take_ack
 from coverage cimport missed_bytes_before
 from data cimport take_data
-from limits cimport limit_of, spend, take_window
+from limits cimport limit_of, start, stop, take_window
 from packet cimport HAS_TIME, OPTION_SACK_PERMITTED, OPTION_SCALE, OPTIONS_CUT, packet_t
 from repairs cimport measured_t
 from sack cimport sack_t
@@ -47,18 +47,16 @@ cdef inline void stand_still(tcp_t* tcp, uint64_t frame) noexcept nogil:
 
 cdef inline int64_t pass_time(tcp_t* tcp, const packet_t* packet, uint64_t frame) noexcept nogil:
     """The time of a segment, never before that of the last; what has passed goes to what held each side up."""
-    cdef int64_t now = packet.timestamp if packet.present & HAS_TIME else tcp.now, elapsed
-    if not tcp.started:
+    cdef int64_t now = packet.timestamp if packet.present & HAS_TIME else tcp.now, elapsed = now - tcp.now
+    if tcp.started and elapsed < 0:
+        stand_still(tcp, frame)
+    elif tcp.started:
+        tcp.now = now
+    stop(&tcp.side[0], tcp.now)
+    stop(&tcp.side[1], tcp.now)
+    if not tcp.started:                          # what was before the first time took none
         tcp.started = packet.present & HAS_TIME
         tcp.now = now
-        return now
-    elapsed = now - tcp.now
-    if elapsed > 0:
-        spend(&tcp.side[0], elapsed)
-        spend(&tcp.side[1], elapsed)
-        tcp.now = now
-    elif elapsed < 0:
-        stand_still(tcp, frame)
     return tcp.now
 
 
@@ -97,6 +95,8 @@ cdef inline uint32_t measure(
     if packet.payload_length or packet.tcp_flags & TCP_CONTROL:  # else nothing that its own limit depends on
         own.limit = limit_of(own, other)
     other.limit = limit_of(other, own)
+    start(own, now)
+    start(other, now)
     return mark
 
 

@@ -6,14 +6,14 @@ not as it should be nothing was changed, and it goes the long way. Both leave th
 that is missing here is one whose outcome a condition of is_quiet() or is_plain() settles, and what is_quiet() asks for
 still holds behind a plain segment (tests/scan/test_plain_segments.py).
 """
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from acks cimport take_echo
 from counters cimport count_in_bucket, trips_t
 from coverage cimport MAX_SPAN
 from data cimport note_identification, note_new_payload, note_top
 from judge cimport bytes_in_flight, fills_window, judged_t, narrow_flight, widen_flight
-from limits cimport holding, spend, window_of
+from limits cimport has_waited, hold, holding, settle, start, stop, window_of
 from packet cimport HAS_TIME, OPTION_SACK, OPTION_SCALE, OPTION_TIMESTAMPS, packet_t
 from repairs cimport MAX_WINDOW
 from serial cimport after
@@ -119,7 +119,7 @@ cdef inline bint is_met(const unacked_t* unacked, uint32_t ack, bint advances, u
 
 
 cdef inline void take_payload(
-    tcp_t* tcp, int sender, const packet_t* packet, uint64_t frame, uint32_t base, judged_t* judged
+    tcp_t* tcp, int sender, const packet_t* packet, uint64_t frame, judged_t* judged
 ) noexcept nogil:
     """The next payload, in both ways of looking at its side."""
     cdef side_t* own = &tcp.side[sender]
@@ -131,40 +131,45 @@ cdef inline void take_payload(
     own.coverage.end = own.next_seq = end
     note_identification(own, packet.ip_id)
     note_top(tcp, sender, packet, end, packet.timestamp)
+    if has_waited(own):
+        stop(own, packet.timestamp)
+        settle(tcp, sender)
+        start(own, packet.timestamp)
     note_new_payload(tcp, sender, packet.payload_length, packet.timestamp)
-    own.limit = holding(own, other)              # a quiet side has all else that limit_of() asks for
+    hold(own, holding(own, other), packet.timestamp)    # a quiet side has all else that limit_of() asks for
     segment.begin = packet.tcp_seq
     segment.end = end
     segment.frame = frame
     segment.time = packet.timestamp
-    if keep_segment(&own.unacked, &segment, base):
+    if keep_segment(&own.unacked, &segment, own.base):
         widen_flight(own, segment.begin, end)
     own.next_time = packet.timestamp
-    judged.in_flight = bytes_in_flight(own, other, packet, base)
+    judged.in_flight = bytes_in_flight(own, other, packet, own.base)
     if judged.in_flight > own.flight_most:
         own.flight_most = judged.in_flight
 
 
 cdef inline bint take_plain(
-    tcp_t* tcp, int sender, const packet_t* packet, uint64_t frame, uint32_t base, trips_t* trips, judged_t* judged
+    tcp_t* tcp, int sender, const packet_t* packet, uint64_t frame, trips_t* trips, judged_t* judged
 ) noexcept nogil:
     """What measure() and judge() do with a plain segment. False, and nothing done, where it is none.
 
-    base: as of judge().  trips: where its round trip is counted.  judged: of it `in_flight` and `ack_rtt` are set.
+    trips: where its round trip is counted.  judged: of it `in_flight` and `ack_rtt` are set.
     """
     cdef side_t* own = &tcp.side[sender]
     cdef side_t* other = &tcp.side[1 - sender]
     cdef uint32_t ack = packet.tcp_ack, done, bucket
-    cdef int64_t now = packet.timestamp, elapsed = now - tcp.now, trip = 0, measured
-    cdef bint advances = ack != other.acknowledged
+    cdef int64_t now = packet.timestamp, trip = 0, measured
+    cdef uint32_t window
+    cdef bint advances = ack != other.acknowledged, opened
     if not tcp.quiet or not is_plain(tcp, own, other, packet):
         return False
     if not is_met(&other.unacked, ack, advances, &done):
         return False
-    spend(&tcp.side[0], elapsed)
-    spend(&tcp.side[1], elapsed)
-    tcp.now = other.feedback = own.ack_time = now
-    own.window_bytes = window_of(own, other, packet)
+    tcp.now = tcp.feedback[1 - sender] = tcp.ack_time[sender] = now
+    window = window_of(own, other, packet)
+    opened = window != own.window_bytes
+    own.window_bytes = window
     own.window = packet.tcp_window
     own.bits &= ~<uint16_t>(SIDE_AFTER_SYN | SIDE_SACKED)
     own.last_marks = 0
@@ -185,8 +190,9 @@ cdef inline bint take_plain(
     judged.ack_rtt = trip
     narrow_flight(other, ack)
     if packet.payload_length:
-        take_payload(tcp, sender, packet, frame, base, judged)
-    other.limit = holding(other, own) if other.states & STATE_PAYLOAD else LIMIT_NONE
+        take_payload(tcp, sender, packet, frame, judged)
+    if opened or advances:                     # else nothing that holds the other side up has changed
+        hold(other, holding(other, own) if other.states & STATE_PAYLOAD else LIMIT_NONE, now)
     if own.limit == LIMIT_WAITING_RECEIVER or other.limit == LIMIT_WAITING_RECEIVER:
         tcp.quiet = 0
     return True

@@ -217,10 +217,11 @@ cdef inline bint is_tail_probe(
 
 
 cdef inline uint32_t cause_of(
-    side_t* own, const side_t* other, troubles_t* troubles, int64_t now, const span_t* span, int64_t since,
-    const trips_t* trips
+    tcp_t* tcp, int sender, troubles_t* troubles, int64_t now, const span_t* span, int64_t since, const trips_t* trips
 ) noexcept nogil:
     """Why it was sent again. since: ns from the last copy, -1 unknown."""
+    cdef side_t* own = &tcp.side[sender]
+    cdef const side_t* other = &tcp.side[1 - sender]
     cdef bint silent, in_front
     if not own.states & STATE_ACKNOWLEDGED or not own.states & STATE_FED_BACK:
         return CAUSE_UNKNOWN
@@ -228,7 +229,7 @@ cdef inline uint32_t cause_of(
         return CAUSE_UNKNOWN
     if own.bits & EPISODE_RTO and before(span.begin, troubles.rto_until):
         return CAUSE_RTO
-    silent = since >= silence_time(trips) and now - own.feedback >= silence_time(trips)
+    silent = since >= silence_time(trips) and now - tcp.feedback[sender] >= silence_time(trips)
     if not silent and asked_for(own, troubles, span.begin):
         own.bits |= EPISODE_FAST
         troubles.fast_until = own.top
@@ -311,7 +312,7 @@ cdef inline void note_repetition(
     if packet.tcp_flags & TCP_SYN:
         measured.cause = CAUSE_SYN_RETRY
     else:
-        measured.cause = <uint8_t>cause_of(own, &tcp.side[1 - sender], troubles, now, span, since, trips)
+        measured.cause = <uint8_t>cause_of(tcp, sender, troubles, now, span, since, trips)
     troubles.causes[measured.cause] += 1
     if is_copy(own, packet, since, trips):
         troubles.copies += 1
@@ -381,7 +382,7 @@ cdef inline void note_overtaken(side_t* other) noexcept nogil:
     if recent_with(troubles, other.acknowledged, True) != NULL:
         return
     if troubles.recent_count == MAX_RECENTS and other.states & STATE_REPAIRED:
-        if holds(other.repair_begin, other.repair_end, other.acknowledged):
+        if holds(troubles.repair_begin, troubles.repair_end, other.acknowledged):
             return                               # a repetition of it may be forgotten
     troubles.overtaken += 1
 

@@ -37,6 +37,7 @@ from flow cimport (
     FLOW_RETURNED,
     FLOW_REUSES,
     FLOW_SUPERSEDED,
+    copy_base,
     count_opening,
     count_packet,
     direction_t,
@@ -49,8 +50,10 @@ from flow cimport (
     opening_packet,
     opening_t,
     push_fresh,
+    set_last_frame,
     sort_fresh,
     table_t,
+    told_letters,
     touch_tcp,
 )
 from flow_key cimport (
@@ -129,7 +132,7 @@ cdef inline void track_conversation(
     if fresh:
         push_fresh(table, flow, item, True, False)
     flow.state &= ~<uint32_t>FLOW_MOVED          # which was said of this packet
-    flow.last_frame = batch.frame_number[item >> ITEM_BITS]
+    set_last_frame(flow, batch.frame_number[item >> ITEM_BITS])
 
 
 cdef inline void follow_socks(
@@ -219,6 +222,7 @@ cdef inline void begin_stream(table_t* table, flow_t* flow) noexcept nogil:
     if flow.tcp == NULL:
         return
     tcp_begin(flow.tcp, 1 if flow.state & FLOW_CLIENT_B else 0)
+    copy_base(flow)
     if flow.state & FLOW_LONE:
         opening = opening_of(flow)[0]
         memset(opening_of(flow), 0, sizeof(direction_t))
@@ -286,11 +290,20 @@ cdef inline void track_stream_only(
         return
     if fresh:
         push_fresh(table, flow, item, True, False)
-    flow.last_frame = batch.frame_number[row]
+    set_last_frame(flow, batch.frame_number[row])
     if batch.told:
         batch.stream[row] = flow
     if kind == KIND_TCP and not stream_kind(packet):
         judge_unsaid(table, flow, packet, batch.frame_number[row], side)
+
+
+cdef inline void note_completeness(flow_t* flow, const packet_t* packet, uint32_t side, bint opened) noexcept nogil:
+    """opened: by this packet."""
+    cdef uint8_t bits = completeness_bits(
+        packet.tcp_flags, packet.payload_length != 0, opened and not flow.state & FLOW_RETURNED
+    )
+    flow.completeness |= bits
+    flow.direction[side].letters |= told_letters(bits)
 
 
 cdef inline bint adopt(table_t* table, flow_t* flow) noexcept nogil:
@@ -362,8 +375,7 @@ cdef inline uint32_t judge_packet(
     judged.marks = 0
     # Events are told of by what the thorough way finds.
     if batch.events != NULL or flow.state & FLOW_MOVED or not take_plain(
-        flow.tcp, sender, packet, batch.frame_number[row], flow.base_seq[sender],
-        &worker.counters.trips[sender != flow.tcp.client], &judged,
+        flow.tcp, sender, packet, batch.frame_number[row], &worker.counters.trips[sender != flow.tcp.client], &judged,
     ):
         judge_thoroughly(worker, batch, flow, packet, row, sender, fresh, &judged)
     if batch.tcp != NULL:
@@ -384,13 +396,21 @@ cdef inline bint track_steady(
     The packet is of TCP and has none of SYN, FIN and RST; flow: what its hash pointed to a moment ago.
     """
     cdef const packet_t* packet = &batch.packets[row]
+    cdef judged_t judged
     if not is_steady(flow, packet, side):
         return False
     count_steady(flow, packet, batch.frame_number[row], side)
-    judge_packet(worker, batch, flow, packet, row, side, False)
     if seldom(batch.told):
+        judge_packet(worker, batch, flow, packet, row, side, False)
         batch.flow[row] = batch.stream[row] = flow
         batch.side[row] = <uint8_t>side
+        return True
+    worker.counters.segments += 1
+    worker.counters.segment_bytes += packet.payload_length
+    if not take_plain(
+        flow.tcp, side, packet, batch.frame_number[row], &worker.counters.trips[side != flow.tcp.client], &judged
+    ):
+        judge_thoroughly(worker, batch, flow, packet, row, side, False, &judged)
     return True
 
 
@@ -435,6 +455,7 @@ cdef inline void track_packet(
             unmarked = batch.events == NULL and not flow.state & (FLOW_REUSES | FLOW_MOVED)
             begin_lone(&worker.lone, side, unmarked)
             flow.tcp = &worker.lone
+            copy_base(flow)
         else:
             begin_stream(table, flow)
             if flow.tcp == NULL:
@@ -442,9 +463,7 @@ cdef inline void track_packet(
     count_packet(flow, packet, batch.frame_number[row], side)
     if kind == KIND_TCP:
         if sets_base(packet):
-            flow.completeness |= completeness_bits(
-                packet.tcp_flags, packet.payload_length != 0, opened and not flow.state & FLOW_RETURNED
-            )
+            note_completeness(flow, packet, side, opened)
             if unmarked:
                 count_lone(worker, batch, packet, row)
             else:
@@ -483,10 +502,10 @@ cdef inline void track_shard(table_t* table, worker_t* worker, batch_t* batch, u
         batch.events[shard].count = 0
     begin_dns(&batch.dns[shard])
     if ends[TURNS - 1]:
-        begin_ahead(table, batch, worker.items, ends[TURNS - 1], worker.flows)
+        begin_ahead(table, batch, worker.items, worker.flows)
     for turn in range(TURNS):
         while at < ends[turn]:
-            look_ahead(table, batch, worker.items, at, ends[TURNS - 1], worker.flows)
+            look_ahead(table, batch, &worker.items[at], &worker.flows[at])
             flow = worker.flows[at]
             listed = <uint32_t>worker.items[at]
             item = listed & ITEM_MASK

@@ -21,6 +21,7 @@ from flow cimport (
     direction_t,
     flow_at,
     flow_t,
+    last_frame,
     merge_flow,
     opening_of,
     opening_packet,
@@ -332,8 +333,8 @@ cdef inline void list_live(
             row = &rows[count[0]]
             row.flow_id = flow.flow_id
             row.index = index
-            row.step = <uint32_t>(flow.last_frame // width)
-            row.counted = flow.last_frame != 0
+            row.step = <uint32_t>(last_frame(flow) // width)
+            row.counted = last_frame(flow) != 0
             row.judged = row.counted and flow.key.kind == KIND_TCP and not flow.state & FLOW_LONE
             histogram[row.step] += 1
             count[0] += 1

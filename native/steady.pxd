@@ -6,7 +6,6 @@ goes the long way. Both leave the same counters (tests/scan/test_plain_segments.
 """
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
-from completeness cimport completeness_bits
 from flow cimport (
     BASES,
     FLOW_COUNTED,
@@ -16,12 +15,9 @@ from flow cimport (
     FLOW_RETURNED,
     FLOW_SUPERSEDED,
     FLOW_TIMED,
-    LETTER_ACK,
-    LETTER_DATA,
-    LETTER_PAID,
-    LETTER_WINDOW,
     direction_t,
     flow_t,
+    set_last_frame,
 )
 from flow_key cimport KIND_TCP, has_packet_key
 from packet cimport HAS_TIME, IN_FRAGMENT, packet_t
@@ -31,6 +27,8 @@ from tcp cimport TCP_ACK, TCP_PSH, TCP_SELDOM
 cdef enum:
     STATE_STEADY = 89                # FLOW_COUNTED, BASES, FLOW_TIMED
     STATE_ASKED = 13437              # those and what must not be: FLOW_SUPERSEDED, RETURNED, OPENING, MOVED, LONE
+    TOLD_ACK = 324                   # LETTER_WINDOW, LETTER_ACK, COMPLETE_ACK
+    TOLD_DATA = 712                  # LETTER_WINDOW, LETTER_DATA, LETTER_PAID, COMPLETE_DATA
 
 
 cdef inline bint is_steady(const flow_t* flow, const packet_t* packet, uint32_t side) noexcept nogil:
@@ -38,7 +36,7 @@ cdef inline bint is_steady(const flow_t* flow, const packet_t* packet, uint32_t 
 
     side: of the flow's key that the packet comes from, 0 or 1.
     """
-    cdef uint32_t letters = LETTER_WINDOW | (LETTER_DATA | LETTER_PAID if packet.payload_length else LETTER_ACK)
+    cdef uint32_t letters = TOLD_DATA if packet.payload_length else TOLD_ACK
     return (
         flow.state & STATE_ASKED == STATE_STEADY
         and packet.tcp_flags & (TCP_SELDOM | TCP_ACK) == TCP_ACK
@@ -72,12 +70,11 @@ cdef inline void count_steady(
     cdef uint32_t length = packet.original_length, payload = packet.payload_length, carry
     cdef uint16_t window = packet.tcp_window
     cdef uint32_t* upper
-    flow.last_frame = frame_number
+    set_last_frame(flow, frame_number)
     if now > flow.last_seen:
         flow.last_seen = now
     elif now < flow.first_seen:
         flow.first_seen = now
-    flow.completeness |= completeness_bits(TCP_ACK, payload != 0, False)
     if payload:
         direction.last_payload = now
         direction.payload_bytes += payload

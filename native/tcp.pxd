@@ -1,7 +1,8 @@
 """What is kept of a TCP flow beside its counters: the state of Wireshark's judgement and of our own measures.
 
-A flow costs `tcp_t` (704 bytes, from flow.pxd's pool) from its second packet on, of which each packet touches two lines
-and the parts of sender and receiver; what only a direction with trouble needs is allocated when trouble comes.
+A flow costs `tcp_t` (704 bytes, from flow.pxd's pool) from its second packet on. What most segments touch lies
+together: payload reaches the first line of the stream and of both sides, and the sender's others; an acknowledgement
+the same of the side that is acknowledged. What only a direction with trouble needs is allocated when trouble comes.
 """
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -33,7 +34,6 @@ cdef enum:
     LEAST_FULL = 536                 # payload of a full segment, at least (RFC 9293's default)
     WITHOUT_ACK = 6                  # place in heading_t.flag_count
     SELDOM_FLAGS = 7
-    TCP_COLD_LINE = 128              # of tcp_t: what few packets touch
 
 cdef enum mark_t:                    # bits of a packet's tcp_marks, the order of the public table
     MARK_RETRANSMISSION = 1 << 0
@@ -87,7 +87,7 @@ cdef enum side_bits_t:
     SIDE_FLIGHT = 8                  # something is unacknowledged: flight_begin and flight_end are valid
     SIDE_INITIAL_RTT = 16            # of the stream, in side 0: `opening` is the initial RTT
     SIDE_ZERO_OPEN = 32              # the window that it announced is closed, since troubles.zero_since
-    SIDE_WAITED = 64                 # troubles.waiting_receiver is not 0
+    SIDE_WAITED = 64                 # troubles.waiting_receiver may be more than 0
     EPISODE_SACK = 128               # sack_high,
     EPISODE_FAST = 256               # fast_until,
     EPISODE_RTO = 512                # rto_until of troubles are valid
@@ -101,7 +101,7 @@ cdef enum side_bits_t:
 
 cdef enum state_t:                   # bits of side_t.states: our own measures
     STATE_ACKNOWLEDGED = 1           # `acknowledged` is valid
-    STATE_REPAIRED = 2               # repair_begin and repair_end are valid
+    STATE_REPAIRED = 2               # repair_begin and repair_end of troubles, which is there, are valid
     STATE_SHORT = 4                  # the last new segment was not a full one. limits.pxd knows its place
     STATE_SYN = 4096                 # its SYN was seen, so whether it scales its window is known
     STATE_ISN = 8                    # isn is valid
@@ -172,48 +172,13 @@ ctypedef struct troubles_t:          # of one direction
     uint32_t loss_run                # segments of the last of them
     uint32_t loss_run_most
     uint32_t loss_end                # behind the last lost segment
+    uint32_t repair_begin            # bytes sent more than once: no round-trip times from them (Karn),
+    uint32_t repair_end              # with STATE_REPAIRED
     uint32_t copies                  # that no sender made
     uint32_t copies_as_repairs       # those of them that `causes` takes for repairs of loss
     uint32_t sacked                  # bytes in the SACK blocks of the last packet, with SIDE_SACKED
     uint32_t overtaken               # segments that the receiver lacked for a while, though they were sent once
     uint8_t loss_known               # loss_end is valid
-
-ctypedef struct side_t:              # one direction as a sender, 256 bytes
-    # Wireshark's state; 0 stands for unknown in next_seq, contiguous and last_ack, as it does there
-    uint32_t next_seq
-    uint32_t contiguous
-    uint32_t last_ack
-    uint32_t duplicates
-    int64_t next_time
-    int64_t ack_time
-    uint16_t window                  # as on the wire
-    uint16_t last_marks
-    int8_t scale
-    uint8_t limit
-    uint16_t bits
-    int32_t full                     # payload of a full segment, see limits.pxd
-    uint32_t flight_begin            # its unacknowledged bytes
-    uint32_t flight_end
-    uint32_t flight_most
-    troubles_t* troubles
-    # second line
-    unacked_t unacked
-    int64_t feedback                 # ns of the other side's last packet with ACK
-    uint32_t acknowledged            # the highest ACK of the other side
-    uint32_t repair_begin            # bytes sent more than once: no round-trip times from them (Karn)
-    uint32_t repair_end
-    uint32_t window_bytes            # the last window it announced, scaled
-    # third line
-    coverage_t coverage
-    uint32_t largest                 # payload of a segment
-    uint32_t top                     # behind its last number, FIN included; valid with coverage.known
-    uint32_t isn                     # of its SYN
-    uint8_t duplicate_count          # ACKs that repeat `acknowledged`, 255 at most
-    uint8_t shift                    # window scale of its SYN
-    uint16_t states                  # STATE_ bits
-    uint64_t limits[SUMS]            # ns, by limit_t; goes on in the fourth line
-    # fourth line
-    spread_t rtt                     # of its data, by Karn's rule
 
 ctypedef struct stamps_t:            # round-trip times by the timestamps option, one sample at a time
     int64_t probe_time
@@ -222,30 +187,68 @@ ctypedef struct stamps_t:            # round-trip times by the timestamps option
     uint32_t latest
     uint32_t samples
 
+ctypedef struct side_t:              # one direction as a sender, 256 bytes
+    # Wireshark's state; 0 stands for unknown in next_seq, contiguous and last_ack, as it does there
+    uint32_t next_seq
+    uint32_t contiguous
+    uint32_t last_ack
+    uint32_t duplicates
+    uint32_t flight_begin            # its unacknowledged bytes
+    uint32_t flight_end
+    uint32_t flight_most
+    uint32_t base                    # of the flow's base_seq: where Wireshark counts from
+    uint16_t window                  # as on the wire
+    uint16_t last_marks
+    uint16_t bits
+    int8_t scale
+    # our own
+    uint8_t limit
+    uint16_t states                  # STATE_ bits
+    uint8_t shift                    # window scale of its SYN
+    uint8_t duplicate_count          # ACKs that repeat `acknowledged`, 255 at most
+    uint32_t acknowledged            # the highest ACK of the other side
+    uint32_t top                     # behind its last number, FIN included; valid with coverage.known
+    uint32_t window_bytes            # the last window it announced, scaled
+    uint32_t largest                 # payload of a segment
+    int32_t full                     # payload of a full segment, see limits.pxd
+    # second line
+    spread_t rtt                     # of its data, by Karn's rule
+    coverage_t coverage              # what is there without holes; the rest of it is in the third line
+    unacked_t unacked
+    int64_t next_time                # of Wireshark
+    # fourth line
+    uint64_t limits[SUMS]            # ns, by limit_t; see start() in limits.pxd
+    stamps_t stamps
+    troubles_t* troubles
+
 ctypedef struct heading_t:           # what only few headers of a stream say, 96 bytes
-    uint16_t mss[2]                  # option of the SYN of a, of b; 0 unknown
-    uint8_t scale[2]                 # the same; NO_SCALE without the option
-    uint8_t options[2]               # tcp_option_t bits of their SYNs
     int64_t last_syn                 # ns, the client's latest before the answer; these three are 0 where unknown
     int64_t syn_ack                  # the first
     int64_t ack                      # the client's first behind it
-    uint32_t flag_count[2][SELDOM_FLAGS]  # FIN SYN RST URG ECE CWR, and without ACK; by a, by b
+    uint16_t mss[2]                  # option of the SYN of a, of b; 0 unknown
+    uint8_t scale[2]                 # the same; NO_SCALE without the option
+    uint8_t options[2]               # tcp_option_t bits of their SYNs
     uint32_t squares[2]              # of the original lengths of a, of b, the upper half: see sizes.pxd
+    uint32_t flag_count[2][SELDOM_FLAGS]  # FIN SYN RST URG ECE CWR, and without ACK; by a, by b
 
 ctypedef struct tcp_t:               # 704 bytes
     int64_t now                      # of the last packet, never going back
-    int64_t opening                  # ns: the latest pure SYN, then the initial RTT; see initial_rtt()
-    stamps_t stamps[2]
-    # second line
-    int64_t request                  # ns: the client's last new payload, then the server's delay; see first_byte()
     uint64_t stamped_total[2]        # ns, of stamps.samples round trips
+    int64_t ack_time[2]              # ns: of the last packet of a, of b, as Wireshark has it
+    int64_t feedback[2]              # ns, when the other side last sent an ACK
     uint8_t client                   # the side that opened the stream
     uint8_t started                  # now is valid
     uint8_t requested                # request is valid
     uint8_t ttl[2]                   # of the SYN of a, of b, 0 unknown
     uint8_t reset_ttl[2]             # of their first reset, 0 none
     uint8_t quiet                    # see plain.pxd
-    heading_t heading                # from its counts on in the third line
+    # second line, and beyond it what is only counted
+    int64_t opening                  # ns: the latest pure SYN, then the initial RTT; see initial_rtt()
+    int64_t request                  # ns: the client's last new payload, then the server's delay; see first_byte()
+    heading_t heading
+    uint32_t isn[2]                  # of the SYN of a, of b, with STATE_ISN
+    uint64_t pad
+    # fourth line
     side_t side[2]                   # from a, from b
 
 

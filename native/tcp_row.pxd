@@ -7,6 +7,7 @@ from libc.string cimport memset
 
 from coverage cimport missed_bytes
 from lateness cimport MS_NS, late_by, lateness_of, lateness_t
+from limits cimport limit_time
 from measure cimport missed_acknowledged_bytes
 from serial cimport after
 from spread cimport FAILED, percentiles
@@ -119,7 +120,7 @@ cdef inline void tell_lateness(tcp_side_row_t* row, const lateness_t* late) noex
 cdef inline void tell_side(tcp_side_row_t* row, const tcp_t* tcp, int sender, uint64_t payload_bytes) noexcept nogil:
     """The results of one direction. A zero window that is open ends with the stream's last time."""
     cdef const side_t* side = &tcp.side[sender]
-    cdef const stamps_t* stamps = &tcp.stamps[sender]
+    cdef const stamps_t* stamps = &side.stamps
     cdef int at
     memset(row, 0, sizeof(tcp_side_row_t))
     row.unique_bytes = <int64_t>payload_bytes
@@ -131,7 +132,7 @@ cdef inline void tell_side(tcp_side_row_t* row, const tcp_t* tcp, int sender, ui
     row.stamped_samples = stamps.samples
     row.stamped_total = tcp.stamped_total[sender]
     for at in range(LIMIT_SUMS):
-        row.limits[at] = side.limits[at]
+        row.limits[at] = limit_time(side, at, tcp.now)
     row.rtt_samples = side.rtt.samples
     row.rtt_total = side.rtt.total
     row.rtt_least = side.rtt.least if side.rtt.samples else -1

@@ -214,3 +214,24 @@ def test_over_the_corpus(captures: Path):
         assert short.equals(long), path.name
         compared += short.num_rows
     assert compared > 4_000
+
+
+def test_a_side_waits_from_the_moment_that_is_numbered_0():
+    """As any other: 0 is no sign that nothing was waited for."""
+    told = []
+    for offset_s in (-1, -2):
+        start = 10**9 - 11 * MS
+        seq = FIRST + 100
+        sent = [
+            *greeted(start),
+            (start + 10 * MS, a(seq, OTHER + 100, DATA, 100)),
+            (start + 11 * MS, b(OTHER + 100, seq + 100)),
+            (start + 31 * MS, a(seq + 100, OTHER + 100, DATA, 100)),
+            (start + 32 * MS, b(OTHER + 100, seq + 200)),
+        ]
+        data = in_a_file(sent, offset_s=offset_s)
+        same(data)
+        flows = analyze_capture(io.BytesIO(data), threads=1, batch_size=1).flows().read_all()
+        told.append(flows.select([name for name in flows.column_names if name.endswith("_limited")]).to_pylist())
+    assert told[0] == told[1]
+    assert told[0] != []
