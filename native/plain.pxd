@@ -160,16 +160,13 @@ cdef inline bint take_plain(
     cdef side_t* other = &tcp.side[1 - sender]
     cdef uint32_t ack = packet.tcp_ack, done, bucket
     cdef int64_t now = packet.timestamp, trip = 0, measured
-    cdef uint32_t window
-    cdef bint advances = ack != other.acknowledged, opened
+    cdef bint advances = ack != other.acknowledged
     if not tcp.quiet or not is_plain(tcp, own, other, packet):
         return False
     if not is_met(&other.unacked, ack, advances, &done):
         return False
     tcp.now = tcp.feedback[1 - sender] = tcp.ack_time[sender] = now
-    window = window_of(own, other, packet)
-    opened = window != own.window_bytes
-    own.window_bytes = window
+    own.window_bytes = window_of(own, other, packet)
     own.window = packet.tcp_window
     own.bits &= ~<uint16_t>(SIDE_AFTER_SYN | SIDE_SACKED)
     own.last_marks = 0
@@ -191,8 +188,7 @@ cdef inline bint take_plain(
     narrow_flight(other, ack)
     if packet.payload_length:
         take_payload(tcp, sender, packet, frame, judged)
-    if opened or advances:                     # else nothing that holds the other side up has changed
-        hold(other, holding(other, own) if other.states & STATE_PAYLOAD else LIMIT_NONE, now)
+    hold(other, holding(other, own) if other.states & STATE_PAYLOAD else LIMIT_NONE, now)
     if own.limit == LIMIT_WAITING_RECEIVER or other.limit == LIMIT_WAITING_RECEIVER:
         tcp.quiet = 0
     return True

@@ -235,3 +235,33 @@ def test_a_side_waits_from_the_moment_that_is_numbered_0():
         told.append(flows.select([name for name in flows.column_names if name.endswith("_limited")]).to_pylist())
     assert told[0] == told[1]
     assert told[0] != []
+
+
+def again_in_a_fragment(mss: int) -> bytes:
+    """The first fragment of a SYN/ACK that comes again, with an MSS: its numbers are not judged, its options count."""
+    frame = bytearray(b(OTHER - 1, FIRST, SYN_ACK) + struct.pack(">BBH", 2, 4, mss))
+    frame[2:4] = struct.pack(">H", len(frame))
+    frame[6] = 0x20
+    frame[32] = 6 << 4
+    return bytes(frame)
+
+
+@pytest.mark.parametrize("asked_again", [False, True], ids=["at once", "behind an ACK that comes again"])
+def test_a_full_segment_becomes_smaller_between_two_segments(asked_again: bool):
+    """What holds a side up is another thing then, though it has neither sent nor been told anything."""
+    at, seq, other = START + 10 * MS, FIRST + 100, OTHER + 100
+    sent = [*greeted(START), (at, b(other, seq, DATA, 100)), (at + MS, a(seq, other + 100))]
+    sent += [(at + 2 * MS, a(seq + 100 * n, other + 100, DATA, 100)) for n in range(5)]
+    sent += [(at + 10 * MS, again_in_a_fragment(60))]
+    if asked_again:
+        sent += [(at + 11 * MS, a(seq + 500, other + 100))]
+    sent += [
+        (at + 20 * MS, b(other + 100, seq, DATA, 100)),
+        (at + 70 * MS, b(other + 200, seq, DATA, 100)),
+        (at + 80 * MS, b(other + 300, seq + 500)),
+    ]
+    data = in_a_file(sent)
+    for batch_size in (1, None):
+        same(data, batch_size=batch_size)
+    (row,) = analyze_capture(io.BytesIO(data), threads=1, batch_size=1).flows().read_all().to_pylist()
+    assert row["client_application_limited"] > row["client_receiver_limited"] > row["client_congestion_limited"]
