@@ -42,12 +42,13 @@ PARALLEL := --keep-going $(if $(findstring output-sync,$(.FEATURES)),-j2 --outpu
 
 .PHONY: check
 check: develop ## everything else: format, lint, types, import contracts, chart, sanitizers, fuzzing, browser
-	+$(MAKE) $(PARALLEL) --no-print-directory lint types contracts chart sanitize fuzz
+	+$(MAKE) $(PARALLEL) --no-print-directory lint types contracts chart sanitize fuzz BRIEF=1
 	+$(MAKE) --no-print-directory browser
 
 .PHONY: check-long
-check-long: develop ## the full figures of the issues: an hour of fuzzing, every long test
+check-long: develop ## the full figures of the issues: an hour of fuzzing, every long test, all sanitized
 	$(BIN)/pytest -m long
+	+$(MAKE) --no-print-directory sanitize
 	+$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=3600
 
 .PHONY: lint
@@ -104,9 +105,13 @@ SANITIZERS = $(foreach name,asan ubsan stdc++,$(shell gcc -print-file-name=lib$(
 # The tests left out start servers, browsers, limited processes or DuckDB around code that the others reach directly.
 UNSANITIZED := browser image traffic web jobs adapters audit contract chart test_architecture.py test_security.py \
   test_sql_command.py test_table_pages.py test_notebook.py
+# These are mostly Python, which takes four times as long there, over native code that the rest reaches too.
+UNSANITIZED += $(if $(BRIEF),reference findings report comparison \
+  $(addprefix corpus/test_,columns_equal_tshark.py dns_equals_tshark.py protocols_equal_tshark.py findings_agree.py \
+  flows.py measures_equal_twin.py tcptrace.py))
 
 .PHONY: sanitize
-sanitize: build/sanitize/.built ## the tests of native code under AddressSanitizer and UndefinedBehaviorSanitizer
+sanitize: build/sanitize/.built ## the tests of native code under ASan and UBSan; BRIEF=1 without what is mostly Python
 	PYTHONPATH=$(CURDIR)/build/sanitize/lib LD_PRELOAD="$(SANITIZERS)" PYTHONMALLOC=malloc PCAP_ANALYZER_SANITIZE=1 \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	  $(BIN)/python -m pytest -p no:cacheprovider --capture=sys -m "not browser and not long" \
