@@ -1,19 +1,23 @@
 """The scan as a pipeline: while one batch is tracked, the next is decoded and the window behind it is read and walked.
 
 A phase is a set of tasks that need nothing of each other: the shards of one batch, the pieces of the next, the pieces
-of the next window. Threads take tasks by a counter, heavy ones first, so one that the system halts holds up one
-task, not its share. Between two phases one thread, the last to arrive, does what is serial: joins chains, gives
-numbers, writes flows out, and says what the next phase is. So there is one meeting a batch.
+of the next window. Threads take tasks one by one, heavy ones first, so one that the system halts holds up one
+task, not its share. Each begins with shards of its own, whose flows are in its processor's cache, and then takes of
+those that the others would come to last.
+
+Between two phases one thread, the last to arrive, does what is serial: joins chains, gives numbers, writes flows out,
+and says what the next phase is. So there is one meeting a batch.
 
 Worker 0 is the caller. The others wait at the barrier until there is something to do.
 """
 from libc.errno cimport ENOMEM, errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
+from libc.string cimport memset
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from barrier cimport barrier_arrive, barrier_await, barrier_open, barrier_t, barrier_wait
-from batch cimport MAX_THREADS, batch_t, batch_tell, piece_t, pieces_of, worker_t
+from batch cimport MAX_SHARDS, MAX_THREADS, batch_t, batch_tell, piece_t, pieces_of, worker_t
 from counters cimport intervals_t
 from dns cimport dns_shards_t, reach_boundary
 from flow cimport table_t
@@ -44,8 +48,10 @@ from window cimport (
 cdef extern from * nogil:
     """
     #define pcap_take_next(at) __atomic_fetch_add(at, 1, __ATOMIC_RELAXED)
+    #define pcap_was_taken(at) __atomic_exchange_n(at, 1, __ATOMIC_RELAXED)
     """
     uint32_t take_next "pcap_take_next"(uint32_t* at) noexcept
+    bint was_taken "pcap_was_taken"(uint8_t* at) noexcept
 
 cdef enum order_t:
     ORDER_QUIT = 0
@@ -121,8 +127,8 @@ ctypedef struct scan_t:
     window_t* reading
     batch_t* decoding
     batch_t* tracking
-    uint32_t tasks_tracking          # tasks up to here are shards,
-    uint32_t tasks_decoding          # up to here pieces of the batch,
+    uint8_t claimed[MAX_SHARDS]      # shards of `tracking` that a thread has
+    uint32_t tasks_decoding          # tasks up to here are pieces of the batch,
     uint32_t tasks                   # up to here pieces of the window
     uint32_t next_task
     # between phases
@@ -151,16 +157,28 @@ cdef inline uint64_t clocked(scan_t* scan, uint32_t worker, int stage, uint64_t 
     return now
 
 
+cdef inline uint64_t track_shards(scan_t* scan, uint32_t worker, uint64_t now) noexcept nogil:
+    """Take shards until none is left: a thread's own from the first on, then others from the last on."""
+    cdef uint32_t first = worker * scan.shards // scan.threads, own = (worker + 1) * scan.shards // scan.threads - first
+    cdef uint32_t step, shard
+    for step in range(scan.shards):
+        shard = (first + step if step < own else first + scan.shards + own - 1 - step) % scan.shards
+        if not was_taken(&scan.claimed[shard]):
+            track_shard(&scan.tables[shard], &scan.workers[worker], scan.tracking, shard)
+            now = clocked(scan, worker, STAGE_FLOW, now)
+    return now
+
+
 cdef inline void do_tasks(scan_t* scan, uint32_t worker) noexcept nogil:
     """Take tasks of the phase until none is left."""
-    cdef uint32_t task = take_next(&scan.next_task)
+    cdef uint32_t task
     cdef uint64_t now = now_ns()
+    if scan.tracking != NULL:
+        now = track_shards(scan, worker, now)
+    task = take_next(&scan.next_task)
     while task < scan.tasks:
-        if task < scan.tasks_tracking:
-            track_shard(&scan.tables[task], &scan.workers[worker], scan.tracking, task)
-            now = clocked(scan, worker, STAGE_FLOW, now)
-        elif task < scan.tasks_decoding:
-            decode_piece(&scan.workers[worker], scan.decoding, &scan.reader, task - scan.tasks_tracking)
+        if task < scan.tasks_decoding:
+            decode_piece(&scan.workers[worker], scan.decoding, &scan.reader, task)
             now = clocked(scan, worker, STAGE_DECODE, now)
         else:
             task -= scan.tasks_decoding
@@ -342,8 +360,6 @@ cdef inline bint is_pause_due(scan_t* scan) noexcept nogil:
 
 cdef inline void plan_phase(scan_t* scan) noexcept nogil:
     """What is ready goes into the next phase; `resting` where there is nothing, or the caller is waited for."""
-    scan.next_task = 0
-    scan.tasks_tracking = scan.tasks_decoding = scan.tasks = 0
     if scan.failed or is_pause_due(scan):
         scan.resting = 1
         return
@@ -351,20 +367,17 @@ cdef inline void plan_phase(scan_t* scan) noexcept nogil:
         scan.tracking = scan.decoded
         batch_tell(scan.tracking, scan.order == ORDER_BATCH)
         scan.decoded = NULL
-        scan.tasks_tracking = scan.shards
     if scan.order != ORDER_BATCH or scan.tracking == NULL:
         plan_batch(scan)
     plan_reading(scan)
     count_tasks(scan)
-    scan.resting = scan.tasks == 0 or scan.failed
+    scan.resting = scan.tasks == 0 and scan.tracking == NULL or scan.failed
 
 
 cdef inline void count_tasks(scan_t* scan) noexcept nogil:
     scan.next_task = 0
-    scan.tasks_tracking = scan.shards if scan.tracking != NULL else 0
-    scan.tasks_decoding = scan.tasks_tracking
-    if scan.decoding != NULL:
-        scan.tasks_decoding += pieces_of(scan.decoding.rows)
+    memset(scan.claimed, 0, sizeof(scan.claimed))
+    scan.tasks_decoding = pieces_of(scan.decoding.rows) if scan.decoding != NULL else 0
     scan.tasks = scan.tasks_decoding
     if scan.reading != NULL:
         scan.tasks += scan.reading.pieces
