@@ -23,6 +23,8 @@ ENCAPSULATIONS = {
 }
 # An IP layer directly inside another.
 IN_IP = {("ip", "ip"): "ipip", ("ip", "ipv6"): "6in4", ("ipv6", "ip"): "4in6", ("ipv6", "ipv6"): "6in6"}
+# What is no tunnel below an IP layer, but one inside of it: in UDP (RFC 7510), or in IP itself (RFC 4023).
+LABELS = "mpls"
 QUOTING = ("icmp", "icmpv6")
 
 
@@ -40,6 +42,9 @@ def _tunnel_name(path: tuple[str, ...]) -> str:
             break  # what an ICMP error quotes is not in a tunnel
         if layer in ENCAPSULATIONS:
             names.append(ENCAPSULATIONS[layer])
+            outer = None
+        elif layer == LABELS and outer is not None:
+            names.append(LABELS)
             outer = None
         elif layer in ("ip", "ipv6"):
             if outer is not None:
