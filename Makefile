@@ -105,14 +105,16 @@ SANITIZERS = $(foreach name,asan ubsan stdc++,$(shell gcc -print-file-name=lib$(
 # The tests left out start servers, browsers, limited processes or DuckDB around code that the others reach directly.
 UNSANITIZED := browser image traffic web jobs adapters audit contract chart test_architecture.py test_security.py \
   test_sql_command.py test_table_pages.py test_notebook.py
-# These are mostly Python, which takes four times as long there, over native code that the rest reaches too.
+# BRIEF=1: these are mostly Python, which takes four times as long there, over native code that the rest reaches too;
+# of what remains, comparisons with the twin take fewer made-up inputs (tests/native/examples.py).
 UNSANITIZED += $(if $(BRIEF),reference findings report comparison \
   $(addprefix corpus/test_,columns_equal_tshark.py dns_equals_tshark.py protocols_equal_tshark.py findings_agree.py \
   flows.py measures_equal_twin.py tcptrace.py))
 
 .PHONY: sanitize
-sanitize: build/sanitize/.built ## the tests of native code under ASan and UBSan; BRIEF=1 without what is mostly Python
+sanitize: build/sanitize/.built ## the tests of native code under ASan and UBSan; BRIEF=1 less of what is mostly Python
 	PYTHONPATH=$(CURDIR)/build/sanitize/lib LD_PRELOAD="$(SANITIZERS)" PYTHONMALLOC=malloc PCAP_ANALYZER_SANITIZE=1 \
+	  PCAP_ANALYZER_BRIEF=$(BRIEF) \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 	  $(BIN)/python -m pytest -p no:cacheprovider --capture=sys -m "not browser and not long" \
 	  $(UNSANITIZED:%=--ignore=tests/%) $(TESTS)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pcap_analyzer._native.dns_table import read_dns_message
+from tests.native.examples import examples
 from tests.reference.dns_message import read_message
 
 Read = dict[str, Any] | None
@@ -79,7 +80,7 @@ def twin(data: bytes, length: int) -> Read:
     }
 
 
-@settings(max_examples=600, derandomize=True)
+@settings(max_examples=examples(600), derandomize=True)
 @given(messages())
 def test_a_message_is_read_as_the_twin_reads_it(data: bytes) -> None:
     assert kernel(data, len(data)) == twin(data, len(data))
@@ -93,13 +94,13 @@ def test_a_message_cut_at_every_byte_is_read_as_the_twin_reads_it(data: bytes) -
         assert kernel(data[:kept], kept) == twin(data[:kept], kept)
 
 
-@settings(max_examples=600, derandomize=True)
+@settings(max_examples=examples(600), derandomize=True)
 @given(st.binary(max_size=80), st.integers(0, 100))
 def test_bytes_that_are_anything_are_read_as_the_twin_reads_them(data: bytes, length: int) -> None:
     assert kernel(data, length) == twin(data, length)
 
 
-@settings(max_examples=300, derandomize=True)
+@settings(max_examples=examples(300), derandomize=True)
 @given(st.lists(labels, min_size=1, max_size=4))
 def test_a_name_differs_from_another_by_more_than_case(name: list[bytes]) -> None:
     def question(parts: list[bytes]) -> int:

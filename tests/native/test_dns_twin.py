@@ -15,6 +15,7 @@ from pcap_analyzer.addresses import address_text
 from pcap_analyzer.analysis.dns import dns_table
 from pcap_analyzer.capture.source import open_source
 from pcap_analyzer.pipeline import scanning
+from tests.native.examples import examples
 from tests.reference.dns import Transaction, transactions
 from tests.reference.dns_strategies import capture, conversations, made_up
 
@@ -89,7 +90,7 @@ def assert_same(data: bytes, **how: int) -> None:
     assert (counts["not_dns"], counts["unmeasured"]) == (twin.not_dns, twin.unmeasured)
 
 
-@settings(max_examples=400, derandomize=True, deadline=None)
+@settings(max_examples=examples(400), derandomize=True, deadline=None)
 @given(conversations())
 def test_transactions_are_the_twins(data: bytes) -> None:
     assert_same(data)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from pcap_analyzer.pipeline import open_capture
+from tests.native.examples import examples
 from tests.reference import reader
 from tests.reference.frame import Packet
 from tests.reference.packets import decode
@@ -85,7 +86,7 @@ def differences(data: bytes) -> list[str]:
     return wrong
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(conversations())
 def test_a_conversation_is_judged_as_the_twin_judges_it(data: bytes) -> None:
     assert differences(data) == []

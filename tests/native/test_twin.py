@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from pcap_analyzer._native import decode as native
+from tests.native.examples import examples
 from tests.reference.frame import COMPLETE, ICMP, ICMPV6, TCP, UDP, Header, Packet
 from tests.reference.packets import decode
 from tests.reference.strategies import Frame, damaged_frames, frames
@@ -204,7 +205,7 @@ def assert_same(frame: Frame) -> None:
     assert not different, f"link type {frame.link_type}, {frame.original} bytes: {frame.frame.hex()}"
 
 
-@settings(max_examples=1000, derandomize=True)
+@settings(max_examples=examples(1000), derandomize=True)
 @given(frames())
 def test_a_frame_decodes_as_the_twin_decodes_it(frame: Frame) -> None:
     assert_same(frame)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 
 from pcap_analyzer.errors import CaptureError
 from pcap_analyzer.pipeline import open_capture
+from tests.native.examples import examples
 from tests.reference import reader
 from tests.reference.packets import decode
 from tests.reference.strategies import CAPTURES, damaged_captures, talks
@@ -53,19 +54,19 @@ def record_row(record: reader.Record) -> Row:
     return time, record.interface, record.link_type, record.captured, record.original
 
 
-@settings(max_examples=150, derandomize=True)
+@settings(max_examples=examples(150), derandomize=True)
 @given(CAPTURES)
 def test_a_capture_is_read_as_the_twin_reads_it(data: bytes) -> None:
     assert engine_rows(data, RECORD) == twin_rows(data)
 
 
-@settings(max_examples=250, derandomize=True)
+@settings(max_examples=examples(250), derandomize=True)
 @given(damaged_captures())
 def test_a_damaged_capture_is_read_as_far_as_the_twin_reads_it(data: bytes) -> None:
     assert engine_rows(data, RECORD) == twin_rows(data)
 
 
-@settings(max_examples=200, derandomize=True)
+@settings(max_examples=examples(200), derandomize=True)
 @given(talks())
 def test_flows_and_streams_are_numbered_as_the_twin_numbers_them(data: bytes) -> None:
     flows = Flows()
