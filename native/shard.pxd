@@ -363,6 +363,19 @@ cdef inline void judge_thoroughly(
             worker.failed = 1
 
 
+cdef inline void judge_segment(
+    worker_t* worker, batch_t* batch, flow_t* flow, const packet_t* packet, uint32_t row, int sender, bint fresh,
+    bint plain, judged_t* judged
+) noexcept nogil:
+    """Count a TCP segment, and judge it the short way where it is `plain` and nothing speaks against that."""
+    worker.counters.segments += 1
+    worker.counters.segment_bytes += packet.payload_length
+    if not plain or not take_plain(
+        flow.tcp, sender, packet, batch.frame_number[row], &worker.counters.trips[sender != flow.tcp.client], judged
+    ):
+        judge_thoroughly(worker, batch, flow, packet, row, sender, fresh, judged)
+
+
 cdef inline uint32_t judge_packet(
     worker_t* worker, batch_t* batch, flow_t* flow, const packet_t* packet, uint32_t row, int sender, bint fresh
 ) noexcept nogil:
@@ -370,14 +383,10 @@ cdef inline uint32_t judge_packet(
     cdef judged_t judged
     cdef tcp_row_t* told
     cdef uint32_t window = scaled_window(&flow.tcp.side[sender], packet) if batch.tcp != NULL else 0
-    worker.counters.segments += 1
-    worker.counters.segment_bytes += packet.payload_length
-    judged.marks = 0
     # Events are told of by what the thorough way finds.
-    if batch.events != NULL or flow.state & FLOW_MOVED or not take_plain(
-        flow.tcp, sender, packet, batch.frame_number[row], &worker.counters.trips[sender != flow.tcp.client], &judged,
-    ):
-        judge_thoroughly(worker, batch, flow, packet, row, sender, fresh, &judged)
+    cdef bint plain = batch.events == NULL and not flow.state & FLOW_MOVED
+    judged.marks = 0
+    judge_segment(worker, batch, flow, packet, row, sender, fresh, plain, &judged)
     if batch.tcp != NULL:
         told = &batch.tcp[row]
         told.ack_rtt = judged.ack_rtt
@@ -405,12 +414,7 @@ cdef inline bint track_steady(
         batch.flow[row] = batch.stream[row] = flow
         batch.side[row] = <uint8_t>side
         return True
-    worker.counters.segments += 1
-    worker.counters.segment_bytes += packet.payload_length
-    if not take_plain(
-        flow.tcp, side, packet, batch.frame_number[row], &worker.counters.trips[side != flow.tcp.client], &judged
-    ):
-        judge_thoroughly(worker, batch, flow, packet, row, side, False, &judged)
+    judge_segment(worker, batch, flow, packet, row, side, False, True, &judged)
     return True
 
 
