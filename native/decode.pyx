@@ -233,7 +233,7 @@ def skip_pcap_records(
 ):
     """Step over records: (where the next one begins, how many were stepped over), fewer where data ends.
 
-    For who looks at a few packets of a scan that is over: a window may hold thousands of records before them.
+    For who looks at a few packets of a scan that is over: a stretch may hold thousands of records before them.
     """
     cdef uint64_t size = data.shape[0], done = 0
     cdef uint32_t captured, original

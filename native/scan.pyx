@@ -67,7 +67,6 @@ from stages cimport (
     scan_t,
     thread_main,
     walk_window,
-    waypoint_t,
 )
 from summary cimport (
     DURATIONS,
@@ -86,6 +85,7 @@ from sums cimport SUM_COLUMNS, sums_keys, sums_top, sums_values
 from tcp cimport MARKS
 from threads cimport pthread_create, pthread_join
 from walk cimport MAX_EVENTS, PCAP, PCAPNG, event_t, reader_t
+from waypoints cimport waypoint_t, waypoints_begin, waypoints_free
 from window cimport begin_given, has_records, window_free, window_t
 
 cdef enum:
@@ -226,7 +226,7 @@ cdef class Scanner:
         for index in range(WINDOWS):
             window_free(&scan.windows[index])
         paths_free(scan.paths)
-        free(scan.waypoints)
+        waypoints_free(&scan.waypoints)
         free(self.summed)
         free(scan.workers)
         free(scan.tables)
@@ -307,6 +307,7 @@ cdef class Scanner:
         self.scan.file.end = end
         self.scan.file.window_bytes = window_bytes
         self.scan.windows[0].file_offset = begin
+        waypoints_begin(&self.scan.waypoints)
 
     def begin_next_file(self):
         """Go on with another file of the same recording, when the one before is over; that one is forgotten.
@@ -325,7 +326,6 @@ cdef class Scanner:
         scan.joined = NULL
         scan.tracked = NULL
         scan.ended = 0
-        scan.waypoint_count = 0
         scan.reader.damage = scan.reader.event_count = 0
         memset(&scan.file, 0, sizeof(scan.file))
         scan.file.descriptor = -1
@@ -441,8 +441,8 @@ cdef class Scanner:
         ]
 
     def waypoints(self):
-        """Of every window of a file that is read, in order, as bytes: waypoint_t of native/stages.pxd."""
-        return (<const char*>self.scan.waypoints)[:self.scan.waypoint_count * sizeof(waypoint_t)]
+        """Of a file that is read, in order, as bytes: waypoint_t of native/waypoints.pxd."""
+        return (<const char*>self.scan.waypoints.places)[:self.scan.waypoints.count * sizeof(waypoint_t)]
 
     def link_type_packets(self):
         """{link type: packets} over all interfaces of a pcapng file; empty in pcap."""

@@ -12,7 +12,7 @@ Worker 0 is the caller. The others wait at the barrier until there is something 
 """
 from libc.errno cimport ENOMEM, errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport free
 from libc.string cimport memset
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
@@ -29,6 +29,7 @@ from shard cimport number_fresh, track_shard
 from spill cimport EVICT_FRAMES, evict, spill_t
 from threads cimport pthread_create, pthread_join, pthread_t
 from walk cimport reader_t, record_t
+from waypoints cimport waypoints_t
 from window cimport (
     HEADROOM,
     begin_read,
@@ -80,12 +81,6 @@ ctypedef struct clock_t:             # a thread's own, a cache line apart from t
     uint64_t spent_ns[STAGES]
     uint64_t pad[3]
 
-ctypedef struct waypoint_t:          # where a window of a file begins: from here its records can be walked again
-    uint64_t offset                  # in the file
-    uint64_t frames                  # numbered before it
-    uint32_t sections                # begun before it
-    uint32_t big_endian
-
 ctypedef struct scan_t:
     uint32_t threads
     uint32_t shards
@@ -95,9 +90,7 @@ ctypedef struct scan_t:
     uint32_t running                 # threads that meet at the barrier, the caller among them
     reader_t reader
     file_t file
-    waypoint_t* waypoints            # 24 bytes a window, at least half a MiB of the file
-    uint64_t waypoint_count
-    uint64_t waypoint_capacity
+    waypoints_t waypoints            # of a file
     window_t windows[WINDOWS]
     uint32_t turn                    # windows[turn] is the one that batches are made of
     batch_t batches[2]
@@ -191,29 +184,10 @@ cdef inline void do_tasks(scan_t* scan, uint32_t worker) noexcept nogil:
 
 # ---------------------------------------------------------------- what a phase did
 
-cdef inline void note_waypoint(scan_t* scan) noexcept nogil:
-    """Remember where the window begins. Where memory is short, the walk just has a longer way to it."""
-    cdef uint64_t capacity
-    cdef waypoint_t* grown
-    if scan.waypoint_count == scan.waypoint_capacity:
-        capacity = 2 * scan.waypoint_capacity + 64
-        grown = <waypoint_t*>realloc(scan.waypoints, capacity * sizeof(waypoint_t))
-        if grown == NULL:
-            return
-        scan.waypoints = grown
-        scan.waypoint_capacity = capacity
-    scan.waypoints[scan.waypoint_count] = waypoint_t(
-        offset=scan.reading.file_offset, frames=scan.frames, sections=scan.reader.sections,
-        big_endian=scan.reader.big_endian,
-    )
-    scan.waypoint_count += 1
-
-
 cdef inline void end_reading(scan_t* scan) noexcept nogil:
     if scan.file.descriptor >= 0:
         notice_missing(scan.reading, &scan.file)
-        note_waypoint(scan)
-    join_chains(scan.reading, &scan.reader, &scan.frames)
+    join_chains(scan.reading, &scan.reader, &scan.frames, &scan.waypoints if scan.file.descriptor >= 0 else NULL)
     scan.joined = scan.reading
     scan.reading = NULL
     if scan.joined.final or scan.reader.damage:

@@ -692,23 +692,25 @@ cdef class Watcher:
         rows, 1 the distinct items, from 2 the values.  groups: `most` of (key, rows, distinct items, values, gaps, sum
         of gaps, sum of their squares).
         """
-        cdef uint32_t one
-        cdef bint reached
+        cdef uint32_t one, at, conditions = 0
+        cdef uint32_t fields[MAX_SUMS]
+        cdef int64_t least[MAX_SUMS]
         cdef groups_t* groups
         if number >= self.watch.group_count:
             raise IndexError(number)
         groups = &self.watch.groups[number]
-        fields = [(<uint32_t>field, <int64_t>least) for field, least in at_least]
-        if order >= groups.fold_count + 2 or any([field >= groups.fold_count + 2 for field, _ in fields]):
+        if len(at_least) > MAX_SUMS:
+            raise ValueError(f"{len(at_least)} conditions, at most {MAX_SUMS}")
+        for fields[conditions], least[conditions] in at_least:
+            conditions += 1
+        if order >= groups.fold_count + 2 or any([fields[at] >= groups.fold_count + 2 for at in range(conditions)]):
             raise ValueError("there is no such field")
         found = []
         for one in range(min(groups.keys.count, groups.capacity)):  # memory may have been short for the last
-            reached = True
-            for field, least in fields:
-                if field_of(groups, one, field) < <int64_t>least:
-                    reached = False
-                    break
-            if reached:
+            at = 0
+            while at < conditions and field_of(groups, one, fields[at]) >= least[at]:
+                at += 1
+            if at == conditions:
                 found.append((-<object>field_of(groups, one, order), self.key_bytes(groups, one), one))
         found.sort()
         return len(found), groups.keys.count, groups.beyond, [

@@ -33,6 +33,7 @@ from walk cimport (
     walk_chains,
     walk_sure,
 )
+from waypoints cimport note_waypoint, waypoints_t
 
 cdef extern from "<unistd.h>" nogil:
     ssize_t pread(int descriptor, void* into, size_t length, long long offset)
@@ -298,8 +299,13 @@ cdef inline void notice_missing(window_t* window, file_t* file) noexcept nogil:
             return
 
 
-cdef inline void join_chains(window_t* window, reader_t* reader, uint64_t* frames) noexcept nogil:
-    """Keep the chains that meet; walk surely where they do not. Sets window.used, and notes damage in the reader."""
+cdef inline void join_chains(
+    window_t* window, reader_t* reader, uint64_t* frames, waypoints_t* waypoints
+) noexcept nogil:
+    """Keep the chains that meet; walk surely where they do not. Sets window.used, and notes damage in the reader.
+
+    waypoints: of the chains that are kept; NULL where nobody can come back.
+    """
     cdef uint64_t last = walked_bytes(window)
     cdef uint32_t number = 0, sections = reader.sections
     cdef chain_t sure
@@ -307,6 +313,8 @@ cdef inline void join_chains(window_t* window, reader_t* reader, uint64_t* frame
     cdef const chain_t* chain = NULL
     cdef uint64_t position = 0
     while True:
+        if waypoints != NULL:
+            note_waypoint(waypoints, window.file_offset + position, frames[0], reader)
         following = chain_from(window, &number, position)
         if reader.sections != sections:
             following = NULL         # the chains were walked with what an older section said

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import struct
 from array import array
+from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,10 +16,15 @@ from hypothesis import strategies as st
 
 from pcap_analyzer._native.decode import find_pcap_records, skip_pcap_records
 from pcap_analyzer.analysis.model import FlowKey
+from pcap_analyzer.capture.frames import WAYPOINT
+from pcap_analyzer.capture.reader import CaptureReader
+from pcap_analyzer.capture.source import open_source
 from pcap_analyzer.pipeline import analyze_capture, open_capture
 from tests.scan.files import DATA, enhanced, interface, pcap_file, pcapng_file, section, tcp_frame
 
 FLOWS = 7
+MARK = b"\x02" * 12  # what every frame of tcp_frame() begins with
+FAR = 3 * 65536
 COUNT = 9000
 CLIENT = FlowKey(6, "10.0.0.3", 1027, "172.16.0.1", 80)
 FRAMES = [
@@ -67,6 +74,41 @@ def test_any_stretch_of_frames_can_be_looked_up(path, first, last):
     lookup = analyze_capture(path).lookup
     whole = lookup(CLIENT, 1, COUNT)
     assert lookup(CLIENT, first, last) == [one for one in whole if first <= one.frame <= last]
+
+
+def waypoints(path: Path, threads: int) -> list[tuple[int, int]]:
+    """(offset, frames before it) of a scan that is over."""
+    with closing(CaptureReader(open_source(path), threads=threads, batch_rows=65536)) as reader:
+        for _ in reader.batches():
+            pass
+        return [(offset, frames) for offset, frames, *_ in WAYPOINT.iter_unpack(reader.scanner.waypoints())]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_way_to_a_frame_is_short(path, threads):
+    """A window in which a section begins is one stretch from there on."""
+    offsets, frames = zip(*waypoints(path, threads), strict=True)
+    data = path.read_bytes()
+    assert offsets[0] <= 24
+    far = [end - offset for offset, end in pairwise([*offsets, len(data)]) if end - offset >= FAR]
+    assert len(far) <= data.count(section("<")[8:16]) + data.count(section(">")[8:16])
+    assert [data.count(MARK, offset) for offset in offsets] == [COUNT - before for before in frames]
+
+
+@pytest.mark.long
+def test_waypoints_are_thinned_out_where_a_file_has_many(tmp_path):
+    """8.7 GB, nearly all of it holes of the file system."""
+    path, body, count = tmp_path / "sparse.pcap", 65520, 133_000
+    with path.open("wb") as file:
+        file.write(pcap_file([]))
+        for number in range(count):
+            file.seek(24 + number * (16 + body))
+            file.write(struct.pack("<4I", number, 0, body, body) + MARK)
+        file.truncate(24 + count * (16 + body))
+    found = waypoints(path, 2)
+    assert len(found) < 100_000
+    assert all((offset - 24) // (16 + body) == frames for offset, frames in found)
+    assert all(following[0] - offset[0] < 4 * FAR for offset, following in pairwise(found))
 
 
 def test_what_cannot_be_read_twice_has_no_packets():

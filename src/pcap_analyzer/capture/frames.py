@@ -1,7 +1,8 @@
 """Frames of a plain file, found again by their numbers when the scan is over.
 
-The scanner notes where each of its windows began. From there the few records that somebody asks for are walked and
-decoded once more: what they show was judged already, so a file that was changed meanwhile gives less, never an error.
+The scanner notes waypoints (native/waypoints.pxd). From the last one before them the few records that somebody asks for
+are walked and decoded once more: what they show was judged already, so a file that was changed meanwhile gives less,
+never an error.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from pcap_analyzer.capture.source import PlainSource
 if TYPE_CHECKING:
     from pcap_analyzer._native.decode import Paths
 
-MAX_WINDOW_BYTES = 64 << 20  # a window is longer only where a giant record made it so
+MAX_STRETCH_BYTES = 64 << 20  # longer only where a giant record made it so
 MAX_INTERFACES = 100_000
-KEPT_WINDOWS = 4
+KEPT_STRETCHES = 4
 NANO = 10**9
 MAX_OFFSET_S = 2 * NANO
 
@@ -36,7 +37,7 @@ NUMBERED = {9, 0x204, 0x216, 0x00000BAD, 0x40000BAD}
 
 
 class Waypoint(msgspec.Struct, frozen=True):
-    """Where a window of the file begins: offset, and what was numbered and begun before it."""
+    """Where a stretch of the file begins: offset, and what was numbered and begun before it."""
 
     offset: int
     frames: int
@@ -44,7 +45,7 @@ class Waypoint(msgspec.Struct, frozen=True):
     big_endian: int
 
 
-WAYPOINT = struct.Struct("=QQII")  # waypoint_t of native/stages.pxd, as the scanner keeps them
+WAYPOINT = struct.Struct("=QQII")  # waypoint_t of native/waypoints.pxd, as the scanner keeps them
 
 
 class InterfaceClock(msgspec.Struct, frozen=True):
@@ -60,7 +61,7 @@ class InterfaceClock(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One record. offset: of the frame in its window.  time_ns: None without one."""
+    """One record. offset: of the frame in its stretch.  time_ns: None without one."""
 
     number: int
     offset: int
@@ -71,7 +72,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Records(msgspec.Struct, frozen=True):
-    """Some records of a window, as the decoder wants them: offset, captured, original, link_type. record: one of them,
+    """Some records of a stretch, as the decoder wants them: offset, captured, original, link_type. record: one of them,
     by its place.
     """
 
@@ -103,7 +104,7 @@ class Frames:
         self._end = end
         self._header = header
         self._interfaces = interfaces
-        self._window = lru_cache(KEPT_WINDOWS)(self._read)
+        self._stretch = lru_cache(KEPT_STRETCHES)(self._read)
 
     def __del__(self) -> None:
         with suppress(AttributeError, OSError):
@@ -114,11 +115,11 @@ class Frames:
 
         at, wanted: only those with one of these texts at this place of their packet_t.
         """
-        window = max(0, bisect_right(self._before, max(0, first - 1)) - 1)
-        while window < len(self._before) and self._before[window] < last:
-            data = self._window(window)
-            yield from _holding(data, self._records(data, self._waypoint(window), first, last), at, wanted)
-            window += 1
+        number = max(0, bisect_right(self._before, max(0, first - 1)) - 1)
+        while number < len(self._before) and self._before[number] < last:
+            data = self._stretch(number)
+            yield from _holding(data, self._records(data, self._waypoint(number), first, last), at, wanted)
+            number += 1
 
     def _records(self, data: bytes, waypoint: Waypoint, first: int, last: int) -> Records:
         if self._header is not None:
@@ -129,10 +130,10 @@ class Frames:
         return Waypoint(*WAYPOINT.unpack_from(self._waypoints, at * WAYPOINT.size))
 
     def _read(self, at: int) -> bytes:
-        """The bytes of the window that begins at a waypoint."""
+        """The bytes of the stretch that begins at a waypoint."""
         offset = self._waypoint(at).offset
         end = self._waypoint(at + 1).offset if at + 1 < len(self._before) else self._end
-        if not 0 <= end - offset <= MAX_WINDOW_BYTES:
+        if not 0 <= end - offset <= MAX_STRETCH_BYTES:
             return b""
         try:
             return os.pread(self._descriptor, end - offset, offset)
@@ -180,7 +181,7 @@ def _holding(data: bytes, records: Records, at: int, wanted: Sequence[bytes]) ->
 
 @cache
 def _paths() -> Paths:
-    """Protocol paths that nobody asks for; to make them anew for each window costs more than to decode it."""
+    """Protocol paths that nobody asks for; to make them anew for each stretch costs more than to decode it."""
     from pcap_analyzer._native.decode import Paths  # noqa: PLC0415
 
     return Paths()
@@ -220,7 +221,7 @@ def _pcap_records(data: bytes, number: int, header: PcapHeader, first: int, last
 
 
 class _Blocks:
-    """The blocks of a pcapng window. See step_pcapng in native/walk.pxd, which checked them all before."""
+    """The blocks of a stretch of pcapng. See step_pcapng in native/walk.pxd, which checked them all before."""
 
     def __init__(self, data: bytes, waypoint: Waypoint, interfaces: Sequence[InterfaceClock]) -> None:
         self._data = data
