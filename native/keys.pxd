@@ -1,9 +1,12 @@
 """Byte keys of one width, numbered from 0 in the order in which they come; at most `limit` of them.
 
 The hash is keyed, so that a capture cannot be made to collide.
+
+A flood brings a million keys to a table that takes thirty thousand. When it is full, a bit for each of its hashes tells
+of nearly all others that it has them not: 32 KiB that stay in the processor, where slots and keys are far away.
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, realloc
+from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset
 
 from flow_key cimport mix
@@ -15,6 +18,7 @@ cdef enum:
     FIRST_KEYS = 64
     FEW_KEYS = 8192                  # where there are more, there is room for many at once
     MANY_KEYS = 131072
+    BITS_A_KEY = 8                   # of a full table: one in nine that it has not looks as if it had it
 
 ctypedef struct keys_t:
     uint64_t* slots                  # hash << 32 | number + 1
@@ -25,6 +29,8 @@ ctypedef struct keys_t:
     uint32_t count
     uint32_t capacity
     uint32_t limit
+    uint64_t* present                # of a full table, by the upper bits of a hash; else NULL
+    uint32_t present_shift
     uint8_t failed                   # memory ran out
 
 
@@ -51,8 +57,10 @@ cdef inline bint keys_init(keys_t* keys, uint32_t width, uint32_t limit, const u
 cdef inline void keys_free(keys_t* keys) noexcept nogil:
     free(keys.slots)
     free(keys.keys)
+    free(keys.present)
     keys.slots = NULL
     keys.keys = NULL
+    keys.present = NULL
 
 
 cdef inline const uint8_t* key_at(const keys_t* keys, uint32_t number) noexcept nogil:
@@ -99,16 +107,38 @@ cdef inline bint grow_keys(keys_t* keys) noexcept nogil:
     return True
 
 
+cdef inline void note_present(keys_t* keys) noexcept nogil:
+    """The table is full. Without memory for it, nothing is known to be lacking."""
+    cdef uint32_t at, hash
+    keys.present_shift = 26
+    while keys.present_shift and (<uint64_t>1 << (32 - keys.present_shift)) < <uint64_t>BITS_A_KEY * keys.count:
+        keys.present_shift -= 1
+    keys.present = <uint64_t*>calloc(<size_t>1 << (26 - keys.present_shift), sizeof(uint64_t))
+    if keys.present == NULL:
+        return
+    for at in range(<size_t>keys.mask + 1):
+        if keys.slots[at]:
+            hash = <uint32_t>(keys.slots[at] >> 32) >> keys.present_shift
+            keys.present[hash >> 6] |= <uint64_t>1 << (hash & 63)
+
+
+cdef inline bint is_beyond(const keys_t* keys, uint32_t hash) noexcept nogil:
+    """Whether a key with this hash has no place, and never will have. False does not say that it has one."""
+    cdef uint32_t bit = hash >> keys.present_shift
+    return keys.present != NULL and not keys.present[bit >> 6] >> (bit & 63) & 1
+
+
 cdef inline uint32_t expect_key(const keys_t* keys, const uint8_t* key) noexcept nogil:
     """The hash of a key that will be asked for soon; its slot is fetched."""
     cdef uint32_t hash = hash_words(key, keys.width, keys.seed)
-    prefetch_read(&keys.slots[hash & keys.mask])
+    if not is_beyond(keys, hash):
+        prefetch_read(&keys.slots[hash & keys.mask])
     return hash
 
 
 cdef inline uint32_t likely_number(const keys_t* keys, uint32_t hash) noexcept nogil:
     """The number of a key whose slot was fetched, very likely, while the key itself is fetched; NO_KEY: none yet."""
-    cdef uint64_t slot = keys.slots[hash & keys.mask]
+    cdef uint64_t slot = 0 if is_beyond(keys, hash) else keys.slots[hash & keys.mask]
     if <uint32_t>(slot >> 32) != hash or not slot:
         return NO_KEY
     prefetch_read(key_at(keys, <uint32_t>slot - 1))
@@ -130,6 +160,8 @@ cdef inline uint32_t number_of(keys_t* keys, const uint8_t* key, uint32_t hash, 
     """
     cdef uint32_t at = hash & keys.mask, number
     fresh[0] = False
+    if is_beyond(keys, hash):
+        return NO_KEY
     while keys.slots[at]:
         number = <uint32_t>keys.slots[at] - 1
         if <uint32_t>(keys.slots[at] >> 32) == hash and equal_keys(key_at(keys, number), key, keys.width):
@@ -148,5 +180,7 @@ cdef inline uint32_t number_of(keys_t* keys, const uint8_t* key, uint32_t hash, 
     keys.slots[at] = (<uint64_t>hash << 32) | (number + 1)
     memcpy(keys.keys + <size_t>number * keys.width, key, keys.width)
     keys.count += 1
+    if keys.count == keys.limit:
+        note_present(keys)
     fresh[0] = True
     return number

@@ -38,19 +38,20 @@ from batch cimport (
     tcp_row_t,
     worker_t,
 )
+from blocks cimport blocks_free, blocks_t
 from conversation cimport NOT_QUIET, fill_row, flow_row_t
 from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counters_t, merge_counters
 from dns cimport dns_free, dns_init, dns_t
 from dns_stream cimport streams_free
 from events cimport event_count, event_shard_t, events_free, events_new, merge_events, tcp_event_t
-from flow cimport FLOW_CLIENT_B, FLOW_LIVE, NO_NUMBER, flow_at, flow_t, table_free, table_init, table_t
+from flow cimport CHUNK_FLOWS, FLOW_CLIENT_B, FLOW_LIVE, NO_NUMBER, flow_at, flow_t, table_free, table_init, table_t
 from flow_key cimport KIND_ADDRESSES
 from packet cimport NO_EXTRA, extra_t, packet_t
 from paths cimport path_names, paths_free, paths_new
 from relay cimport BATCHES_HELD, observer_t, place_of_batch, relay_begin, relay_end, relay_give, relay_t
 from row_told cimport row_told, side_told
 from spill cimport EVICT_FRAMES, collect, first_at_or_after, live_by_id, part_t, tell, tell_written, told_t
-from spent cimport spend, spent_init, spent_t
+from spent cimport spend, spent_free, spent_init, spent_t
 from spread cimport SPREAD_BUCKETS
 from stages cimport (
     FAILED_DISK,
@@ -641,6 +642,7 @@ cdef class FlowReader:
     cdef uint8_t* spilled            # the file of those written out
     cdef size_t spilled_size
     cdef spent_t* spent              # (shards,) or NULL where flows can be read again
+    cdef blocks_t blocks             # from flows that are spent to sums
     cdef flow_row_t* observed        # (BATCHES_HELD, ROWS_AT_ONCE), in turn; NULL before they are summed
 
     def __cinit__(self, Scanner scanner not None):
@@ -661,8 +663,9 @@ cdef class FlowReader:
         cdef uint32_t shard
         if self.spent != NULL:
             for shard in range(self.scanner.scan.shards):
-                free(self.spent[shard].counts)
+                spent_free(&self.spent[shard])
         free(self.spent)
+        blocks_free(&self.blocks)
         free(self.observed)
         free(self.by_id)
         if self.spilled != NULL:
@@ -719,15 +722,15 @@ cdef class FlowReader:
                 raise MemoryError
 
     cdef void spend_flows(self, uint32_t begin, uint32_t end) noexcept nogil:
-        """Give back what flows [begin, end) hold beside their counters."""
+        """Give back flows [begin, end) and what they hold."""
         cdef scan_t* scan = self.scanner.scan
         cdef uint32_t flow_id, shard
         cdef flow_t* flow
         for flow_id in range(begin, end):
             flow = self.by_id[flow_id]
-            if flow != NULL and flow.tcp != NULL:
+            if flow != NULL:
                 shard = shard_of(flow.hash, scan.shards)
-                spend(&self.spent[shard], &scan.tables[shard], flow)
+                spend(&self.spent[shard], &scan.tables[shard], flow, &self.blocks)
 
     def summary(self, edges, bytes seed not None, observer=None, bint last=False, bint apart=False):
         """All flows summed in one pass: see native/summary.pxd.
@@ -751,7 +754,7 @@ cdef class FlowReader:
         if last:
             self.begin_spending()
         # The memory that is given back comes little by little, so that of the sums must, too.
-        summary = summary_new(self.scanner.scan.next_flow // (8 if last else 1), keys)
+        summary = summary_new(self.scanner.scan.next_flow // (8 if last else 1), keys, &self.blocks)
         if summary == NULL:
             raise MemoryError
         try:
@@ -776,7 +779,7 @@ cdef class FlowReader:
             raise ValueError(f"a seed of {len(seed)} bytes, expected 16; or the flows have been read for the last time")
         keys[0] = int.from_bytes(seed[:8], "little")
         keys[1] = int.from_bytes(seed[8:], "little")
-        summary = summary_new(self.scanner.scan.next_flow, keys)
+        summary = summary_new(self.scanner.scan.next_flow, keys, &self.blocks)
         if summary == NULL:
             raise MemoryError
         try:
@@ -880,6 +883,8 @@ cdef class FlowReader:
             return
         for shard in range(scan.shards):
             for index in range(scan.tables[shard].allocated):
+                if scan.tables[shard].chunks[index // CHUNK_FLOWS] == NULL:  # spent
+                    continue
                 flow = flow_at(&scan.tables[shard], index)
                 if flow.state & FLOW_LIVE and flow.flow_id == NO_NUMBER and flow.key.kind == KIND_ADDRESSES:
                     tell(&one, flow)

@@ -6,6 +6,7 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint6
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
+from blocks cimport blocks_t
 from conversation cimport flow_row_t, side_row_t
 from flow_key cimport KIND_SCTP, KIND_TCP, KIND_UDP
 from spread cimport leading_zeros
@@ -72,16 +73,16 @@ ctypedef struct wanted_t:            # the keys of a flow's addresses, with thei
     int order
 
 
-cdef inline summary_t* summary_new(uint32_t flows, const uint64_t* seed) noexcept nogil:
-    """An empty summary without edges; NULL when memory is short."""
+cdef inline summary_t* summary_new(uint32_t flows, const uint64_t* seed, blocks_t* blocks) noexcept nogil:
+    """An empty summary without edges; NULL when memory is short. blocks: where its memory comes from, kept."""
     cdef summary_t* summary = <summary_t*>calloc(1, sizeof(summary_t))
     cdef int index
     if summary == NULL:
         return NULL
     if not (
-        sums_init(&summary.addresses, 8 * ADDRESS_WORDS, MAX_KEYS, flows // FLOWS_OF_ADDRESS, seed)
-        and sums_init(&summary.pairs, 8 * PAIR_WORDS, MAX_KEYS, flows, seed)
-        and sums_init(&summary.services, 8 * SERVICE_WORDS, MAX_KEYS, 0, seed)
+        sums_init(&summary.addresses, 8 * ADDRESS_WORDS, MAX_KEYS, flows // FLOWS_OF_ADDRESS, seed, blocks)
+        and sums_init(&summary.pairs, 8 * PAIR_WORDS, MAX_KEYS, flows, seed, blocks)
+        and sums_init(&summary.services, 8 * SERVICE_WORDS, MAX_KEYS, 0, seed, blocks)
     ):
         summary_free(summary)
         return NULL

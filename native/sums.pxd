@@ -1,12 +1,14 @@
 """Integer sums per key: a hash table of byte keys with a row of columns each.
 
 Exact up to a number of keys; what comes beyond is summed in one last row. The hash is keyed, so that a capture cannot
-be made to collide.
+be made to collide. A row lies behind its key: that of an address fills a cache line. They come in blocks, never moved.
 """
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
+from blocks cimport BLOCK_BYTES, blocks_t, take_block
 from keys cimport equal_keys, hash_words
 from pages cimport empty_slots
 from wire cimport prefetch_read, prefetch_write
@@ -17,25 +19,32 @@ cdef enum:
     MANY_ROWS = 131072               # where there are more, there is room for many at once
 
 ctypedef struct sums_t:
-    uint8_t* keys                    # (count, width)
-    int64_t* values                  # (count, SUM_COLUMNS)
+    uint8_t** blocks                 # of rows, each a key and SUM_COLUMNS values
+    blocks_t* pool                   # where they come from
     uint64_t* slots                  # hash << 32 | number + 1
     uint64_t seed[2]
-    size_t width                     # a multiple of eight
+    size_t width                     # of a key, a multiple of eight
+    size_t stride                    # from a row to the next
+    uint32_t shift                   # a block has 1 << shift rows
+    uint32_t block_count
     uint32_t mask
     uint32_t count
-    uint32_t capacity
+    uint32_t capacity                # keys that there are slots enough for
     uint32_t limit
     int64_t beyond[SUM_COLUMNS]
     uint8_t failed                   # memory ran out
 
 
 cdef inline bint sums_init(
-    sums_t* sums, size_t width, uint32_t limit, uint32_t expected, const uint64_t* seed
+    sums_t* sums, size_t width, uint32_t limit, uint32_t expected, const uint64_t* seed, blocks_t* pool
 ) noexcept nogil:
-    """expected: keys at most, as far as known: memory for as many is asked for at once, and touched as they come."""
+    """expected: keys at most, as far as known: slots for as many come at once.  False: no memory; see sums_free."""
     memset(sums, 0, sizeof(sums_t))
+    sums.pool = pool
     sums.width = width
+    sums.stride = width + SUM_COLUMNS * sizeof(int64_t)
+    while (sums.stride << (sums.shift + 1)) <= BLOCK_BYTES:
+        sums.shift += 1
     sums.limit = limit
     sums.seed[0], sums.seed[1] = seed[0], seed[1]
     sums.capacity = FIRST_ROWS
@@ -43,36 +52,39 @@ cdef inline bint sums_init(
         sums.capacity *= 2
     sums.mask = sums.capacity * 2 - 1
     sums.slots = empty_slots(<size_t>sums.mask + 1)
-    sums.keys = <uint8_t*>malloc(sums.capacity * width)
-    sums.values = <int64_t*>malloc(sums.capacity * SUM_COLUMNS * sizeof(int64_t))
-    return sums.slots != NULL and sums.keys != NULL and sums.values != NULL
+    sums.blocks = <uint8_t**>calloc((<size_t>limit >> sums.shift) + 1, sizeof(uint8_t*))
+    return sums.slots != NULL and sums.blocks != NULL
 
 
 cdef inline void sums_free(sums_t* sums) noexcept nogil:
+    cdef uint32_t block
+    for block in range(sums.block_count):
+        free(sums.blocks[block])
+    free(sums.blocks)
     free(sums.slots)
-    free(sums.keys)
-    free(sums.values)
+    sums.blocks = NULL
     sums.slots = NULL
-    sums.keys = NULL
-    sums.values = NULL
+    sums.block_count = sums.count = 0
+
+
+cdef inline uint8_t* key_of(const sums_t* sums, uint32_t number) noexcept nogil:
+    return sums.blocks[number >> sums.shift] + (number & ((<uint32_t>1 << sums.shift) - 1)) * sums.stride
+
+
+cdef inline int64_t* values_of(const sums_t* sums, uint32_t number) noexcept nogil:
+    """(SUM_COLUMNS,)"""
+    return <int64_t*>(key_of(sums, number) + sums.width)
 
 
 cdef inline uint32_t sums_hash(const sums_t* sums, const uint8_t* key) noexcept nogil:
     return hash_words(key, sums.width, sums.seed)
 
 
-cdef inline bint grow_sums(sums_t* sums) noexcept nogil:
+cdef inline bint grow_slots(sums_t* sums) noexcept nogil:
     cdef size_t capacity = <size_t>sums.capacity * (8 if sums.capacity == MANY_ROWS else 2), index
     cdef uint32_t mask = <uint32_t>(capacity * 2 - 1), at
     cdef uint64_t* slots = empty_slots(capacity * 2)
-    cdef uint8_t* keys = <uint8_t*>realloc(sums.keys, capacity * sums.width)
-    cdef int64_t* values = <int64_t*>realloc(sums.values, capacity * SUM_COLUMNS * sizeof(int64_t))
-    if keys != NULL:
-        sums.keys = keys
-    if values != NULL:
-        sums.values = values
-    if slots == NULL or keys == NULL or values == NULL:
-        free(slots)
+    if slots == NULL:
         return False
     for index in range(<size_t>sums.mask + 1):
         if sums.slots[index]:
@@ -87,32 +99,40 @@ cdef inline bint grow_sums(sums_t* sums) noexcept nogil:
     return True
 
 
+cdef inline bint has_room(sums_t* sums) noexcept nogil:
+    """Whether there is room for one more row and its slot; made where there is none."""
+    if sums.count >> sums.shift == sums.block_count:
+        # Of the first block a small capture touches little.
+        sums.blocks[sums.block_count] = <uint8_t*>take_block(sums.pool, sums.block_count != 0)
+        if sums.blocks[sums.block_count] == NULL:
+            return False
+        sums.block_count += 1
+    return sums.count < sums.capacity or grow_slots(sums)
+
+
 cdef inline int64_t* sums_row(sums_t* sums, const uint8_t* key, uint32_t hash) noexcept nogil:
     """The row of a key, (SUM_COLUMNS,), made where there is none; the last common one beyond the limit."""
     cdef uint32_t at = hash & sums.mask, number
     while sums.slots[at]:
         number = <uint32_t>sums.slots[at] - 1
-        if <uint32_t>(sums.slots[at] >> 32) == hash and equal_keys(
-            sums.keys + number * sums.width, key, <uint32_t>sums.width
-        ):
-            return sums.values + <size_t>number * SUM_COLUMNS
+        if <uint32_t>(sums.slots[at] >> 32) == hash and equal_keys(key_of(sums, number), key, <uint32_t>sums.width):
+            return values_of(sums, number)
         at = (at + 1) & sums.mask
     if sums.count == sums.limit:
         return sums.beyond
-    if sums.count == sums.capacity:
-        # Trying again for every key would take minutes.
-        if sums.failed or not grow_sums(sums):
-            sums.failed = 1
-            return sums.beyond
-        at = hash & sums.mask
-        while sums.slots[at]:
-            at = (at + 1) & sums.mask
+    # Trying again for every key would take minutes.
+    if sums.failed or not has_room(sums):
+        sums.failed = 1
+        return sums.beyond
+    at = hash & sums.mask                        # slots may have moved
+    while sums.slots[at]:
+        at = (at + 1) & sums.mask
     number = sums.count
     sums.slots[at] = (<uint64_t>hash << 32) | (number + 1)
-    memcpy(sums.keys + number * sums.width, key, sums.width)
-    memset(sums.values + <size_t>number * SUM_COLUMNS, 0, SUM_COLUMNS * sizeof(int64_t))
+    memcpy(key_of(sums, number), key, sums.width)
+    memset(values_of(sums, number), 0, SUM_COLUMNS * sizeof(int64_t))
     sums.count += 1
-    return sums.values + <size_t>number * SUM_COLUMNS
+    return values_of(sums, number)
 
 
 cdef inline uint32_t sums_expect(const sums_t* sums, const uint8_t* key) noexcept nogil:
@@ -123,15 +143,15 @@ cdef inline uint32_t sums_expect(const sums_t* sums, const uint8_t* key) noexcep
 
 
 cdef inline void sums_near(const sums_t* sums, uint32_t hash) noexcept nogil:
-    """Fetch the key and the row that are very likely those of this hash, whose slot was fetched before."""
+    """Fetch the row that is very likely that of this hash, whose slot was fetched before."""
     cdef uint64_t slot = sums.slots[hash & sums.mask]
     if slot and <uint32_t>(slot >> 32) == hash:
-        prefetch_read(sums.keys + (<uint32_t>slot - 1) * sums.width)
-        prefetch_write(sums.values + <size_t>(<uint32_t>slot - 1) * SUM_COLUMNS)
+        prefetch_write(key_of(sums, <uint32_t>slot - 1))
+        prefetch_write(values_of(sums, <uint32_t>slot - 1) + SUM_COLUMNS - 1)
 
 
 cdef inline int64_t sum_of(const sums_t* sums, uint32_t number, int first, int second) noexcept nogil:
-    cdef const int64_t* row = sums.values + <size_t>number * SUM_COLUMNS
+    cdef const int64_t* row = values_of(sums, number)
     return row[first] + row[second]
 
 
@@ -165,7 +185,7 @@ cdef inline int64_t top_bound(const int64_t* totals, uint32_t count, size_t limi
 
 
 cdef inline bint is_key_before(const sums_t* sums, uint32_t one, uint32_t other) noexcept nogil:
-    return memcmp(sums.keys + one * sums.width, sums.keys + other * sums.width, sums.width) < 0
+    return memcmp(key_of(sums, one), key_of(sums, other), sums.width) < 0
 
 
 cdef inline void sift_key(const sums_t* sums, uint32_t* heap, uint32_t count) noexcept nogil:
@@ -217,14 +237,23 @@ cdef inline uint32_t choose_top(
     return larger + equal
 
 
+cdef inline bytes column_of(const sums_t* sums, size_t begin, size_t size):
+    """A part of all rows, one behind the other, in the order in which they were met."""
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, sums.count * size)
+    cdef uint32_t number
+    for number in range(sums.count):
+        memcpy(PyBytes_AS_STRING(out) + number * size, key_of(sums, number) + begin, size)
+    return out
+
+
 cdef inline bytes sums_keys(const sums_t* sums):
-    """The keys of all rows, one behind the other, in the order in which they were met."""
-    return (<const char*>sums.keys)[:<size_t>sums.count * sums.width]
+    """(count, width)"""
+    return column_of(sums, 0, sums.width)
 
 
 cdef inline bytes sums_values(const sums_t* sums):
-    """The values of all rows, (count, SUM_COLUMNS) int64, in the same order."""
-    return (<const char*>sums.values)[:<size_t>sums.count * SUM_COLUMNS * sizeof(int64_t)]
+    """(count, SUM_COLUMNS) int64"""
+    return column_of(sums, sums.width, SUM_COLUMNS * sizeof(int64_t))
 
 
 cdef inline list sums_top(const sums_t* sums, int first, int second, uint32_t limit):
@@ -242,8 +271,8 @@ cdef inline list sums_top(const sums_t* sums, int first, int second, uint32_t li
     free(totals)
     rows = []
     for index in range(count):
-        key = (<const char*>(sums.keys + chosen[index] * sums.width))[:sums.width]
-        values = [sums.values[<size_t>chosen[index] * SUM_COLUMNS + column] for column in range(SUM_COLUMNS)]
+        key = (<const char*>key_of(sums, chosen[index]))[:sums.width]
+        values = [values_of(sums, chosen[index])[column] for column in range(SUM_COLUMNS)]
         rows.append((-(values[first] + values[second]), key, values))
     free(chosen)
     rows.sort()

@@ -13,7 +13,18 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint6
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from keys cimport NO_KEY, expect_key, key_at, keys_free, keys_init, keys_t, likely_number, next_capacity, number_of
+from keys cimport (
+    NO_KEY,
+    expect_key,
+    is_beyond,
+    key_at,
+    keys_free,
+    keys_init,
+    keys_t,
+    likely_number,
+    next_capacity,
+    number_of,
+)
 from relay cimport observer_t
 from terms cimport (
     OP_CONSTANT,
@@ -370,11 +381,22 @@ cdef inline bint add_to_group(
     return add_item(groups, record, number, wanted) if groups.distinct else True
 
 
+cdef inline bint is_any(const uint64_t* mask) noexcept nogil:
+    cdef uint64_t rows = 0
+    cdef uint32_t word
+    for word in range(WORDS):
+        rows |= mask[word]
+    return rows != 0
+
+
 cdef inline uint32_t want_groups(
-    const groups_t* groups, uint64_t* mask, const uint8_t* rows, size_t itemsize, wanted_t* wanted
+    groups_t* groups, uint64_t* mask, const uint8_t* rows, size_t itemsize, wanted_t* wanted
 ) noexcept nogil:
-    """Up to WANTED rows of a mask, which leave it, with their keys, which are looked for in memory; how many."""
-    cdef uint32_t word, row, found = 0
+    """Up to WANTED rows of a mask, which leave it, with their keys, which are looked for in memory; how many are left.
+
+    Those whose keys found no place are counted here.
+    """
+    cdef uint32_t word, row, kept = 0, found = 0
     for word in range(WORDS):
         while mask[word] and found < WANTED:
             row = 64 * word + first_bit(mask[word])
@@ -385,7 +407,13 @@ cdef inline uint32_t want_groups(
     fill_keys(&groups.key, wanted, found, <char*>wanted.key - <char*>wanted)
     for row in range(found):
         wanted[row].hash = expect_key(&groups.keys, <const uint8_t*>wanted[row].key)
-    return found
+        if is_beyond(&groups.keys, wanted[row].hash):
+            continue
+        if kept != row:
+            wanted[kept] = wanted[row]
+        kept += 1
+    groups.beyond += found - kept
+    return kept
 
 
 cdef inline void expect_groups(const groups_t* groups, wanted_t* wanted, uint32_t found) noexcept nogil:
@@ -476,13 +504,12 @@ cdef bint group_chunk(watch_t* watch, groups_t* groups, const uint8_t* rows) noe
         columns[at] = column_of(&watch.terms, groups.folds[at].step)
     if groups.sequence >= 0:
         sequence = column_of(&watch.terms, <uint32_t>groups.sequence)
-    found = want_groups(groups, mask, rows, watch.itemsize, wanted)
-    while found:
+    while is_any(mask):
+        found = want_groups(groups, mask, rows, watch.itemsize, wanted)
         expect_groups(groups, wanted, found)
         for at in range(found):
             if not add_to_group(groups, &wanted[at], columns, &sequence):
                 return False
-        found = want_groups(groups, mask, rows, watch.itemsize, wanted)
     return True
 
 

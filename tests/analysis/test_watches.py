@@ -138,6 +138,35 @@ def test_flows_of_keys_beyond_the_limit_are_counted():
     assert told.beyond("it") == 300 - sum(group.flows for group in groups)
 
 
+@pytest.mark.parametrize("items", [1, 40, 200])
+@pytest.mark.parametrize("limit", [1, 60, 500])
+def test_a_full_table_keeps_what_it_has_and_counts_the_rest(limit, items):
+    table = rows(20_000)
+    random = np.random.default_rng(limit)
+    table["server_port"] = random.integers(0, 700, len(table))
+    table["client_port"] = random.integers(0, 9, len(table))
+    question = Groups(
+        where=A > 3, key=("server_port",), distinct=("client_port",), sums={"a": A}, limit=limit, distinct_limit=items
+    )
+    told = answers(question, table)
+    rest, groups, pairs = 0, {}, set()
+    for row in table[table["client_packets"] > 3]:
+        port = int(row["server_port"])
+        if port not in groups and len(groups) == limit:
+            rest += 1
+            continue
+        group = groups.setdefault(port, [0, 0, 0])
+        group[0] += 1
+        group[1] += int(row["client_packets"])
+        if (port, row["client_port"]) not in pairs and len(pairs) < items:
+            pairs.add((port, row["client_port"]))
+            group[2] += 1
+    found, seen = told.groups("it", {"flows": 1}, limit=1000)
+    assert found == len(groups)
+    assert {int(one.key["server_port"]): [one.flows, one.values["a"], one.distinct] for one in seen} == groups
+    assert told.beyond("it") == rest
+
+
 def test_no_time_is_not_the_earliest():
     table = rows(3)
     table["first_ns"] = [watches.NO_TIME, 5, 9]

@@ -347,22 +347,37 @@ def test_a_flow_that_returns_keeps_its_sums_and_says_that_it_was_judged_anew():
     }
 
 
+def as_fragment(frame: bytes) -> bytes:
+    """Not the first of its packet: counted by its addresses alone."""
+    return frame[:20] + b"\x00\x10" + frame[22:]
+
+
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("many", [1_000, 100_000])
+@pytest.mark.parametrize(("many", "limit"), [(1_000, 50_000), (100_000, 50_000), (1_000, 10_000)])
 def test_flows_that_are_not_kept_are_summed_as_others_but_cannot_be_read(
-    threads: int, many: int, monkeypatch: pytest.MonkeyPatch
+    threads: int, many: int, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Some are whole, some have only a SYN; with a limit some were written out, and others have their places."""
     monkeypatch.setattr(assembly, "MANY_FLOWS", many)
-    frames = [  # more than the first chunks of all pools
-        tcp_frame(client, flags=flags, seq=seq, ack=501, payload=b"p" * (client % 7))
-        for client in range(12_000)
-        for flags, seq in ((DATA, 101), (DATA, 101), (DATA, 150))
-    ]
+    flows = 40_000 if limit < 40_000 else 12_000
+    frames = []
+    for client in range(flows):  # more than the first chunks of all pools
+        if client % 3 == 0:
+            frames.append(tcp_frame(client, flags=SYN, seq=100))
+        else:
+            segments = ((DATA, 101), (DATA, 101), (DATA, 150))
+            frames += [
+                tcp_frame(client, flags=flags, seq=seq, ack=501, payload=b"p" * (client % 7)) for flags, seq in segments
+            ]
+        if client % 1000 == 500:
+            frames.append(as_fragment(tcp_frame(0xABC000 + client, payload=bytes(40))))
     data = pcap_file(frames)
     kept, spent = (
-        analyze_capture(io.BytesIO(data), threads=threads, keep_flows=keep_flows) for keep_flows in (True, False)
+        analyze_capture(io.BytesIO(data), threads=threads, keep_flows=keep_flows, flow_limit=limit)
+        for keep_flows in (True, False)
     )
-    assert kept.totals.flows == 12_000
+    assert kept.totals.flows == flows
+    assert kept.quality.fragments == flows // 1000
     for part in ("totals", "tcp", "endpoints", "conversations", "services", "top_flows", "retransmitting", "quality"):
         assert repr(getattr(spent, part)) == repr(getattr(kept, part))
     with pytest.raises(ValueError, match="not kept"):
