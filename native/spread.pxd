@@ -59,6 +59,10 @@ cdef extern from * nogil:
     const uint64_t FULL "PCAP_FULL"
 
 
+cdef inline uint32_t bit_length(uint64_t value) noexcept nogil:
+    return 64 - <uint32_t>leading_zeros(value) if value else 0
+
+
 cdef inline uint32_t bucket_of(int64_t duration) noexcept nogil:
     """The bucket of a duration in ns; negative ones count as 0."""
     cdef uint64_t value = <uint64_t>duration if duration > 0 else 0

@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 from blocks cimport blocks_t
 from conversation cimport flow_row_t, side_row_t
 from flow_key cimport KIND_SCTP, KIND_TCP, KIND_UDP
-from spread cimport leading_zeros
+from spread cimport bit_length
 from sums cimport sums_expect, sums_free, sums_hash, sums_init, sums_near, sums_row, sums_t
 from tcp_row cimport add_side, tcp_side_row_t
 from wire cimport as_le64, be64
@@ -99,10 +99,6 @@ cdef inline void summary_free(summary_t* summary) noexcept nogil:
         sums_free(&summary.pairs)
         sums_free(&summary.services)
         free(summary)
-
-
-cdef inline uint32_t bit_length(uint64_t value) noexcept nogil:
-    return 64 - <uint32_t>leading_zeros(value) if value else 0
 
 
 cdef inline void take_edges(summary_t* summary) noexcept nogil:

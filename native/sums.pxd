@@ -4,14 +4,15 @@ Exact up to a number of keys; what comes beyond is summed in one last row. The h
 be made to collide. A row lies behind its key: that of an address fills a cache line. They come in blocks, never moved.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 
 from blocks cimport BLOCK_BYTES, blocks_t, take_block
 from keys cimport equal_keys, hash_words
 from pages cimport empty_slots
-from wire cimport prefetch_read, prefetch_write
+from spread cimport bit_length
+from wire cimport be64, load64, prefetch_read, prefetch_write
 
 cdef enum:
     SUM_COLUMNS = 5
@@ -112,11 +113,13 @@ cdef inline bint has_room(sums_t* sums) noexcept nogil:
 
 cdef inline int64_t* sums_row(sums_t* sums, const uint8_t* key, uint32_t hash) noexcept nogil:
     """The row of a key, (SUM_COLUMNS,), made where there is none; the last common one beyond the limit."""
-    cdef uint32_t at = hash & sums.mask, number
+    cdef uint32_t at = hash & sums.mask
+    cdef uint8_t* row
     while sums.slots[at]:
-        number = <uint32_t>sums.slots[at] - 1
-        if <uint32_t>(sums.slots[at] >> 32) == hash and equal_keys(key_of(sums, number), key, <uint32_t>sums.width):
-            return values_of(sums, number)
+        if <uint32_t>(sums.slots[at] >> 32) == hash:
+            row = key_of(sums, <uint32_t>sums.slots[at] - 1)
+            if equal_keys(row, key, <uint32_t>sums.width):
+                return <int64_t*>(row + sums.width)
         at = (at + 1) & sums.mask
     if sums.count == sums.limit:
         return sums.beyond
@@ -127,12 +130,12 @@ cdef inline int64_t* sums_row(sums_t* sums, const uint8_t* key, uint32_t hash) n
     at = hash & sums.mask                        # slots may have moved
     while sums.slots[at]:
         at = (at + 1) & sums.mask
-    number = sums.count
-    sums.slots[at] = (<uint64_t>hash << 32) | (number + 1)
-    memcpy(key_of(sums, number), key, sums.width)
-    memset(values_of(sums, number), 0, SUM_COLUMNS * sizeof(int64_t))
+    row = key_of(sums, sums.count)
     sums.count += 1
-    return values_of(sums, number)
+    sums.slots[at] = (<uint64_t>hash << 32) | sums.count
+    memcpy(row, key, sums.width)
+    memset(row + sums.width, 0, SUM_COLUMNS * sizeof(int64_t))
+    return <int64_t*>(row + sums.width)
 
 
 cdef inline uint32_t sums_expect(const sums_t* sums, const uint8_t* key) noexcept nogil:
@@ -145,9 +148,11 @@ cdef inline uint32_t sums_expect(const sums_t* sums, const uint8_t* key) noexcep
 cdef inline void sums_near(const sums_t* sums, uint32_t hash) noexcept nogil:
     """Fetch the row that is very likely that of this hash, whose slot was fetched before."""
     cdef uint64_t slot = sums.slots[hash & sums.mask]
+    cdef const uint8_t* row
     if slot and <uint32_t>(slot >> 32) == hash:
-        prefetch_write(key_of(sums, <uint32_t>slot - 1))
-        prefetch_write(values_of(sums, <uint32_t>slot - 1) + SUM_COLUMNS - 1)
+        row = key_of(sums, <uint32_t>slot - 1)
+        prefetch_write(row)
+        prefetch_write(row + sums.stride - 1)
 
 
 cdef inline int64_t sum_of(const sums_t* sums, uint32_t number, int first, int second) noexcept nogil:
@@ -167,16 +172,38 @@ cdef inline bint is_reached(const int64_t* totals, uint32_t count, int64_t bound
     return rows >= limit
 
 
+cdef inline int64_t lowest_of(const int64_t* totals, uint32_t count, size_t limit, int64_t* span) noexcept nogil:
+    """The least of the totals that have as many bits as the last of the `limit` largest; span: to the largest of them.
+
+    Most captures have a few giants: no bit is looked for that only they have.
+    """
+    cdef uint32_t counts[65]
+    cdef uint32_t number, bits = 64, larger = 0
+    cdef int64_t least = INT64_MAX, most = 0
+    memset(counts, 0, sizeof(counts))
+    for number in range(count):
+        counts[bit_length(<uint64_t>totals[number])] += 1
+    while bits and larger + counts[bits] < limit:
+        larger += counts[bits]
+        bits -= 1
+    for number in range(count):
+        if bit_length(<uint64_t>totals[number]) == bits:
+            least = min(least, totals[number])
+            most = max(most, totals[number])
+    span[0] = most - least
+    return least
+
+
 cdef inline int64_t top_bound(const int64_t* totals, uint32_t count, size_t limit) noexcept nogil:
-    """The last of the `limit` largest, found bit by bit; -1 when there are fewer."""
-    cdef int64_t bound = 0, step = 1, largest = 0
-    cdef uint32_t number
+    """The last of the `limit` largest, found bit by bit; -1 when there are fewer. Totals are not negative."""
+    cdef int64_t bound, step = 1, span
     if count <= limit:
         return -1
-    for number in range(count):
-        largest = max(largest, totals[number])
-    while step <= largest >> 1:
+    bound = lowest_of(totals, count, limit, &span)
+    while step <= span >> 1:
         step <<= 1
+    if span == 0:
+        step = 0
     while step:
         if is_reached(totals, count, bound + step, limit):
             bound += step
@@ -185,7 +212,13 @@ cdef inline int64_t top_bound(const int64_t* totals, uint32_t count, size_t limi
 
 
 cdef inline bint is_key_before(const sums_t* sums, uint32_t one, uint32_t other) noexcept nogil:
-    return memcmp(key_of(sums, one), key_of(sums, other), sums.width) < 0
+    """As memcmp, which takes as long to be called."""
+    cdef const uint8_t* left = key_of(sums, one)
+    cdef const uint8_t* right = key_of(sums, other)
+    cdef size_t at = 0
+    while at < sums.width and load64(left + at) == load64(right + at):
+        at += 8
+    return at < sums.width and be64(left + at) < be64(right + at)
 
 
 cdef inline void sift_key(const sums_t* sums, uint32_t* heap, uint32_t count) noexcept nogil:

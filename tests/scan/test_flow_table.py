@@ -382,3 +382,21 @@ def test_flows_that_are_not_kept_are_summed_as_others_but_cannot_be_read(
         assert repr(getattr(spent, part)) == repr(getattr(kept, part))
     with pytest.raises(ValueError, match="not kept"):
         spent.flows()
+
+
+@pytest.mark.parametrize("sizes", [(0,), (0, 1), (7, 1000, 0, 0), tuple(range(60)), (1400, *[3] * 20)])
+def test_the_largest_come_first_and_of_equals_those_with_the_lower_addresses(sizes: tuple[int, ...]) -> None:
+    """2,500 clients of one server: of 1,000 addresses and 100 pairs are told."""
+    client_of = [(number * 7919) % 2500 for number in range(2500)]
+    length_of = [sizes[number % len(sizes)] for number in range(2500)]
+    data = pcap_file(
+        tcp_frame(client, flags=DATA, payload=bytes(length))
+        for client, length in zip(client_of, length_of, strict=True)
+    )
+    analysis = analyze_capture(io.BytesIO(data))
+    ranked = sorted((-(54 + length), client) for client, length in zip(client_of, length_of, strict=True))
+    names = [(f"10.0.{client >> 8}.{client & 255}", -size) for size, client in ranked]
+    server, *rest = [(row.address, row.bytes_sent + row.bytes_received) for row in analysis.endpoints.rows]
+    assert server == ("172.16.0.1", sum(size for _, size in names))
+    assert rest == names[:999]
+    assert [(row.a, row.bytes_ab + row.bytes_ba) for row in analysis.conversations] == names[:100]
