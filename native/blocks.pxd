@@ -22,10 +22,10 @@ ctypedef struct blocks_t:
 cdef inline void* take_block(blocks_t* blocks, bint whole) noexcept nogil:
     """BLOCK_BYTES that say anything, the caller's to free; NULL when memory is short.
 
-    whole: all of it will be touched.
+    blocks: NULL where nobody hands any on.  whole: all of it will be touched.
     """
     cdef void* block
-    if blocks.count:
+    if blocks != NULL and blocks.count:
         blocks.count -= 1
         return blocks.ready[blocks.count]
     block = aligned_alloc(4096, BLOCK_BYTES)

@@ -19,7 +19,7 @@ from dns_out cimport (
     DNS_MULTICAST,
     dns_row_t,
 )
-from keys cimport hash_words
+from keyed cimport hash_words
 from spread cimport add_duration, spread_free, spread_t
 
 cdef enum:

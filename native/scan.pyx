@@ -75,6 +75,7 @@ from summary cimport (
     add_addresses,
     add_flow,
     near_addresses,
+    summary_failed,
     summary_free,
     summary_new,
     summary_t,
@@ -814,14 +815,14 @@ cdef class FlowReader:
             with nogil:
                 looked = relay_end(&relay)
             free(flows)
-        if summary.addresses.failed or summary.pairs.failed or summary.services.failed or not looked:
+        if summary_failed(summary) or not looked:
             raise MemoryError
 
     cdef int sum_all(self, summary_t* summary, told_t* flows, relay_t* relay) except -1 nogil:
         """Every flow, and what is counted by address alone. Raises what a signal's handler raises."""
         cdef uint32_t at = 0, upto, end = self.scanner.scan.next_flow
         cdef flow_row_t* rows
-        while at < end and not (summary.addresses.failed or summary.pairs.failed):
+        while at < end and not summary_failed(summary):
             upto = at + ROWS_AT_ONCE if end - at > ROWS_AT_ONCE else end
             rows = self.observed + place_of_batch(relay) * ROWS_AT_ONCE
             self.sum_flows(summary, at, upto, flows, rows)
@@ -944,7 +945,7 @@ cdef dict told(summary_t* summary):
         "one_sided": summary.one_sided,
         "two_sided": summary.two_sided,
         "durations": durations,
-        "addresses": summary.addresses.count,
+        "addresses": summary.addresses.keyed.count,
         "endpoints": sums_top(&summary.addresses, 3, 4, MAX_ENDPOINTS),
         "pairs": sums_top(&summary.pairs, 3, 4, MAX_PAIRS),
         "services": sums_top(&summary.services, 2, 2, MAX_SERVICES),

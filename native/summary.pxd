@@ -9,8 +9,9 @@ from libc.string cimport memcpy
 from blocks cimport blocks_t
 from conversation cimport flow_row_t, side_row_t
 from flow_key cimport KIND_SCTP, KIND_TCP, KIND_UDP
+from keyed cimport expect_key, hash_of, likely_number
 from spread cimport bit_length
-from sums cimport sums_expect, sums_free, sums_hash, sums_init, sums_near, sums_row, sums_t
+from sums cimport sums_free, sums_init, sums_row, sums_t
 from tcp_row cimport add_side, tcp_side_row_t
 from wire cimport as_le64, be64
 
@@ -101,6 +102,11 @@ cdef inline void summary_free(summary_t* summary) noexcept nogil:
         free(summary)
 
 
+cdef inline bint summary_failed(const summary_t* summary) noexcept nogil:
+    """Whether memory ran out."""
+    return summary.addresses.keyed.failed or summary.pairs.keyed.failed or summary.services.keyed.failed
+
+
 cdef inline void take_edges(summary_t* summary) noexcept nogil:
     """The edges are set: where those of each length begin."""
     cdef uint32_t bits, at = 0
@@ -166,16 +172,16 @@ cdef inline void want_addresses(const summary_t* summary, const flow_row_t* flow
     memcpy(wanted.pair, first, 16)
     memcpy(&wanted.pair[2], second, 16)
     wanted.client[2] = wanted.server[2] = wanted.pair[4] = as_le64(flow.ip_version)
-    wanted.client_hash = sums_expect(&summary.addresses, <const uint8_t*>wanted.client)
-    wanted.server_hash = sums_expect(&summary.addresses, <const uint8_t*>wanted.server)
-    wanted.pair_hash = sums_expect(&summary.pairs, <const uint8_t*>wanted.pair)
+    wanted.client_hash = expect_key(&summary.addresses.keyed, <const uint8_t*>wanted.client)
+    wanted.server_hash = expect_key(&summary.addresses.keyed, <const uint8_t*>wanted.server)
+    wanted.pair_hash = expect_key(&summary.pairs.keyed, <const uint8_t*>wanted.pair)
 
 
 cdef inline void near_addresses(const summary_t* summary, const wanted_t* wanted) noexcept nogil:
     """What want_addresses looked for has come; fetch what it leads to."""
-    sums_near(&summary.addresses, wanted.client_hash)
-    sums_near(&summary.addresses, wanted.server_hash)
-    sums_near(&summary.pairs, wanted.pair_hash)
+    likely_number(&summary.addresses.keyed, wanted.client_hash)
+    likely_number(&summary.addresses.keyed, wanted.server_hash)
+    likely_number(&summary.pairs.keyed, wanted.pair_hash)
 
 
 cdef inline void add_addresses(
@@ -196,7 +202,7 @@ cdef inline void add_service(summary_t* summary, const flow_row_t* flow) noexcep
     cdef uint64_t low = flow.server_port & 0xFF, high = flow.server_port >> 8
     cdef uint64_t word = as_le64(flow.protocol | high << 8 | low << 16)
     cdef const uint8_t* key = <const uint8_t*>&word
-    cdef int64_t* row = sums_row(&summary.services, key, sums_hash(&summary.services, key))
+    cdef int64_t* row = sums_row(&summary.services, key, hash_of(&summary.services.keyed, key))
     row[0] += 1
     row[1] += flow.side[0].packets + flow.side[1].packets
     row[2] += flow.side[0].bytes + flow.side[1].bytes

@@ -10,20 +10,21 @@ capture. Memory is bounded by what the program says, not by the number of rows.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from keys cimport (
+from keyed cimport (
     NO_KEY,
-    expect_key,
+    expect_slot,
+    find_row,
+    hash_of,
     is_beyond,
-    key_at,
-    keys_free,
-    keys_init,
-    keys_t,
+    kept_at,
+    keyed_free,
+    keyed_init,
+    keyed_t,
     likely_number,
-    next_capacity,
-    number_of,
+    row_at,
 )
 from relay cimport observer_t
 from terms cimport (
@@ -45,7 +46,6 @@ from terms cimport (
     terms_t,
 )
 from vectors cimport ROWS, WORDS, bit_count, compare, first_bit, fold_vector
-from wire cimport prefetch_write
 
 cdef extern from * nogil:
     """
@@ -129,13 +129,11 @@ ctypedef struct groups_t:            # the same per key
     key_t key
     key_t item                       # counted once a key; width 0: not asked for
     int64_t sequence                 # step whose differences are measured; -1: not asked for
-    keys_t keys
-    keys_t items
-    int64_t* records                 # (capacity, record): rows, then values, then what `distinct` and `steps` place
+    keyed_t keys                     # with a record each: rows, values, and what `distinct` and `steps` place
+    keyed_t items
     uint32_t record                  # words
     uint32_t distinct                # word of the count of items; 0: not asked for
     uint32_t steps                   # word of a sequence_t; 0: not asked for
-    uint32_t capacity
     int64_t beyond                   # rows of keys that found no place
 
 ctypedef struct watch_t:
@@ -312,29 +310,14 @@ cdef inline void name_group(wanted_t* wanted, uint32_t number) noexcept nogil:
 
 
 cdef inline int64_t* record_of(const groups_t* groups, uint32_t number) noexcept nogil:
-    return groups.records + <size_t>number * groups.record
+    return <int64_t*>kept_at(&groups.keys, number)
 
 
-cdef inline bint grow_groups(groups_t* groups) noexcept nogil:
-    cdef uint32_t capacity = next_capacity(groups.capacity, groups.keys.limit)
-    cdef int64_t* records = <int64_t*>realloc(groups.records, <size_t>capacity * groups.record * sizeof(int64_t))
-    if records == NULL:
-        return False
-    groups.records = records
-    groups.capacity = capacity
-    return True
-
-
-cdef inline bint open_group(groups_t* groups, uint32_t number) noexcept nogil:
+cdef inline void open_group(const groups_t* groups, int64_t* record) noexcept nogil:
     cdef uint32_t at
-    cdef int64_t* record
-    if number >= groups.capacity and not grow_groups(groups):
-        return False
-    record = record_of(groups, number)
     memset(record, 0, groups.record * sizeof(int64_t))
     for at in range(groups.fold_count):
         record[1 + at] = empty_fold(groups.folds[at].fold)
-    return True
 
 
 cdef inline void note_gap(sequence_t* sequence, int64_t value, int64_t rows) noexcept nogil:
@@ -347,14 +330,23 @@ cdef inline void note_gap(sequence_t* sequence, int64_t value, int64_t rows) noe
     sequence.last = value
 
 
+cdef inline void expect_item(groups_t* groups, wanted_t* wanted, uint32_t number) noexcept nogil:
+    """A group will be asked for an item."""
+    name_group(wanted, number)
+    wanted.item_hash = hash_of(&groups.items, <const uint8_t*>wanted.item)
+    if not is_beyond(&groups.items, wanted.item_hash):
+        expect_slot(&groups.items, wanted.item_hash)
+
+
 cdef inline bint add_item(groups_t* groups, int64_t* record, uint32_t number, wanted_t* wanted) noexcept nogil:
     """Count what a group has once of each. False: no memory."""
-    cdef bint fresh = False
+    cdef uint32_t before = groups.items.count, item
     if number != wanted.number:
-        name_group(wanted, number)
-        wanted.item_hash = expect_key(&groups.items, <const uint8_t*>wanted.item)
-    number_of(&groups.items, <const uint8_t*>wanted.item, wanted.item_hash, &fresh)
-    record[groups.distinct] += fresh
+        expect_item(groups, wanted, number)
+    if is_beyond(&groups.items, wanted.item_hash):
+        return True
+    find_row(&groups.items, <const uint8_t*>wanted.item, wanted.item_hash, &item)
+    record[groups.distinct] += groups.items.count - before
     return not groups.items.failed
 
 
@@ -362,15 +354,15 @@ cdef inline bint add_to_group(
     groups_t* groups, wanted_t* wanted, const column_t* columns, const column_t* sequence
 ) noexcept nogil:
     """columns: of the folds.  False: no memory."""
-    cdef bint fresh = False
-    cdef uint32_t fold, number = number_of(&groups.keys, <const uint8_t*>wanted.key, wanted.hash, &fresh)
+    cdef uint32_t fold, number, before = groups.keys.count
+    cdef uint8_t* row = find_row(&groups.keys, <const uint8_t*>wanted.key, wanted.hash, &number)
     cdef int64_t* record
-    if number == NO_KEY:
+    if row == NULL:
         groups.beyond += 1
         return not groups.keys.failed
-    if fresh and not open_group(groups, number):
-        return False
-    record = record_of(groups, number)
+    record = <int64_t*>(row + groups.keys.width)
+    if groups.keys.count != before:
+        open_group(groups, record)
     record[0] += 1
     for fold in range(groups.fold_count):
         fold_in(
@@ -406,9 +398,10 @@ cdef inline uint32_t want_groups(
             found += 1
     fill_keys(&groups.key, wanted, found, <char*>wanted.key - <char*>wanted)
     for row in range(found):
-        wanted[row].hash = expect_key(&groups.keys, <const uint8_t*>wanted[row].key)
+        wanted[row].hash = hash_of(&groups.keys, <const uint8_t*>wanted[row].key)
         if is_beyond(&groups.keys, wanted[row].hash):
             continue
+        expect_slot(&groups.keys, wanted[row].hash)
         if kept != row:
             wanted[kept] = wanted[row]
         kept += 1
@@ -416,24 +409,18 @@ cdef inline uint32_t want_groups(
     return kept
 
 
-cdef inline void expect_groups(const groups_t* groups, wanted_t* wanted, uint32_t found) noexcept nogil:
+cdef inline void expect_groups(groups_t* groups, wanted_t* wanted, uint32_t found) noexcept nogil:
     """What want_groups looked for has come; fetch what it leads to, step by step."""
-    cdef uint32_t number, at
+    cdef uint32_t at
     if groups.item.width:
         fill_keys(&groups.item, wanted, found, <char*>wanted.item - <char*>wanted)
     for at in range(found):
-        number = likely_number(&groups.keys, wanted[at].hash)
-        wanted[at].number = NO_KEY
-        if number < groups.capacity:
-            wanted[at].number = number
-            prefetch_write(record_of(groups, number))
-            prefetch_write(record_of(groups, number + 1) - 1)
-            if groups.item.width:
-                name_group(&wanted[at], number)
-                wanted[at].item_hash = expect_key(&groups.items, <const uint8_t*>wanted[at].item)
+        wanted[at].number = likely_number(&groups.keys, wanted[at].hash)
+        if groups.item.width and wanted[at].number != NO_KEY:
+            expect_item(groups, &wanted[at], wanted[at].number)
     if groups.item.width:
         for at in range(found):
-            if wanted[at].number != NO_KEY:
+            if wanted[at].number != NO_KEY and not is_beyond(&groups.items, wanted[at].item_hash):
                 likely_number(&groups.items, wanted[at].item_hash)
 
 
@@ -562,9 +549,8 @@ cdef class Watcher:
         for at in range(self.watch.tally_count):
             free(self.watch.tallies[at].copies)
         for at in range(self.watch.group_count):
-            keys_free(&self.watch.groups[at].keys)
-            keys_free(&self.watch.groups[at].items)
-            free(self.watch.groups[at].records)
+            keyed_free(&self.watch.groups[at].keys)
+            keyed_free(&self.watch.groups[at].items)
         terms_free(&self.watch.terms)
         free(self.watch.tallies)
         free(self.watch.groups)
@@ -662,9 +648,10 @@ cdef class Watcher:
             groups.steps = groups.record
             groups.record += sizeof(sequence_t) // sizeof(int64_t)
         self.watch.group_count += 1
-        if not keys_init(&groups.keys, (groups.key.width + 7) & ~7u, limit, seed):
+        kept = groups.record * sizeof(int64_t)
+        if not keyed_init(&groups.keys, (groups.key.width + 7) & ~7u, kept, limit, 0, seed, NULL):
             raise MemoryError
-        if not keys_init(&groups.items, (groups.item.width + 4 + 7) & ~7u, item_limit, seed):
+        if not keyed_init(&groups.items, (groups.item.width + 4 + 7) & ~7u, 0, item_limit, 0, seed, NULL):
             raise MemoryError
 
     def observe(self, rows not None, uint32_t likeness=0):
@@ -733,7 +720,7 @@ cdef class Watcher:
         if order >= groups.fold_count + 2 or any([fields[at] >= groups.fold_count + 2 for at in range(conditions)]):
             raise ValueError("there is no such field")
         found = []
-        for one in range(min(groups.keys.count, groups.capacity)):  # memory may have been short for the last
+        for one in range(groups.keys.count):
             at = 0
             while at < conditions and field_of(groups, one, fields[at]) >= least[at]:
                 at += 1
@@ -745,7 +732,7 @@ cdef class Watcher:
         ]
 
     cdef bytes key_bytes(self, const groups_t* groups, uint32_t number):
-        return (<const char*>key_at(&groups.keys, number))[:groups.key.width]
+        return (<const char*>row_at(&groups.keys, number))[:groups.key.width]
 
     cdef tuple told(self, const groups_t* groups, uint32_t number, bytes key):
         cdef const int64_t* record = record_of(groups, number)
