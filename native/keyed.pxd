@@ -4,7 +4,7 @@ Behind a key lies what its owner keeps of it, in the same row; rows come in bloc
 most `limit` of them. The hash is keyed, so that a capture cannot be made to collide.
 
 A flood brings a million keys to a table that takes thirty thousand. When it is full, a bit for each of its hashes tells
-of nearly all others that it has them not: 32 KiB that stay in the processor, where slots and keys are far away.
+of nearly all others that it has them not: 32 KiB of thirty thousand keys, where slots and rows are far away.
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
@@ -57,7 +57,7 @@ cdef inline uint32_t next_capacity(uint32_t capacity, uint32_t limit) noexcept n
     return capacity if capacity < limit else limit
 
 
-cdef inline bint grow_slots(keyed_t* table, uint32_t expected) noexcept nogil:
+cdef inline bint add_slots(keyed_t* table, uint32_t expected) noexcept nogil:
     """Slots for more, and at least for so many as far as the limit allows; False: no memory."""
     cdef uint32_t capacity = next_capacity(table.capacity, table.limit), at
     cdef size_t mask = 2 * FIRST_KEYS - 1, index
@@ -104,7 +104,7 @@ cdef inline bint has_room(keyed_t* table) noexcept nogil:
     """Whether there is room for one more row and its slot; made where there is none."""
     if table.count >> table.shift == table.block_count and not add_block(table):
         return False
-    return table.count < table.capacity or grow_slots(table, 0)
+    return table.count < table.capacity or add_slots(table, 0)
 
 
 cdef inline bint keyed_init(
@@ -122,7 +122,7 @@ cdef inline bint keyed_init(
         table.shift += 1
     table.limit = limit
     table.seed[0], table.seed[1] = seed[0], seed[1]
-    return grow_slots(table, expected)
+    return add_slots(table, expected)
 
 
 cdef inline void keyed_free(keyed_t* table) noexcept nogil:

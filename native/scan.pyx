@@ -118,6 +118,7 @@ cdef class Scanner:
     cdef bint tcp_rows
     cdef event_shard_t* event_shards  # (shards,) or NULL
     cdef counters_t* summed           # of all threads, as `counters` found them; and room for those of one
+    cdef bint spent                   # the flows have been read for the last time, and are no more
 
     def __cinit__(
         self, *, uint32_t threads=1, uint32_t batch_rows=65536, uint64_t flow_limit=1000000, int spill_descriptor=-1,
@@ -328,6 +329,7 @@ cdef class Scanner:
         scan.joined = NULL
         scan.tracked = NULL
         scan.ended = 0
+        waypoints_begin(&scan.waypoints)
         scan.reader.damage = scan.reader.event_count = 0
         memset(&scan.file, 0, sizeof(scan.file))
         scan.file.descriptor = -1
@@ -342,14 +344,23 @@ cdef class Scanner:
         self.scan.file.end = end
         self.scan.file.growing = not final
 
+    cdef need_flows(self):
+        if self.spent:
+            raise ValueError("the flows have been read for the last time")
+
     def run(self):
-        """Handle every packet of the window; of a file, those of the next 50 ms or up to blocks that are `events`."""
+        """Handle every packet of the window; of a file, those of the next 50 ms or up to blocks that are `events`.
+
+        Raises ValueError where the flows have been read for the last time.
+        """
+        self.need_flows()
         with nogil:
             go_on(self.scan, ORDER_ON)
         self.check()
 
     def step(self):
-        """Handle one batch and return its number of rows; 0: the window is done, or there are `events`."""
+        """Handle one batch and return its number of rows; 0: the window is done, or there are `events`. See run."""
+        self.need_flows()
         with nogil:
             go_on(self.scan, ORDER_BATCH)
         self.check()
@@ -649,6 +660,7 @@ cdef class FlowReader:
     def __cinit__(self, Scanner scanner not None):
         cdef scan_t* scan = scanner.scan
         cdef void* mapped
+        scanner.need_flows()
         self.scanner = scanner
         self.by_id = live_by_id(scan.tables, scan.shards, scan.next_flow, &self.others)
         if self.by_id == NULL:
@@ -680,8 +692,7 @@ cdef class FlowReader:
 
         Raises ValueError outside 0 <= begin <= end <= len, and behind the last reading.
         """
-        if self.spent != NULL:
-            raise ValueError("the flows have been read for the last time")
+        self.scanner.need_flows()
         if not begin <= end <= self.scanner.scan.next_flow:
             raise ValueError(f"flows {begin} to {end} of {self.scanner.scan.next_flow}")
         out = bytearray((end - begin) * sizeof(flow_row_t))
@@ -713,8 +724,8 @@ cdef class FlowReader:
     cdef begin_spending(self):
         cdef scan_t* scan = self.scanner.scan
         cdef uint32_t shard
-        if self.spent != NULL:
-            raise ValueError("the flows have been read for the last time")
+        self.scanner.spent = True
+        scan.tracked = NULL                      # its rows lead to flows
         self.spent = <spent_t*>calloc(scan.shards, sizeof(spent_t))
         if self.spent == NULL:
             raise MemoryError
@@ -732,6 +743,7 @@ cdef class FlowReader:
             if flow != NULL:
                 shard = shard_of(flow.hash, scan.shards)
                 spend(&self.spent[shard], &scan.tables[shard], flow, &self.blocks)
+                self.by_id[flow_id] = NULL
 
     def summary(self, edges, bytes seed not None, observer=None, bint last=False, bint apart=False):
         """All flows summed in one pass: see native/summary.pxd.
@@ -752,6 +764,7 @@ cdef class FlowReader:
             )
         keys[0] = int.from_bytes(seed[:8], "little")
         keys[1] = int.from_bytes(seed[8:], "little")
+        self.scanner.need_flows()
         if last:
             self.begin_spending()
         # The memory that is given back comes little by little, so that of the sums must, too.
@@ -767,6 +780,7 @@ cdef class FlowReader:
             return told(summary)
         finally:
             summary_free(summary)
+            blocks_free(&self.blocks)
 
     def endpoints(self, bytes seed not None):
         """Every address with its sums, as bytes: keys of 24 octets, (n, 5) int64, and (5,) of those beyond a million.
@@ -776,8 +790,9 @@ cdef class FlowReader:
         """
         cdef summary_t* summary
         cdef uint64_t keys[2]
-        if len(seed) != 16 or self.spent != NULL:
-            raise ValueError(f"a seed of {len(seed)} bytes, expected 16; or the flows have been read for the last time")
+        self.scanner.need_flows()
+        if len(seed) != 16:
+            raise ValueError(f"a seed of {len(seed)} bytes, expected 16")
         keys[0] = int.from_bytes(seed[:8], "little")
         keys[1] = int.from_bytes(seed[8:], "little")
         summary = summary_new(self.scanner.scan.next_flow, keys, &self.blocks)
@@ -793,6 +808,7 @@ cdef class FlowReader:
             )
         finally:
             summary_free(summary)
+            blocks_free(&self.blocks)
 
     cdef summarize(self, summary_t* summary, observer, bint apart):
         cdef const observer_t* looking = NULL

@@ -164,7 +164,7 @@ cdef inline uint32_t choose_top(
     return larger + equal
 
 
-cdef inline bytes column_of(const sums_t* sums, size_t begin, size_t size):
+cdef inline bytes part_of_rows(const sums_t* sums, size_t begin, size_t size):
     """A part of all rows, one behind the other, in the order in which they were met."""
     cdef bytes out = PyBytes_FromStringAndSize(NULL, sums.keyed.count * size)
     cdef uint32_t number
@@ -175,12 +175,12 @@ cdef inline bytes column_of(const sums_t* sums, size_t begin, size_t size):
 
 cdef inline bytes sums_keys(const sums_t* sums):
     """(count, width)"""
-    return column_of(sums, 0, sums.keyed.width)
+    return part_of_rows(sums, 0, sums.keyed.width)
 
 
 cdef inline bytes sums_values(const sums_t* sums):
     """(count, SUM_COLUMNS) int64"""
-    return column_of(sums, sums.keyed.width, SUM_COLUMNS * sizeof(int64_t))
+    return part_of_rows(sums, sums.keyed.width, SUM_COLUMNS * sizeof(int64_t))
 
 
 cdef inline list sums_top(const sums_t* sums, int first, int second, uint32_t limit):

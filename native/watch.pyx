@@ -713,9 +713,10 @@ cdef class Watcher:
         if number >= self.watch.group_count:
             raise IndexError(number)
         groups = &self.watch.groups[number]
-        if len(at_least) > MAX_SUMS:
-            raise ValueError(f"{len(at_least)} conditions, at most {MAX_SUMS}")
-        for fields[conditions], least[conditions] in at_least:
+        for field, value in at_least:
+            if conditions == MAX_SUMS:
+                raise ValueError(f"more than {MAX_SUMS} conditions")
+            fields[conditions], least[conditions] = field, value
             conditions += 1
         if order >= groups.fold_count + 2 or any([fields[at] >= groups.fold_count + 2 for at in range(conditions)]):
             raise ValueError("there is no such field")

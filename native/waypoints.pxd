@@ -10,7 +10,8 @@ from walk cimport reader_t
 
 cdef enum:
     FIRST_STEP = 32768               # bytes; a run has about 64 KiB
-    MAX_WAYPOINTS = 131072           # 3 MiB; the first are left out beyond 8 GiB
+    MAX_STEP = 16777216              # who reads a stretch reads it whole
+    MAX_WAYPOINTS = 131072           # 3 MiB; the first are left out beyond 8 GiB. More at the largest step, of 2 TiB
 
 ctypedef struct waypoint_t:
     uint64_t offset                  # in the file
@@ -53,12 +54,12 @@ cdef inline void note_waypoint(
     """A record begins at an offset behind those noted so far. Where memory is short, the walk just has a longer way."""
     cdef uint64_t capacity
     cdef waypoint_t* grown
+    if waypoints.count >= MAX_WAYPOINTS and waypoints.step < MAX_STEP:
+        thin_out(waypoints)
     if waypoints.count and offset - waypoints.places[waypoints.count - 1].offset < waypoints.step:
         return
-    while waypoints.count == MAX_WAYPOINTS:
-        thin_out(waypoints)
     if waypoints.count == waypoints.capacity:
-        capacity = 2 * waypoints.capacity + 64
+        capacity = 2 * waypoints.capacity if waypoints.capacity else 64
         grown = <waypoint_t*>realloc(waypoints.places, capacity * sizeof(waypoint_t))
         if grown == NULL:
             return

@@ -191,6 +191,13 @@ def test_a_program_that_does_not_hold_together_is_refused(steps, tallies):
         Watcher(64, steps, tallies, [], bytes(16))
 
 
+@pytest.mark.parametrize("conditions", [[(0, 0)] * 17, iter([(0, 0)] * 300), [(5, 0)]])
+def test_conditions_that_are_too_many_or_of_no_field_are_refused(conditions):
+    watcher = Program({"it": Groups(where=A >= 0, key=("client",))}).watcher()
+    with pytest.raises(ValueError, match=r"conditions|no such field"):
+        watcher.group(0, conditions, 0, 1)
+
+
 def test_half_a_row_is_refused():
     watcher = Program({"it": Tally(where=A >= 0, score=A)}).watcher()
     with pytest.raises(ValueError, match="no whole number of rows"):

@@ -6,12 +6,16 @@ import io
 import itertools
 import math
 import struct
+from array import array
+from contextlib import closing
 
 import pyarrow as pa
 import pytest
 
 from pcap_analyzer import schema
 from pcap_analyzer.analysis import assembly
+from pcap_analyzer.capture.reader import CaptureReader
+from pcap_analyzer.capture.source import open_source
 from pcap_analyzer.pipeline import analyze_capture, open_capture
 from tests.native.test_flow_twin import plain_rows
 from tests.reference.flow_rows import community_id
@@ -382,6 +386,30 @@ def test_flows_that_are_not_kept_are_summed_as_others_but_cannot_be_read(
         assert repr(getattr(spent, part)) == repr(getattr(kept, part))
     with pytest.raises(ValueError, match="not kept"):
         spent.flows()
+
+
+def test_behind_the_last_reading_nothing_reaches_a_flow() -> None:
+    data = pcap_file(tcp_frame(client, flags=DATA, payload=b"x") for client in range(5000))
+    with closing(CaptureReader(open_source(io.BytesIO(data)), threads=1, batch_rows=65536)) as reader:
+        for _ in reader.turns():
+            pass
+        scanner, seed = reader.scanner, bytes(16)
+        before, flows = scanner.flow_reader(), scanner.flow_reader()
+        assert flows.summary([0, 1], seed, None, True)["addresses"] == 5001
+        for ask in (
+            scanner.flow_reader,
+            scanner.run,
+            scanner.step,
+            lambda: before.read(0, 1),
+            lambda: before.endpoints(seed),
+            lambda: before.summary([0, 1], seed),
+            lambda: flows.summary([0, 1], seed),
+            lambda: flows.summary([0, 1], seed, None, True),
+        ):
+            with pytest.raises(ValueError, match="for the last time"):
+                ask()
+        assert scanner.batch_numbers(array("Q"), array("I"), array("I"), array("B")) is None
+        assert scanner.batch_event_count == 0
 
 
 @pytest.mark.parametrize("sizes", [(0,), (0, 1), (7, 1000, 0, 0), tuple(range(60)), (1400, *[3] * 20)])
