@@ -30,12 +30,15 @@ serve: $(VENV)/.compiled ## the service on http://127.0.0.1:8000 (HOST, PORT, DA
 
 ## Tests and checks ----------------------------------------------------------------------------------------------------
 
+# A process for each processor; the tests of one file stay together, and so does what they prepare.
+SPREAD := -n auto --maxprocesses 4 --dist loadfile
+
 .PHONY: test
 ifeq ($(PCAP_ANALYZER_SANITIZE),1)
 test: sanitize
 else
 test: develop ## the tests; PCAP_ANALYZER_SANITIZE=1 for those of native code under ASan and UBSan
-	$(BIN)/pytest -m "not browser and not chart and not image and not long" $(TESTS)
+	$(BIN)/pytest $(SPREAD) -m "not browser and not chart and not image and not long" $(TESTS)
 endif
 
 PARALLEL := --keep-going $(if $(findstring output-sync,$(.FEATURES)),-j2 --output-sync=target,-j2)
@@ -116,7 +119,7 @@ sanitize: build/sanitize/.built ## the tests of native code under ASan and UBSan
 	PYTHONPATH=$(CURDIR)/build/sanitize/lib LD_PRELOAD="$(SANITIZERS)" PYTHONMALLOC=malloc PCAP_ANALYZER_SANITIZE=1 \
 	  PCAP_ANALYZER_BRIEF=$(BRIEF) \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
-	  $(BIN)/python -m pytest -p no:cacheprovider --capture=sys -m "not browser and not long" \
+	  $(BIN)/python -m pytest $(SPREAD) -p no:cacheprovider --capture=sys -m "not browser and not long" \
 	  $(UNSANITIZED:%=--ignore=tests/%) $(TESTS)
 
 .PHONY: fuzz

@@ -24,7 +24,7 @@ settings.load_profile("pcap-analyzer")
 
 
 # What traffic is recorded with in this run; the same again: TRAFFIC_SEED=… make test.
-TRAFFIC_SEED = int(os.environ.get("TRAFFIC_SEED") or random.SystemRandom().randrange(10**6))
+TRAFFIC_SEED = int(os.environ.setdefault("TRAFFIC_SEED", str(random.SystemRandom().randrange(10**6))))
 
 
 def pytest_report_header() -> list[str]:

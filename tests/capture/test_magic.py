@@ -23,7 +23,7 @@ ZSTD_FRAME = bytes.fromhex("28b52ffd 2000 010000")
         (SECTION, Format.PCAPNG),
         (bytes.fromhex("0a0d0d0a 0000001c 1a2b3c4d"), Format.PCAPNG),
         (SECTION[:11], None),
-        (gzip.compress(b""), Format.GZIP),
+        (gzip.compress(b"", mtime=0), Format.GZIP),
         (bz2.compress(b""), Format.BZIP2),
         (bz2.compress(b"x"), Format.BZIP2),
         (lzma.compress(b""), Format.XZ),
@@ -45,7 +45,7 @@ def test_formats_are_told_by_their_first_bytes(first, found):
     [
         (b"", "empty"),
         (PCAP, "a pcap capture"),
-        (gzip.compress(b""), "gzip data"),
+        (gzip.compress(b"", mtime=0), "gzip data"),
         (b"PK\3\4rest", "a zip archive"),
         (b"GMBU\1", "a Microsoft Network Monitor capture"),
         (b"snoop\0\0\0\0\0\0\2", "a snoop capture"),

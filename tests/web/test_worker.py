@@ -34,11 +34,17 @@ cli.main(["worker", *arguments])
 """
 # The same, and told to end by a signal that does not wake its main thread, as one that comes just before it sleeps.
 UNWOKEN = """
-import signal, threading, time
+import builtins, signal, threading, time
+said = threading.Event()
+def say(*words, print=builtins.print, **how):
+    print(*words, **how)
+    said.set()
+builtins.print = say
 def end():
+    said.wait()
     time.sleep(1)
     signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
-threading.Thread(target=end).start()
+threading.Thread(target=end, daemon=True).start()
 """
 OURS = [sys.executable, "-m", "pcap_analyzer", "worker"]
 
