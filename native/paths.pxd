@@ -4,10 +4,12 @@ A packet keeps one node number, so counting packets and bytes per path is an arr
 those of `tshark -z io,phs`. One trie serves all decoding threads: a node once published never changes, so lookups take
 no lock; insertion does. It is bounded: what finds no place ends in OTHER, and decoding goes on.
 
-Node numbers depend on which thread came first; names do not. Whoever prints paths sorts them by name.
+Node numbers depend on which thread came first; names do not. Whoever prints paths sorts them by name. Which paths find
+no place depends on it too, unless somebody sees to it: see repath.pxd.
 """
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
 cdef extern from "<pthread.h>" nogil:
     ctypedef struct pthread_mutex_t:
@@ -37,6 +39,8 @@ cdef enum:
     ROOT = 0                    # the empty path
     OTHER = 1                   # what found no place
     ANY_NUMBER = 0xFFFFFFFF     # all numbers of a kind that found no place
+    NO_NODE = 1                 # bits of paths_t.refused: a path found no place,
+    NO_NUMBER_LEFT = 2          # a number found no place of its own
 
 cdef enum layer_name_t:         # what the next bytes hold; also the token of a path
     NAME_NONE = 0
@@ -133,6 +137,9 @@ ctypedef struct paths_t:
     uint32_t number[MAX_NODES]              # layer_name_t for KIND_NAME
     uint32_t count                          # nodes in use
     uint32_t numbered_count
+    uint32_t kept                           # nodes that settle() found
+    uint8_t refused                         # what found no place since then
+    uint8_t settled                         # and what was refused in the order of the file
     pthread_mutex_t lock
 
 
@@ -141,7 +148,7 @@ cdef inline paths_t* paths_new() noexcept nogil:
     cdef paths_t* paths = <paths_t*>calloc(1, sizeof(paths_t))
     if paths != NULL:
         pthread_mutex_init(&paths.lock, NULL)
-        paths.count = OTHER + 1
+        paths.count = paths.kept = OTHER + 1
     return paths
 
 
@@ -156,6 +163,7 @@ cdef inline uint16_t add_node(paths_t* paths, uint32_t parent, uint32_t kind, ui
     """Write a new node; the caller holds the lock and publishes the number afterwards."""
     cdef uint32_t node = paths.count
     if node == MAX_NODES:
+        paths.refused |= NO_NODE
         return OTHER
     paths.parent[node] = <uint16_t>parent
     paths.kind[node] = <uint16_t>kind
@@ -211,6 +219,7 @@ cdef inline uint16_t insert_numbered(paths_t* paths, uint32_t parent, uint32_t k
     cdef uint16_t node
     pthread_mutex_lock(&paths.lock)
     if paths.numbered_count >= MAX_NUMBERED:
+        paths.refused |= NO_NUMBER_LEFT
         number = ANY_NUMBER
     key = numbered_key(parent, kind, number)
     node = find_numbered(paths, key, &slot)
@@ -237,6 +246,38 @@ cdef inline uint16_t numbered(paths_t* paths, uint32_t parent, uint32_t kind, ui
     if parent == OTHER:
         return OTHER
     return insert_numbered(paths, parent, kind, number)
+
+
+cdef inline bint is_settled(const paths_t* paths) noexcept nogil:
+    """Whether what found no place would have found none in the order of the file either."""
+    return not paths.refused & ~paths.settled
+
+
+cdef inline void settle(paths_t* paths) noexcept nogil:
+    """What is refused is so in the order of the file."""
+    paths.settled |= paths.refused
+    paths.refused = 0
+    paths.kept = paths.count
+
+
+cdef inline void roll_back(paths_t* paths) noexcept nogil:
+    """Forget what found a place, or found none, since settle(). No other thread uses the trie meanwhile."""
+    cdef uint32_t parent, name, node, slot = 0
+    cdef uint64_t key
+    for parent in range(paths.count):
+        for name in range(NAME_COUNT):
+            if parent >= paths.kept or paths.child[parent][name] >= paths.kept or paths.child[parent][name] == OTHER:
+                paths.child[parent][name] = 0
+    memset(paths.numbered, 0, sizeof(paths.numbered))
+    paths.count = paths.kept
+    paths.numbered_count = 0
+    paths.refused = 0
+    for node in range(OTHER + 1, paths.kept):
+        if paths.kind[node] != KIND_NAME:
+            key = numbered_key(paths.parent[node], paths.kind[node], paths.number[node])
+            find_numbered(paths, key, &slot)
+            paths.numbered[slot] = key | node
+            paths.numbered_count += 1
 
 
 cdef inline const char* name_text(uint32_t name) noexcept nogil:

@@ -22,9 +22,10 @@ from counters cimport intervals_t
 from dns cimport dns_shards_t, reach_boundary
 from flow cimport table_t
 from packet cimport HAS_TIME
-from paths cimport paths_t
+from paths cimport is_settled, paths_t, settle
 from peaks cimport LEVELS, join_stretches, note_stretch, stretch_t
 from piece cimport decode_piece
+from repath cimport find_paths_again
 from shard cimport number_fresh, track_shard
 from spill cimport EVICT_FRAMES, evict, spill_t
 from threads cimport pthread_create, pthread_join, pthread_t
@@ -251,6 +252,9 @@ cdef inline void end_phase(scan_t* scan) noexcept nogil:
     if scan.tracking != NULL:
         end_tracking(scan)
     if scan.decoding != NULL:
+        if not is_settled(scan.paths):
+            find_paths_again(scan.paths, scan.decoding, scan.workers, scan.threads)
+        settle(scan.paths)
         join_times(scan, scan.decoding)
         scan.decoded = scan.decoding
         scan.decoding = NULL

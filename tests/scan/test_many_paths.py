@@ -1,0 +1,54 @@
+"""More protocol paths than the hierarchy has places for: the order of the file says which find one, not the threads."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+from typing import Any
+
+import pytest
+
+from pcap_analyzer.pipeline import analyze_capture
+from tests.scan.files import pcap_file
+
+IP_IN_IP, IPV6_IN_IP, TCP, UDP = 4, 41, 6, 17
+
+
+def header(version: int, inside: int, payload: bytes) -> bytes:
+    """An IP header in front of a payload of protocol `inside`."""
+    if version == 4:
+        return struct.pack(">BBHHHBBH8x", 0x45, 0, 20 + len(payload), 0, 0, 64, inside, 0) + payload
+    return struct.pack(">IHBB32x", 6 << 28, len(payload), inside, 64) + payload
+
+
+def nested(draw: random.Random, depth: int, ends: int) -> bytes:
+    """IP in IP, so many times, around a header or one of so many protocols that nobody reads."""
+    versions = [draw.choice((4, 6)) for _ in range(depth)]
+    inside = draw.choice((TCP, UDP, *range(150, 150 + ends)))
+    frame = bytes(40)
+    for version in versions:
+        frame = header(version, inside, frame)
+        inside = IP_IN_IP if version == 4 else IPV6_IN_IP
+    return b"\x02" * 12 + (b"\x08\x00" if versions[-1] == 4 else b"\x86\xdd") + frame
+
+
+@pytest.mark.parametrize(
+    ("depth", "ends"),
+    [(11, 1), (11, 90), (5, 90), (3, 2)],
+    ids=["too many paths", "too many of both", "too many numbers", "enough places"],
+)
+def test_the_hierarchy_is_the_same_for_any_threads_and_batches(depth: int, ends: int) -> None:
+    draw = random.Random(depth * ends)
+    frames = [nested(draw, draw.randrange(1, depth + 1), ends) for _ in range(20_000)]
+    data = pcap_file(frames)
+
+    def told(threads: int, batch_size: int) -> tuple[Any, ...]:
+        analysis = analyze_capture(io.BytesIO(data), threads=threads, batch_size=batch_size)
+        rows = analysis.table("protocols").read_all().to_pylist()
+        return sorted(rows, key=repr), repr(analysis.quality), repr(analysis.protocols)
+
+    whole = told(1, 65536)
+    assert len(whole[0]) > (1000 if depth == 11 else 30)
+    for threads, batch_size in ((1, 700), (2, 65536), (2, 5000), (4, 65536), (4, 5000), (3, 20_000)):
+        assert told(threads, batch_size) == whole
