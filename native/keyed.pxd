@@ -245,6 +245,8 @@ cdef inline uint8_t* find_row(keyed_t* table, const uint8_t* key, uint32_t hash,
     """
     cdef uint32_t at = hash & table.mask
     cdef uint8_t* row
+    if is_beyond(table, hash):
+        return NULL
     while table.slots[at]:
         if <uint32_t>(table.slots[at] >> 32) == hash:
             number[0] = <uint32_t>table.slots[at] - 1

@@ -8,7 +8,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from blocks cimport blocks_t
-from keyed cimport find_row, is_beyond, kept_at, keyed_free, keyed_init, keyed_t, row_at
+from keyed cimport find_row, kept_at, keyed_free, keyed_init, keyed_t, row_at
 from spread cimport bit_length
 from wire cimport be64, load64
 
@@ -40,7 +40,7 @@ cdef inline int64_t* values_of(const sums_t* sums, uint32_t number) noexcept nog
 cdef inline int64_t* sums_row(sums_t* sums, const uint8_t* key, uint32_t hash) noexcept nogil:
     """The row of a key, (SUM_COLUMNS,), made where there is none; the last common one beyond the limit."""
     cdef uint32_t number, before = sums.keyed.count
-    cdef uint8_t* row = NULL if is_beyond(&sums.keyed, hash) else find_row(&sums.keyed, key, hash, &number)
+    cdef uint8_t* row = find_row(&sums.keyed, key, hash, &number)
     if row == NULL:
         return sums.beyond
     row += sums.keyed.width

@@ -343,8 +343,6 @@ cdef inline bint add_item(groups_t* groups, int64_t* record, uint32_t number, wa
     cdef uint32_t before = groups.items.count, item
     if number != wanted.number:
         expect_item(groups, wanted, number)
-    if is_beyond(&groups.items, wanted.item_hash):
-        return True
     find_row(&groups.items, <const uint8_t*>wanted.item, wanted.item_hash, &item)
     record[groups.distinct] += groups.items.count - before
     return not groups.items.failed

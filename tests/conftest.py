@@ -24,7 +24,8 @@ settings.load_profile("pcap-analyzer")
 
 
 # What traffic is recorded with in this run; the same again: TRAFFIC_SEED=… make test.
-TRAFFIC_SEED = int(os.environ.setdefault("TRAFFIC_SEED", str(random.SystemRandom().randrange(10**6))))
+TRAFFIC_SEED = int(os.environ.get("TRAFFIC_SEED") or random.SystemRandom().randrange(10**6))
+os.environ["TRAFFIC_SEED"] = str(TRAFFIC_SEED)  # of all processes among which tests are spread
 
 
 def pytest_report_header() -> list[str]:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import io
 import random
-import struct
 from typing import Any
 
 import pytest
 
 from pcap_analyzer.pipeline import analyze_capture
+from tests.native.frames import ethernet, ipv4, ipv6
 from tests.scan.files import pcap_file
 
 IP_IN_IP, IPV6_IN_IP, TCP, UDP = 4, 41, 6, 17
-
-
-def header(version: int, inside: int, payload: bytes) -> bytes:
-    """An IP header in front of a payload of protocol `inside`."""
-    if version == 4:
-        return struct.pack(">BBHHHBBH8x", 0x45, 0, 20 + len(payload), 0, 0, 64, inside, 0) + payload
-    return struct.pack(">IHBB32x", 6 << 28, len(payload), inside, 64) + payload
 
 
 def nested(draw: random.Random, depth: int, ends: int) -> bytes:
@@ -28,9 +21,9 @@ def nested(draw: random.Random, depth: int, ends: int) -> bytes:
     inside = draw.choice((TCP, UDP, *range(150, 150 + ends)))
     frame = bytes(40)
     for version in versions:
-        frame = header(version, inside, frame)
+        frame = ipv4(frame, inside) if version == 4 else ipv6(frame, inside)
         inside = IP_IN_IP if version == 4 else IPV6_IN_IP
-    return b"\x02" * 12 + (b"\x08\x00" if versions[-1] == 4 else b"\x86\xdd") + frame
+    return ethernet(frame, 0x0800 if versions[-1] == 4 else 0x86DD)
 
 
 @pytest.mark.parametrize(
