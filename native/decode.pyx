@@ -7,7 +7,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
 from decode cimport decode_frame
-from packet cimport NO_INTERFACE, conversation_t, decoder_t, extra_t, packet_t
+from packet cimport NO_INTERFACE, conversation_t, decoder_init, decoder_t, extra_t, packet_t
 from paths cimport path_names, paths_free, paths_new, paths_t
 from wire cimport be32, le32
 
@@ -174,9 +174,7 @@ def decode_frames(
     first = <packet_t*>&packets[0]
     if <size_t>first % 8 or <size_t>&extras[0] % 8:
         raise ValueError("packets and extras must be aligned to 8 bytes")
-    memset(&decoder, 0, sizeof(decoder_t))
-    decoder.extras = <extra_t*>&extras[0]
-    decoder.paths = paths.paths
+    decoder_init(&decoder, paths.paths, <extra_t*>&extras[0])
     with nogil:
         for row in range(count):
             packet = first + row
@@ -208,9 +206,7 @@ def find_frames(
     for text in wanted:
         if not 0 <= at <= <Py_ssize_t>sizeof(packet_t) - len(text):
             raise ValueError(f"a text of {len(text)} bytes does not fit at byte {at} of {sizeof(packet_t)}")
-    memset(&decoder, 0, sizeof(decoder_t))
-    decoder.extras = &extra
-    decoder.paths = paths.paths
+    decoder_init(&decoder, paths.paths, &extra)
     found = []
     for row in range(offset.shape[0]):
         decoder.extra_count = 0

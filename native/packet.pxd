@@ -5,6 +5,7 @@ public tables are taken out of a batch of them afterwards, so that the hot path 
 thirty.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memset
 
 cdef extern from "<stdlib.h>" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
@@ -121,3 +122,10 @@ ctypedef struct decoder_t:
     uint32_t extra_count
     uint16_t straight[4]        # paths of straight.pxd's frames, 0 where not met yet
     void* paths                 # paths_t*
+
+
+cdef inline void decoder_init(decoder_t* decoder, void* paths, extra_t* extras) noexcept nogil:
+    """paths: a paths_t*. extras: room for one of each packet decoded before extra_count is set back."""
+    memset(decoder, 0, sizeof(decoder_t))
+    decoder.paths = paths
+    decoder.extras = extras

@@ -9,7 +9,7 @@ from libc.string cimport memset
 
 from batch cimport batch_t, worker_t
 from decode cimport decode_frame
-from packet cimport decoder_t, extra_t, packet_t
+from packet cimport decoder_init, decoder_t, extra_t, packet_t
 from paths cimport paths_t, roll_back
 from piece cimport take_record
 from walk cimport record_t
@@ -27,9 +27,7 @@ cdef inline void find_paths_again(
     cdef packet_t packet
     cdef packet_t* row
     cdef uint32_t index
-    memset(&decoder, 0, sizeof(decoder_t))
-    decoder.paths = paths
-    decoder.extras = &extra
+    decoder_init(&decoder, paths, &extra)
     for index in range(threads):
         memset(workers[index].decoder.straight, 0, sizeof(decoder.straight))
     roll_back(paths)
