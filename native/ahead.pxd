@@ -17,7 +17,7 @@ from batch cimport (
     pieces_of,
     worker_t,
 )
-from flow cimport choose, flow_at, flow_t, table_t
+from flow cimport LONE, TOMBSTONE, choose, flow_at, flow_t, lone_at, lone_t, table_t
 from tcp cimport side_t, tcp_t
 from wire cimport prefetch_read, prefetch_write
 
@@ -90,7 +90,8 @@ cdef inline void gather_items(
 # ---------------------------------------------------------------- what comes next, fetched
 
 cdef inline const flow_t* flow_ahead(const table_t* table, uint32_t hash) noexcept nogil:
-    """The flow that a hash very likely stands for; NULL where there is none yet."""
+    """The flow that a hash very likely stands for. NULL: there is none yet, or one of lone.pxd, which is fetched."""
+    cdef const lone_t* lone
     cdef uint32_t at = hash & table.mask, index
     cdef uint64_t slot = table.slots[at], following = table.slots[(at + 1) & table.mask]
     # Of the first two without a branch: which of them it is nobody can guess.
@@ -98,7 +99,13 @@ cdef inline const flow_t* flow_ahead(const table_t* table, uint32_t hash) noexce
     while slot:
         if <uint32_t>(slot >> 32) == hash:
             index = <uint32_t>slot - 1
-            return flow_at(table, index) if index < table.allocated else NULL
+            if index < LONE:
+                return flow_at(table, index)
+            if index < TOMBSTONE:
+                lone = lone_at(table, index - LONE)
+                prefetch_write(lone)
+                prefetch_write(<const uint8_t*>lone + 64)
+            return NULL
         at = (at + 1) & table.mask
         slot = table.slots[(at + 1) & table.mask]
     return NULL

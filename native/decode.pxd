@@ -14,7 +14,7 @@ from link cimport (
 from llc cimport read_arcnet, read_clip, read_fddi, read_ipoib, read_llc
 from network cimport read_ah, read_arp, read_ipv4, read_ipv6
 from packet cimport (
-    DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, HAS_TIME, LAYER_LINK, LAYER_NETWORK, LAYER_NONE, LAYER_TRANSPORT,
+    DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, HAS_TIME, LAYER_LINK, LAYER_NONE, LAYER_TRANSPORT,
     MAX_CONVERSATIONS, MAX_DEPTH, NO_EXTRA, NO_SCALE, NO_VLAN, decode_status_t, decoder_t, packet_t,
 )
 from paths cimport (

@@ -8,7 +8,8 @@ An entry may exist for the number alone: Wireshark numbers the streams of tunnel
 and of malformed ones too, though no packet of ours belongs to them.
 
 A flow is 256 bytes, of which most packets touch 128: the first line and their own direction. What more there is to
-say of a TCP flow is in tcp.pxd's tcp_t, which a packet reaches only in part.
+say of a TCP flow is in tcp.pxd's tcp_t, which a packet reaches only in part. One that is nothing but its SYN yet has
+96 bytes elsewhere (lone.pxd, where find_flow is).
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
@@ -48,6 +49,8 @@ cdef enum:
     CHUNK_FLOWS = 1024
     NO_NUMBER = 0xFFFFFFFF
     TOMBSTONE = 0x80000000           # bit of a slot's index
+    LONE = 0x40000000                # another: the index is that of a lone_t
+    CHUNK_LONES = 2730               # as many as a block holds
     HISTORY = 16                     # a letter a direction, and one for who began
 
 cdef enum flow_state_t:              # bits of flow_t.state
@@ -107,7 +110,7 @@ ctypedef struct flow_t:              # 256 bytes
     uint64_t first_frame
     int64_t first_seen
     uint32_t hash
-    uint32_t flow_id
+    uint32_t flow_id                 # these two are fresh_t.numbers
     uint32_t stream
     uint32_t base_seq[2]             # a stream that is begun has them in side_t.base too
     uint16_t vlan_id
@@ -134,6 +137,28 @@ ctypedef struct opening_t:           # with FLOW_LONE, in place of the direction
     uint8_t options
     uint8_t ttl
 
+ctypedef struct lone_t:              # 96 bytes: a flow that is nothing but its SYN, see lone.pxd
+    flow_key_t key
+    uint32_t flow_id                 # these two are fresh_t.numbers
+    uint32_t stream                  # before the flow has its numbers: which of table_t.fresh asks for them
+    uint32_t hash
+    uint32_t seq
+    int64_t timestamp
+    uint32_t frame_low
+    uint16_t frame_high
+    uint16_t vlan_id
+    uint32_t tsval
+    uint16_t path
+    uint16_t original_length
+    uint16_t window
+    uint16_t mss
+    uint16_t flags
+    uint8_t scale
+    uint8_t options
+    uint8_t ttl
+    uint8_t client                   # its side of the key
+    uint8_t live                     # this place of the pool is in use
+
 ctypedef struct tombstone_t:         # what stays of a flow that was written out
     flow_key_t key
     uint32_t hash
@@ -147,7 +172,8 @@ ctypedef struct fresh_t:             # something that wants a number
     uint32_t order
     uint8_t wants_stream
     uint8_t wants_flow
-    flow_t* flow                     # NULL: a number of KIND_TCP that nothing of ours has
+    uint8_t kind                     # of the flow
+    uint32_t* numbers                # its flow_id and stream; NULL: a number of KIND_TCP that nothing of ours has
 
 ctypedef struct table_t:
     uint64_t* slots                  # hash << 32 | index + 1; 0 is empty
@@ -164,7 +190,12 @@ ctypedef struct table_t:
     uint32_t* released               # indices to use again
     uint32_t released_count
     uint32_t released_capacity
-    uint32_t live
+    lone_t** lone_chunks
+    uint32_t lone_chunk_count
+    uint32_t lone_chunk_capacity
+    uint32_t lone_allocated
+    uint32_t lone_released           # index + 1 of one to use again, whose `stream` leads to the next; 0: none
+    uint32_t live                    # flows, and lone ones
     tombstone_t* tombstones
     uint32_t tombstone_count
     uint32_t tombstone_capacity
@@ -221,8 +252,11 @@ cdef inline void table_free(table_t* table) noexcept nogil:
         free(table.chunks[index])
     for index in range(table.tcp_chunk_count):
         free(table.tcp_chunks[index])
+    for index in range(table.lone_chunk_count):
+        free(table.lone_chunks[index])
     free(table.chunks)
     free(table.tcp_chunks)
+    free(table.lone_chunks)
     free(table.slots)
     free(table.released)
     free(table.tombstones)
@@ -232,6 +266,19 @@ cdef inline void table_free(table_t* table) noexcept nogil:
 
 cdef inline flow_t* flow_at(const table_t* table, uint32_t index) noexcept nogil:
     return &table.chunks[index // CHUNK_FLOWS][index % CHUNK_FLOWS]
+
+
+cdef inline lone_t* lone_at(const table_t* table, uint32_t index) noexcept nogil:
+    return &table.lone_chunks[index // CHUNK_LONES][index % CHUNK_LONES]
+
+
+cdef inline const flow_key_t* key_at(const table_t* table, uint32_t index) noexcept nogil:
+    """index: as a slot has it, less one."""
+    if index & TOMBSTONE:
+        return &table.tombstones[index & ~<uint32_t>TOMBSTONE].key
+    if index & LONE:
+        return &lone_at(table, index & ~<uint32_t>LONE).key
+    return &flow_at(table, index).key
 
 
 cdef inline bint grow_slots(table_t* table) noexcept nogil:
@@ -312,7 +359,10 @@ cdef inline void release_tcp(table_t* table, tcp_t* tcp) noexcept nogil:
     table.tcp_released = tcp
 
 
-cdef inline bint push_fresh(table_t* table, flow_t* flow, uint32_t order, bint stream, bint counted) noexcept nogil:
+cdef inline bint push_fresh(
+    table_t* table, uint8_t kind, uint32_t* numbers, uint32_t order, bint stream, bint counted
+) noexcept nogil:
+    """Ask for numbers. stream: for one of its kind.  counted: for a flow_id."""
     cdef uint32_t capacity
     cdef fresh_t* grown
     if table.fresh_count == table.fresh_capacity:
@@ -323,7 +373,9 @@ cdef inline bint push_fresh(table_t* table, flow_t* flow, uint32_t order, bint s
             return False
         table.fresh = grown
         table.fresh_capacity = capacity
-    table.fresh[table.fresh_count] = fresh_t(order=order, wants_stream=stream, wants_flow=counted, flow=flow)
+    table.fresh[table.fresh_count] = fresh_t(
+        order=order, wants_stream=stream, wants_flow=counted, kind=kind, numbers=numbers
+    )
     table.fresh_count += 1
     return True
 
@@ -348,8 +400,18 @@ cdef inline void sort_fresh(table_t* table, uint32_t middle, uint32_t end) noexc
         into += 1
 
 
+cdef inline void begin_flow(flow_t* flow, const flow_key_t* key, uint32_t hash) noexcept nogil:
+    """A flow without numbers and packets."""
+    memset(flow, 0, sizeof(flow_t))
+    flow.key = key[0]
+    flow.hash = hash
+    flow.flow_id = flow.stream = NO_NUMBER
+    flow.vlan_id = NO_VLAN
+    flow.state = FLOW_LIVE
+
+
 cdef inline flow_t* new_flow(table_t* table, const flow_key_t* key, uint32_t hash, uint32_t* index) noexcept nogil:
-    """A zeroed flow, not yet in the slots; NULL when memory is short."""
+    """A flow, not yet in the slots; NULL when memory is short."""
     cdef flow_t* flow
     if table.released_count:
         table.released_count -= 1
@@ -361,31 +423,19 @@ cdef inline flow_t* new_flow(table_t* table, const flow_key_t* key, uint32_t has
         index[0] = table.allocated
         table.allocated += 1
     flow = flow_at(table, index[0])
-    memset(flow, 0, sizeof(flow_t))
-    flow.key = key[0]
-    flow.hash = hash
-    flow.flow_id = flow.stream = NO_NUMBER
-    flow.vlan_id = NO_VLAN
-    flow.state = FLOW_LIVE
+    begin_flow(flow, key, hash)
     table.live += 1
     return flow
 
 
 cdef inline uint64_t* find_slot(table_t* table, const flow_key_t* key, uint32_t hash) noexcept nogil:
     """The slot of a key, or the empty one where it belongs."""
-    cdef uint32_t at = hash & table.mask, index
+    cdef uint32_t at = hash & table.mask
     cdef uint64_t slot
     while True:
         slot = table.slots[at]
-        if slot == 0:
+        if slot == 0 or (<uint32_t>(slot >> 32) == hash and same_key(key_at(table, <uint32_t>slot - 1), key)):
             return &table.slots[at]
-        if <uint32_t>(slot >> 32) == hash:
-            index = <uint32_t>slot - 1
-            if index & TOMBSTONE:
-                if same_key(&table.tombstones[index & ~<uint32_t>TOMBSTONE].key, key):
-                    return &table.slots[at]
-            elif same_key(&flow_at(table, index).key, key):
-                return &table.slots[at]
         at = (at + 1) & table.mask
 
 
@@ -406,29 +456,14 @@ cdef inline flow_t* revive(table_t* table, uint64_t* slot, const flow_key_t* key
     return flow
 
 
-cdef inline flow_t* find_flow(
-    table_t* table, const flow_key_t* key, uint32_t hash, bint* created
-) noexcept nogil:
-    """The flow of a key, made where there is none yet. NULL only when memory is short."""
-    cdef uint64_t* slot = find_slot(table, key, hash)
-    cdef uint32_t index
-    cdef flow_t* flow
-    created[0] = False
-    if slot[0]:
-        index = <uint32_t>slot[0] - 1
-        if index & TOMBSTONE:
-            return revive(table, slot, key, hash)
-        return flow_at(table, index)
-    created[0] = True
-    flow = new_flow(table, key, hash, &index)
-    if flow == NULL:
-        return NULL
+cdef inline bint fill_slot(table_t* table, uint64_t* slot, uint32_t hash, uint32_t index) noexcept nogil:
+    """Put an index into the empty slot that find_slot found. False: no memory."""
     slot[0] = (<uint64_t>hash << 32) | (index + 1)
     table.used += 1
     if table.used * 2 > table.mask and not grow_slots(table):
         table.failed = 1
-        return NULL
-    return flow
+        return False
+    return True
 
 
 cdef inline flow_t* supersede(table_t* table, flow_t* old) noexcept nogil:
@@ -738,14 +773,40 @@ cdef inline void merge_flow(flow_t* into, const flow_t* later) noexcept nogil:
     merge_direction(&into.direction[1], &later.direction[1])
 
 
-cdef inline bint bury(table_t* table, uint32_t index) noexcept nogil:
-    """Leave a tombstone where a flow was and give its memory back; the caller has written it out."""
-    cdef flow_t* flow = flow_at(table, index)
+cdef inline bint bury(table_t* table, flow_t* flow) noexcept nogil:
+    """Leave a tombstone in place of a flow; the caller has written it out, and releases it."""
     cdef uint32_t capacity
     cdef tombstone_t* stones
     cdef tombstone_t* stone
+    if flow.state & FLOW_SUPERSEDED:
+        return True
+    if table.tombstone_count == table.tombstone_capacity:
+        capacity = table.tombstone_capacity * 2 if table.tombstone_capacity else 1024
+        stones = <tombstone_t*>realloc(table.tombstones, <size_t>capacity * sizeof(tombstone_t))
+        if stones == NULL:
+            return False
+        table.tombstones = stones
+        table.tombstone_capacity = capacity
+    stone = &table.tombstones[table.tombstone_count]
+    stone.key = flow.key
+    stone.hash = flow.hash
+    stone.flow_id = flow.flow_id
+    stone.stream = flow.stream
+    stone.base_seq[0], stone.base_seq[1] = flow.base_seq[0], flow.base_seq[1]
+    stone.state = flow.state
+    stone.letters[0], stone.letters[1] = flow.direction[0].letters, flow.direction[1].letters
+    find_slot(table, &flow.key, flow.hash)[0] = (
+        <uint64_t>flow.hash << 32 | ((table.tombstone_count | TOMBSTONE) + 1)
+    )
+    table.tombstone_count += 1
+    return True
+
+
+cdef inline bint release_flow(table_t* table, uint32_t index) noexcept nogil:
+    """Its place may be used again. False: no memory."""
+    cdef flow_t* flow = flow_at(table, index)
+    cdef uint32_t capacity
     cdef uint32_t* released
-    cdef uint64_t* slot
     if table.released_count == table.released_capacity:
         capacity = table.released_capacity * 2 if table.released_capacity else 1024
         released = <uint32_t*>realloc(table.released, capacity * sizeof(uint32_t))
@@ -753,25 +814,6 @@ cdef inline bint bury(table_t* table, uint32_t index) noexcept nogil:
             return False
         table.released = released
         table.released_capacity = capacity
-    if not flow.state & FLOW_SUPERSEDED:
-        if table.tombstone_count == table.tombstone_capacity:
-            capacity = table.tombstone_capacity * 2 if table.tombstone_capacity else 1024
-            stones = <tombstone_t*>realloc(table.tombstones, <size_t>capacity * sizeof(tombstone_t))
-            if stones == NULL:
-                return False
-            table.tombstones = stones
-            table.tombstone_capacity = capacity
-        slot = find_slot(table, &flow.key, flow.hash)
-        stone = &table.tombstones[table.tombstone_count]
-        stone.key = flow.key
-        stone.hash = flow.hash
-        stone.flow_id = flow.flow_id
-        stone.stream = flow.stream
-        stone.base_seq[0], stone.base_seq[1] = flow.base_seq[0], flow.base_seq[1]
-        stone.state = flow.state
-        stone.letters[0], stone.letters[1] = flow.direction[0].letters, flow.direction[1].letters
-        slot[0] = (<uint64_t>flow.hash << 32) | ((table.tombstone_count | TOMBSTONE) + 1)
-        table.tombstone_count += 1
     if flow.tcp != NULL:
         release_tcp(table, flow.tcp)
         flow.tcp = NULL

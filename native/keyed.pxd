@@ -169,6 +169,12 @@ cdef inline bint is_beyond(const keyed_t* table, uint32_t hash) noexcept nogil:
     return table.present != NULL and not table.present[bit >> 6] >> (bit & 63) & 1
 
 
+cdef inline void expect_presence(const keyed_t* table, uint32_t hash) noexcept nogil:
+    """is_beyond will be asked for a hash soon."""
+    if table.present != NULL:
+        prefetch_read(&table.present[hash >> table.present_shift >> 6])
+
+
 cdef inline void expect_slot(const keyed_t* table, uint32_t hash) noexcept nogil:
     """A key with this hash will be asked for soon."""
     prefetch_read(&table.slots[hash & table.mask])

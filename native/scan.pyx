@@ -44,14 +44,16 @@ from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counte
 from dns cimport dns_free, dns_init, dns_t
 from dns_stream cimport streams_free
 from events cimport event_count, event_shard_t, events_free, events_new, merge_events, tcp_event_t
-from flow cimport CHUNK_FLOWS, FLOW_CLIENT_B, FLOW_LIVE, NO_NUMBER, flow_at, flow_t, table_free, table_init, table_t
+from flow cimport (
+    CHUNK_FLOWS, FLOW_CLIENT_B, FLOW_LIVE, NO_NUMBER, flow_at, flow_t, lone_t, table_free, table_init, table_t,
+)
 from flow_key cimport KIND_ADDRESSES
 from packet cimport NO_EXTRA, extra_t, packet_t
 from paths cimport path_names, paths_free, paths_new
 from relay cimport BATCHES_HELD, observer_t, place_of_batch, relay_begin, relay_end, relay_give, relay_t
 from row_told cimport row_told, side_told
-from spill cimport EVICT_FRAMES, collect, first_at_or_after, live_by_id, part_t, tell, tell_written, told_t
-from spent cimport spend, spent_free, spent_init, spent_t
+from spill cimport EVICT_FRAMES, as_lone, collect, first_at_or_after, live_by_id, part_t, tell, tell_written, told_t
+from spent cimport spend, spend_lone, spent_free, spent_init, spent_t
 from spread cimport SPREAD_BUCKETS
 from stages cimport (
     FAILED_DISK,
@@ -738,12 +740,17 @@ cdef class FlowReader:
         cdef scan_t* scan = self.scanner.scan
         cdef uint32_t flow_id, shard
         cdef flow_t* flow
+        cdef lone_t* lone
         for flow_id in range(begin, end):
             flow = self.by_id[flow_id]
-            if flow != NULL:
+            lone = as_lone(flow)
+            if lone != NULL:
+                shard = shard_of(lone.hash, scan.shards)
+                spend_lone(&self.spent[shard], &scan.tables[shard], lone, &self.blocks)
+            elif flow != NULL:
                 shard = shard_of(flow.hash, scan.shards)
                 spend(&self.spent[shard], &scan.tables[shard], flow, &self.blocks)
-                self.by_id[flow_id] = NULL
+            self.by_id[flow_id] = NULL
 
     def summary(self, edges, bytes seed not None, observer=None, bint last=False, bint apart=False):
         """All flows summed in one pass: see native/summary.pxd.

@@ -41,7 +41,6 @@ from flow cimport (
     count_opening,
     count_packet,
     direction_t,
-    find_flow,
     flow_t,
     fresh_t,
     new_tcp,
@@ -70,12 +69,12 @@ from flow_key cimport (
 )
 from judge cimport judge, judged_t, scaled_window
 from limits cimport note_full
+from lone cimport begin_lone_flow, find_flow, is_lone_syn, note_opening
 from measure cimport measure
 from packet cimport (
     DECODE_MALFORMED,
     HAS_TIME,
     IN_FRAGMENT,
-    OPTION_FAST_OPEN,
     OPTION_SACK,
     conversation_t,
     decoder_t,
@@ -94,10 +93,6 @@ from tcp cimport (
     SIDE_AFTER_SYN,
     SIDE_INITIAL_RTT,
     SIDE_SYN_TIME,
-    TCP_ACK,
-    TCP_FIN,
-    TCP_RST,
-    TCP_SYN,
     heading_begin,
     note_marks,
     tcp_begin,
@@ -130,7 +125,7 @@ cdef inline void track_conversation(
     if flow == NULL:
         return
     if fresh:
-        push_fresh(table, flow, item, True, False)
+        push_fresh(table, flow.key.kind, &flow.flow_id, item, True, False)
     flow.state &= ~<uint32_t>FLOW_MOVED          # which was said of this packet
     set_last_frame(flow, batch.frame_number[item >> ITEM_BITS])
 
@@ -145,7 +140,7 @@ cdef inline void follow_socks(
     if captured > packet.payload_length:
         captured = packet.payload_length
     if opens_stream(&flow.socks, packet, payload, captured):
-        push_fresh(table, NULL, item, True, False)
+        push_fresh(table, KIND_TCP, NULL, item, True, False)
 
 
 cdef inline uint32_t reuse_mark(flow_t* flow, bint fresh) noexcept nogil:
@@ -156,15 +151,6 @@ cdef inline uint32_t reuse_mark(flow_t* flow, bint fresh) noexcept nogil:
         flow.state &= ~<uint32_t>FLOW_MOVED
         return MARK_REUSED_PORTS
     return MARK_REUSED_PORTS if fresh else 0
-
-
-cdef inline bint is_lone_syn(const packet_t* packet) noexcept nogil:
-    """Whether a stream's first packet leaves nothing to remember but itself."""
-    return (
-        packet.tcp_flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST) == TCP_SYN and packet.present & HAS_TIME
-        and not packet.payload_length and packet.original_length <= 0xFFFF
-        and not packet.tcp_options & (OPTION_SACK | OPTION_FAST_OPEN)
-    )
 
 
 cdef inline void begin_lone(tcp_t* lone, int client, bint unmarked) noexcept nogil:
@@ -182,22 +168,6 @@ cdef inline void count_lone(worker_t* worker, batch_t* batch, const packet_t* pa
     if batch.tcp != NULL:
         batch.tcp[row].window = packet.tcp_window
         batch.tcp[row].judged = 1
-
-
-cdef inline void note_opening(flow_t* flow, const packet_t* packet) noexcept nogil:
-    """Keep what the SYN said, not what came of it."""
-    cdef opening_t* opening = opening_of(flow)
-    opening.timestamp = packet.timestamp
-    opening.seq = packet.tcp_seq
-    opening.tsval = packet.tcp_tsval
-    opening.window = packet.tcp_window
-    opening.mss = packet.tcp_mss
-    opening.flags = packet.tcp_flags
-    opening.scale = packet.tcp_scale
-    opening.options = packet.tcp_options
-    opening.ttl = packet.ttl
-    flow.tcp = NULL
-    flow.state |= FLOW_LONE
 
 
 cdef inline void replay_opening(tcp_t* tcp, const opening_t* opening, uint64_t frame) noexcept nogil:
@@ -289,12 +259,20 @@ cdef inline void track_stream_only(
     if flow == NULL:
         return
     if fresh:
-        push_fresh(table, flow, item, True, False)
+        push_fresh(table, kind, &flow.flow_id, item, True, False)
     set_last_frame(flow, batch.frame_number[row])
     if batch.told:
         batch.stream[row] = flow
     if kind == KIND_TCP and not stream_kind(packet):
         judge_unsaid(table, flow, packet, batch.frame_number[row], side)
+
+
+cdef inline bint is_small(const batch_t* batch, const packet_t* packet) noexcept nogil:
+    """Whether a packet may begin a flow of lone.pxd: nobody looks at more of the flow than that it is there."""
+    return (
+        is_lone_syn(packet) and sets_base(packet) and not batch.told and batch.events == NULL
+        and not is_socks(packet) and not is_dns(packet)
+    )
 
 
 cdef inline void note_completeness(flow_t* flow, const packet_t* packet, uint32_t side, bint opened) noexcept nogil:
@@ -433,6 +411,10 @@ cdef inline void track_packet(
         flow = <flow_t*>guess
     else:
         packet_key(&key, packet, kind, side)
+        if kind == KIND_TCP and is_small(batch, packet):
+            if begin_lone_flow(table, &key, packet, batch.frame_number[row], side, item):
+                count_lone(worker, batch, packet, row)
+                return
         flow = find_flow(table, &key, packet.hash, &fresh)
     if flow != NULL and kind == KIND_TCP:
         flow = touch_tcp(
@@ -450,7 +432,9 @@ cdef inline void track_packet(
     )
     if opened:
         if fresh or not flow.state & FLOW_COUNTED:
-            push_fresh(table, flow, item, fresh and kind <= KIND_UDP, not flow.state & FLOW_COUNTED)
+            push_fresh(
+                table, kind, &flow.flow_id, item, fresh and kind <= KIND_UDP, not flow.state & FLOW_COUNTED
+            )
         open_flow(flow, packet, batch.frame_number[row], side)
         flow.state |= FLOW_COUNTED
     if kind == KIND_TCP and flow.tcp == NULL:
@@ -560,14 +544,12 @@ cdef inline void number_fresh(
         if fresh == NULL:
             break
         merged[best] += 1
-        if fresh.flow == NULL:
-            next_stream[<int>KIND_TCP] += 1
-            continue
         if fresh.wants_stream:
-            fresh.flow.stream = next_stream[fresh.flow.key.kind]
-            next_stream[fresh.flow.key.kind] += 1
+            if fresh.numbers != NULL:
+                fresh.numbers[1] = next_stream[fresh.kind]
+            next_stream[fresh.kind] += 1
         if fresh.wants_flow:
-            fresh.flow.flow_id = next_flow[0]
+            fresh.numbers[0] = next_flow[0]
             next_flow[0] += 1
     for shard in range(count):
         tables[shard].fresh_count = 0

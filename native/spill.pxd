@@ -15,6 +15,7 @@ from flow cimport (
     FLOW_CLIENT_B,
     FLOW_LIVE,
     FLOW_LONE,
+    LONE,
     NO_NUMBER,
     bury,
     count_opening,
@@ -22,14 +23,18 @@ from flow cimport (
     flow_at,
     flow_t,
     last_frame,
+    lone_at,
+    lone_t,
     merge_flow,
     opening_of,
     opening_packet,
     opening_t,
+    release_flow,
     table_t,
 )
 from flow_key cimport KIND_TCP
 from lateness cimport lateness_of, lateness_t
+from lone cimport lone_frame, release_lone, tell_counters, tell_syn, unpack_lone
 from packet cimport NO_SCALE, packet_t
 from sizes cimport add_or_stay, sum_of_squares
 from tcp cimport SELDOM_FLAGS, first_byte, heading_begin, heading_t, initial_rtt, side_t, tcp_t, troubles_t
@@ -81,7 +86,7 @@ ctypedef struct spill_t:
 
 ctypedef struct leaving_t:           # a flow that is written out
     uint32_t flow_id
-    uint32_t index                   # in its shard's pool
+    uint32_t index                   # in its shard's pool, with LONE in that of lone flows
     uint32_t step                    # of RECENCY_STEPS, when it was last seen; then its shard
     uint8_t counted                  # it has packets of its own
     uint8_t judged                   # it may have state of TCP
@@ -103,20 +108,32 @@ cdef inline void tell_opening(told_t* told, const opening_t* opening) noexcept n
     told.flow.state &= ~<uint32_t>FLOW_LONE
 
 
-cdef inline void tell_quiet(told_t* told, const flow_t* flow) noexcept nogil:
-    """Of a flow without state of TCP."""
+cdef inline void tell_rest(told_t* told) noexcept nogil:
+    """Beside a flow without state of TCP, which is there."""
     cdef int at
-    told.flow = flow[0]
     told.initial_rtt = 0
     told.first_byte = -1
     told.quiet = 1
     heading_begin(&told.heading)
-    if flow.state & FLOW_LONE:
+    if told.flow.state & FLOW_LONE:
         tell_opening(told, opening_of(&told.flow))
     for at in range(2):
         told.squares[at] = sum_of_squares(
-            told.flow.direction[at].pushes if flow.key.kind != KIND_TCP else 0, told.flow.direction[at].squares
+            told.flow.direction[at].pushes if told.flow.key.kind != KIND_TCP else 0, told.flow.direction[at].squares
         )
+
+
+cdef inline void tell_quiet(told_t* told, const flow_t* flow) noexcept nogil:
+    """Of a flow without state of TCP."""
+    told.flow = flow[0]
+    tell_rest(told)
+
+
+cdef inline void tell_lone(told_t* told, const lone_t* lone) noexcept nogil:
+    """As tell_quiet of the same flow unpacked."""
+    tell_counters(lone, &told.flow)
+    tell_rest(told)
+    tell_syn(lone, &told.heading)
 
 
 cdef inline bint says_nothing(const tcp_side_row_t* side) noexcept nogil:
@@ -235,10 +252,17 @@ cdef inline void expect_leaving(
     cdef const table_t* table
     if index + AHEAD_LEAVING < count:
         ahead = &leaving[index + AHEAD_LEAVING]
-        expect_lines(flow_at(&tables[ahead.step], ahead.index), sizeof(flow_t))
+        table = &tables[ahead.step]
+        if ahead.index & LONE:
+            expect_lines(lone_at(table, ahead.index - LONE), sizeof(lone_t))
+        else:
+            expect_lines(flow_at(table, ahead.index), sizeof(flow_t))
     if index + AHEAD_SLOT < count:
         ahead = &leaving[index + AHEAD_SLOT]
         table = &tables[ahead.step]
+        if ahead.index & LONE:
+            prefetch_write(&table.slots[lone_at(table, ahead.index - LONE).hash & table.mask])
+            return
         flow = flow_at(table, ahead.index)
         prefetch_write(&table.slots[flow.hash & table.mask])
         if flow.tcp != NULL:
@@ -252,14 +276,23 @@ cdef inline bint write_flows(
     cdef uint64_t index, opened = 0, sides = 0
     cdef table_t* table
     cdef flow_t* flow
+    cdef flow_t lone
     for index in range(count):
         expect_leaving(tables, leaving, index, count)
         table = &tables[leaving[index].step]
-        flow = flow_at(table, leaving[index].index)
+        if leaving[index].index & LONE:
+            unpack_lone(lone_at(table, leaving[index].index - LONE), &lone)
+            flow = &lone
+        else:
+            flow = flow_at(table, leaving[index].index)
         if leaving[index].counted and not write_flow(spill, sections, flow, &opened, &sides):
             return False
         spill.evicted += flow.flow_id != NO_NUMBER
-        if not bury(table, leaving[index].index):
+        if not bury(table, flow):
+            return False
+        if leaving[index].index & LONE:
+            release_lone(table, leaving[index].index - LONE)
+        elif not release_flow(table, leaving[index].index):
             return False
     spill.size = part.sides + sides * 2 * sizeof(tcp_side_row_t)
     for index in range(3):
@@ -324,6 +357,7 @@ cdef inline void list_live(
     """Append the live flows of a shard. width: frames of a step."""
     cdef uint32_t index
     cdef const flow_t* flow
+    cdef const lone_t* lone
     cdef leaving_t* row
     for index in range(table.allocated):
         if index + AHEAD_LEAVING < table.allocated:
@@ -336,6 +370,17 @@ cdef inline void list_live(
             row.step = <uint32_t>(last_frame(flow) // width)
             row.counted = last_frame(flow) != 0
             row.judged = row.counted and flow.key.kind == KIND_TCP and not flow.state & FLOW_LONE
+            histogram[row.step] += 1
+            count[0] += 1
+    for index in range(table.lone_allocated):
+        lone = lone_at(table, index)
+        if lone.live:
+            row = &rows[count[0]]
+            row.flow_id = lone.flow_id
+            row.index = index | LONE
+            row.step = <uint32_t>(lone_frame(lone) // width)
+            row.counted = 1
+            row.judged = 0
             histogram[row.step] += 1
             count[0] += 1
 
@@ -400,13 +445,22 @@ cdef inline bint evict(table_t* tables, uint32_t shards, uint64_t limit, uint64_
 
 # ---------------------------------------------------------------- the flows at the end
 
+cdef inline lone_t* as_lone(flow_t* told) noexcept nogil:
+    """Of what live_by_id gives: the flow of lone.pxd, NULL where it is another."""
+    return <lone_t*>(<size_t>told - 1) if <size_t>told & 1 else NULL
+
+
 cdef inline flow_t** live_by_id(
     table_t* tables, uint32_t shards, uint32_t flows, bint* others
 ) noexcept nogil:
-    """(flows,) the live part of every flow, NULL where only written parts exist. others: whether more is live."""
+    """(flows,) the live part of every flow, NULL where only written parts exist. others: whether more is live.
+
+    Those of lone.pxd are addressed a byte too high, see as_lone.
+    """
     cdef flow_t** by_id = <flow_t**>calloc(flows + 1, sizeof(flow_t*))
     cdef uint32_t shard, index
     cdef flow_t* flow
+    cdef lone_t* lone
     others[0] = False
     if by_id == NULL:
         return NULL
@@ -420,6 +474,10 @@ cdef inline flow_t** live_by_id(
                     by_id[flow.flow_id] = flow
                 else:
                     others[0] = True
+        for index in range(tables[shard].lone_allocated):
+            lone = lone_at(&tables[shard], index)
+            if lone.live:
+                by_id[lone.flow_id] = <flow_t*>(<size_t>lone + 1)
     return by_id
 
 
@@ -481,7 +539,9 @@ cdef inline void collect_written(
 
 cdef inline tcp_t* tcp_of(flow_t* const* by_id, uint32_t flow_id, uint32_t flows) noexcept nogil:
     """State of TCP of the live part of a flow, NULL where there is none; flows: how many have a number."""
-    return by_id[flow_id].tcp if flow_id < flows and by_id[flow_id] != NULL else NULL
+    if flow_id >= flows or by_id[flow_id] == NULL or as_lone(by_id[flow_id]) != NULL:
+        return NULL
+    return by_id[flow_id].tcp
 
 
 cdef inline void expect_side(const side_t* side) noexcept nogil:
@@ -497,9 +557,14 @@ cdef inline void expect_side(const side_t* side) noexcept nogil:
 cdef inline void expect_told(flow_t* const* by_id, uint32_t flow_id, uint32_t flows) noexcept nogil:
     """Fetch what collect touches of the flows behind this one: each pointer when what holds it has been fetched."""
     cdef const tcp_t* tcp
+    cdef flow_t* flow
     cdef int side
     if flow_id + 4 * AHEAD_TOLD < flows and by_id[flow_id + 4 * AHEAD_TOLD] != NULL:
-        expect_lines(by_id[flow_id + 4 * AHEAD_TOLD], sizeof(flow_t))
+        flow = by_id[flow_id + 4 * AHEAD_TOLD]
+        if as_lone(flow) != NULL:
+            expect_lines(as_lone(flow), sizeof(lone_t))
+        else:
+            expect_lines(flow, sizeof(flow_t))
     tcp = tcp_of(by_id, flow_id + 3 * AHEAD_TOLD, flows)
     if tcp != NULL:
         expect_lines(tcp, sizeof(tcp_t))
@@ -529,7 +594,9 @@ cdef inline void collect(
         expect_told(by_id, flow_id, flows)
         if by_id[flow_id] == NULL:
             continue
-        if not out[flow_id - begin].flow.state & FLOW_LIVE:
+        if as_lone(by_id[flow_id]) != NULL:      # it never was written out
+            tell_lone(&out[flow_id - begin], as_lone(by_id[flow_id]))
+        elif not out[flow_id - begin].flow.state & FLOW_LIVE:
             tell(&out[flow_id - begin], by_id[flow_id])
         else:
             tell(&live, by_id[flow_id])

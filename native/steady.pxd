@@ -9,10 +9,6 @@ from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from flow cimport (
     BASES,
     FLOW_COUNTED,
-    FLOW_LONE,
-    FLOW_MOVED,
-    FLOW_OPENING,
-    FLOW_RETURNED,
     FLOW_SUPERSEDED,
     FLOW_TIMED,
     direction_t,

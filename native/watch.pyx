@@ -15,6 +15,7 @@ from libc.string cimport memcpy, memset
 
 from keyed cimport (
     NO_KEY,
+    expect_presence,
     expect_slot,
     find_row,
     hash_of,
@@ -153,6 +154,7 @@ ctypedef struct wanted_t:            # a row of a chunk that a group counts
     uint32_t row
     uint32_t number                  # of the group, very likely; NO_KEY: it is not known yet
     uint32_t item_hash               # of its item, valid with `number`
+    int64_t* record                  # of the group, see add_to_group
 
 
 # ---------------------------------------------------------------- folds
@@ -330,45 +332,66 @@ cdef inline void note_gap(sequence_t* sequence, int64_t value, int64_t rows) noe
     sequence.last = value
 
 
-cdef inline void expect_item(groups_t* groups, wanted_t* wanted, uint32_t number) noexcept nogil:
-    """A group will be asked for an item."""
+cdef inline void name_item(groups_t* groups, wanted_t* wanted, uint32_t number) noexcept nogil:
+    """Of a group, which will be asked for it."""
     name_group(wanted, number)
     wanted.item_hash = hash_of(&groups.items, <const uint8_t*>wanted.item)
-    if not is_beyond(&groups.items, wanted.item_hash):
-        expect_slot(&groups.items, wanted.item_hash)
+    expect_presence(&groups.items, wanted.item_hash)
 
 
 cdef inline bint add_item(groups_t* groups, int64_t* record, uint32_t number, wanted_t* wanted) noexcept nogil:
     """Count what a group has once of each. False: no memory."""
     cdef uint32_t before = groups.items.count, item
     if number != wanted.number:
-        expect_item(groups, wanted, number)
+        name_item(groups, wanted, number)
     find_row(&groups.items, <const uint8_t*>wanted.item, wanted.item_hash, &item)
     record[groups.distinct] += groups.items.count - before
     return not groups.items.failed
 
 
-cdef inline bint add_to_group(
-    groups_t* groups, wanted_t* wanted, const column_t* columns, const column_t* sequence
-) noexcept nogil:
-    """columns: of the folds.  False: no memory."""
-    cdef uint32_t fold, number, before = groups.keys.count
+cdef inline bint add_to_group(groups_t* groups, wanted_t* wanted, const column_t* sequence) noexcept nogil:
+    """Count a row in its group, but for what is folded; wanted.record: where that is done, NULL where the group found
+    no place. False: no memory.
+    """
+    cdef uint32_t number, before = groups.keys.count
     cdef uint8_t* row = find_row(&groups.keys, <const uint8_t*>wanted.key, wanted.hash, &number)
     cdef int64_t* record
+    wanted.record = NULL
     if row == NULL:
         groups.beyond += 1
         return not groups.keys.failed
-    record = <int64_t*>(row + groups.keys.width)
+    record = wanted.record = <int64_t*>(row + groups.keys.width)
     if groups.keys.count != before:
         open_group(groups, record)
     record[0] += 1
-    for fold in range(groups.fold_count):
-        fold_in(
-            &record[1 + fold], groups.folds[fold].fold, columns[fold].at[wanted.row * columns[fold].stride]
-        )
     if groups.steps:
         note_gap(<sequence_t*>&record[groups.steps], sequence.at[wanted.row * sequence.stride], record[0])
     return add_item(groups, record, number, wanted) if groups.distinct else True
+
+
+cdef inline void fold_wanted(
+    fold_t fold, uint32_t word, const wanted_t* wanted, uint32_t found, const column_t* column
+) noexcept nogil:
+    """A column into the records of its rows; fold: each one in a loop of its own."""
+    cdef uint32_t at
+    for at in range(found):
+        if wanted[at].record != NULL:
+            fold_in(&wanted[at].record[word], fold, column.at[wanted[at].row * column.stride])
+
+
+cdef inline void fold_groups(
+    const groups_t* groups, const wanted_t* wanted, uint32_t found, const column_t* columns
+) noexcept nogil:
+    """columns: of the folds."""
+    cdef uint32_t at, fold
+    for at in range(groups.fold_count):
+        fold = groups.folds[at].fold
+        if fold == FOLD_SUM:
+            fold_wanted(FOLD_SUM, 1 + at, wanted, found, &columns[at])
+        elif fold == FOLD_LEAST:
+            fold_wanted(FOLD_LEAST, 1 + at, wanted, found, &columns[at])
+        else:
+            fold_wanted(FOLD_MOST, 1 + at, wanted, found, &columns[at])
 
 
 cdef inline bint is_any(const uint64_t* mask) noexcept nogil:
@@ -397,6 +420,8 @@ cdef inline uint32_t want_groups(
     fill_keys(&groups.key, wanted, found, <char*>wanted.key - <char*>wanted)
     for row in range(found):
         wanted[row].hash = hash_of(&groups.keys, <const uint8_t*>wanted[row].key)
+        expect_presence(&groups.keys, wanted[row].hash)
+    for row in range(found):
         if is_beyond(&groups.keys, wanted[row].hash):
             continue
         expect_slot(&groups.keys, wanted[row].hash)
@@ -415,11 +440,15 @@ cdef inline void expect_groups(groups_t* groups, wanted_t* wanted, uint32_t foun
     for at in range(found):
         wanted[at].number = likely_number(&groups.keys, wanted[at].hash)
         if groups.item.width and wanted[at].number != NO_KEY:
-            expect_item(groups, &wanted[at], wanted[at].number)
-    if groups.item.width:
-        for at in range(found):
-            if wanted[at].number != NO_KEY and not is_beyond(&groups.items, wanted[at].item_hash):
-                likely_number(&groups.items, wanted[at].item_hash)
+            name_item(groups, &wanted[at], wanted[at].number)
+    if not groups.item.width:
+        return
+    for at in range(found):
+        if wanted[at].number != NO_KEY and not is_beyond(&groups.items, wanted[at].item_hash):
+            expect_slot(&groups.items, wanted[at].item_hash)
+    for at in range(found):
+        if wanted[at].number != NO_KEY and not is_beyond(&groups.items, wanted[at].item_hash):
+            likely_number(&groups.items, wanted[at].item_hash)
 
 
 cdef inline int64_t field_of(const groups_t* groups, uint32_t number, uint32_t field) noexcept nogil:
@@ -493,8 +522,9 @@ cdef bint group_chunk(watch_t* watch, groups_t* groups, const uint8_t* rows) noe
         found = want_groups(groups, mask, rows, watch.itemsize, wanted)
         expect_groups(groups, wanted, found)
         for at in range(found):
-            if not add_to_group(groups, &wanted[at], columns, &sequence):
+            if not add_to_group(groups, &wanted[at], &sequence):
                 return False
+        fold_groups(groups, wanted, found, columns)
     return True
 
 

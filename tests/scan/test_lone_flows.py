@@ -1,0 +1,118 @@
+"""Flows that are nothing but a SYN are kept apart (native/lone.pxd), and nothing shows of it: who asks for packets has
+none of them, and finds the same flows.
+"""
+
+import io
+import struct
+from random import Random
+
+import pyarrow as pa
+import pytest
+
+from pcap_analyzer.pipeline import analyze_capture, open_capture
+from tests.native.frames import ethernet, icmp, ipv4, ipv6
+from tests.scan.files import ACK, DATA, FIN_ACK, RST, SYN, SYN_ACK, pcap_file
+
+PURE = (SYN, SYN, SYN, SYN | 0xC0, SYN | 0x08, SYN | 0x20, SYN | 0x40)
+OPTIONS = (
+    b"",
+    b"\x02\x04\x05\xb4",
+    b"\x02\x04\x05\x14\x01\x03\x03\x07",
+    b"\x01\x01\x08\x0a" + struct.pack(">II", 77, 0) + b"\x02\x04\x01\x00",
+    b"\x04\x02\x01\x01\x02\x04\x05\xb4",
+    b"\x22\x02\x01\x01",
+    b"\x01\x01\x05\x0a" + struct.pack(">II", 5, 9),
+)
+ECHO = b"\x01\x01\x08\x0a" + struct.pack(">II", 500, 77)
+LATER = ("none", "again", "other", "answer", "reset", "refused", "meets", "data", "finish", "error", "whole")
+
+
+class Host:
+    """A client and what it sends to one of three servers, over one of both IP versions."""
+
+    def __init__(self, dice: Random, number: int) -> None:
+        self.dice, self.six, self.server = dice, number % 5 == 0, dice.randrange(3)
+        # Below or above the server's address: either side of a flow's key.
+        self.own = f"{dice.choice((1, 200))}.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+        self.own6 = f"{dice.choice(('2001', '2fff'))}::{number >> 8:x}:{number & 255:x}"
+        self.port, self.seq = dice.randrange(1024, 60000), dice.randrange(2**32)
+
+    def frame(self, flags: int, *, reply: bool = False, seq: int = 0, options: bytes = b"", data: int = 0) -> bytes:
+        ports = (80, self.port) if reply else (self.port, 80)
+        words = (20 + len(options)) // 4
+        ack = self.dice.choice((0, 7)) if not flags & ACK else self.seq + 1
+        numbers = (*ports, (self.seq + seq) % 2**32, ack % 2**32, words << 12 | flags, self.dice.randrange(2**16), 0, 0)
+        tcp = struct.pack(">HHIIHHHH", *numbers) + options + bytes(data)
+        if self.six:
+            ends = (self.own6, f"2400::{self.server}")
+            return ethernet(ipv6(tcp, 6, *(reversed(ends) if reply else ends)), 0x86DD)
+        ends = (self.own, f"100.0.0.{self.server}")
+        return ethernet(ipv4(tcp, 6, *(reversed(ends) if reply else ends)))
+
+    def syn(self, seq: int = 0) -> bytes:
+        data = self.dice.choice((0, 0, 0, 0, 0, 0, 0, 9))
+        return self.frame(self.dice.choice(PURE), seq=seq, options=self.dice.choice(OPTIONS), data=data)
+
+    def later(self, kind: str) -> list[bytes]:
+        made = {
+            "none": [],
+            "again": [self.syn()],
+            "other": [self.syn(seq=99)],
+            "answer": [self.frame(SYN_ACK, reply=True, seq=500, options=ECHO)],
+            "reset": [self.frame(RST, seq=1)],
+            "refused": [self.frame(RST | ACK, reply=True)],
+            "meets": [self.frame(SYN, reply=True, seq=300)],
+            "data": [self.frame(DATA, seq=1, data=5)],
+            "finish": [self.frame(FIN_ACK, seq=1)],
+            "error": [ethernet(ipv4(icmp(3, 1, self.syn()[14:]), 1))],
+            "whole": [
+                self.frame(SYN_ACK, reply=True, options=ECHO),
+                self.frame(ACK, seq=1),
+                self.frame(DATA, seq=1, data=3),
+            ],
+        }
+        return made[kind]
+
+
+def flood(seed: int, hosts: int) -> bytes:
+    """SYNs, of which some are answered, repeated or quoted, near or far behind; some come cut or in a fragment."""
+    dice = Random(seed)
+    placed: list[tuple[float, bytes]] = []
+    for number in range(hosts):
+        host = Host(dice, number)
+        at = float(number)
+        placed.append((at, host.syn()))
+        for kind in dice.choices(LATER, (20, *[2] * (len(LATER) - 1)), k=2):
+            at += dice.choice((0.5, 3, 2000))
+            placed += [(at, frame) for frame in host.later(kind)]
+        if number % 31 == 0:
+            placed.append((at, host.syn()[:50]))
+        if number % 37 == 0 and not host.six:
+            whole = bytearray(host.syn())
+            whole[20:22] = b"\x20\x00"  # more fragments follow
+            placed.append((float(number) - 0.5, bytes(whole)))
+    return pcap_file([frame for _, frame in sorted(placed, key=lambda one: one[0])])
+
+
+def told(data: bytes, **options: int) -> tuple[pa.Table, str]:
+    analysis = analyze_capture(io.BytesIO(data), **options)
+    return analysis.flows().read_all(), repr(analysis.tcp)
+
+
+@pytest.mark.parametrize(
+    ("seed", "hosts", "limit"),
+    [(0, 6000, 1_000_000), (1, 6000, 1_000_000), (2, 6000, 1_000_000), (3, 36_000, 300), (4, 36_000, 25_000)],
+)
+def test_flows_are_those_of_who_asks_for_packets(seed, hosts, limit):
+    data = flood(seed, hosts)
+    with open_capture(io.BytesIO(data), threads=1, flow_limit=limit) as opened:
+        packets = opened.packets(["frame_number"]).read_all()
+        expected = opened.flows().read_all()
+    states = expected.column("conn_state").to_pylist()
+    assert packets.num_rows > expected.num_rows > hosts
+    assert states.count("S0") > hosts // 2
+    first = told(data, flow_limit=limit, threads=1)
+    for threads, batch_size in ((1, 65536), (2, 65536), (2, 700), (4, 5000), (1, 1 if hosts < 10_000 else 77)):
+        found, tcp = told(data, flow_limit=limit, threads=threads, batch_size=batch_size)
+        assert found.equals(expected)
+        assert tcp == first[1]
