@@ -150,6 +150,11 @@ cdef inline uint32_t hash_words(const uint8_t* key, size_t width, const uint64_t
 
 
 cdef inline uint32_t hash_of(const keyed_t* table, const uint8_t* key) noexcept nogil:
+    # The widths of nearly all: an address or two, and what little goes with them. Each without a loop.
+    if table.width == 24:
+        return hash_words(key, 24, table.seed)
+    if table.width == 40:
+        return hash_words(key, 40, table.seed)
     return hash_words(key, table.width, table.seed)
 
 
