@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from vectors cimport ROWS, WORDS, choose, combine, combine_one, compare, expand, is_one, load_column
+from vectors cimport ROWS, WORDS, choose, combine, combine_one, compare, expand, is_one, keep_states, load_column
 
 cdef enum:
     LOADED_AT_ONCE = 16              # rows of which columns are read, so that these stay in the nearest cache
@@ -154,8 +154,10 @@ cdef inline void begin_chunk(
     is still."""
     cdef uint32_t at
     cdef bint stays = likeness != 0 and likeness == terms.alike
-    for at in range(terms.count):
-        terms.states[at] &= terms.kept[at] if stays else <uint8_t>0
+    if stays:
+        keep_states(terms.states, terms.kept, terms.count)
+    else:
+        memset(terms.states, NOT_KNOWN, terms.count)
     for at in range(WORDS):
         terms.live[at] = first_bits(count - 64 * at if count > 64 * at else 0)
     terms.alike = likeness

@@ -43,6 +43,10 @@ cdef extern from * nogil:
         case 4: PCAP_COLUMN(int32_t);
         }
     }
+    /* Of each state the bits that are kept. */
+    static inline void pcap_keep_states(uint8_t *restrict states, const uint8_t *restrict kept, uint32_t count) {
+        for (uint32_t at = 0; at < count; at++) states[at] &= kept[at];
+    }
     /* Whether the first numbers are all the same. */
     PCAP_WIDE static int pcap_is_one(const int64_t *a, uint32_t count) {
         uint64_t different = 0;
@@ -147,6 +151,7 @@ cdef extern from * nogil:
     void load_column "pcap_load_column"(
         uint32_t kind, const uint8_t* at, size_t itemsize, uint32_t count, int64_t* out
     ) noexcept
+    void keep_states "pcap_keep_states"(uint8_t* states, const uint8_t* kept, uint32_t count) noexcept
     bint is_one "pcap_is_one"(const int64_t* a, uint32_t count) noexcept
     void combine "pcap_combine_rows"(
         uint32_t op, const int64_t* a, bint a_one, const int64_t* b, bint b_one, int64_t* out
