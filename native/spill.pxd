@@ -476,7 +476,7 @@ cdef inline flow_t** live_by_id(
                     others[0] = True
         for index in range(tables[shard].lone_allocated):
             lone = lone_at(&tables[shard], index)
-            if lone.live:
+            if lone.live and lone.flow_id < flows:       # it has none where memory ran out in its batch
                 by_id[lone.flow_id] = <flow_t*>(<size_t>lone + 1)
     return by_id
 
