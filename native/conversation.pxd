@@ -7,7 +7,6 @@ from libc.string cimport memcpy, memset
 
 from flow cimport (
     FLAG_SYN,
-    FLOW_CLIENT_B,
     FLOW_RETURNED,
     FLOW_TIMED,
     HISTORY,
@@ -17,6 +16,7 @@ from flow cimport (
     LETTER_SYN,
     LETTER_SYN_ACK,
     LETTER_WINDOW,
+    client_side,
     direction_t,
     flow_t,
     last_frame,
@@ -240,7 +240,7 @@ cdef inline void fill_tcp(flow_row_t* row, const told_t* told, int client) noexc
 cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
     """The row of one whole flow. Before, the row is zeroed or that of another flow."""
     cdef const flow_t* flow = &told.flow
-    cdef int client = 1 if flow.state & FLOW_CLIENT_B else 0
+    cdef int client = client_side(flow)
     cdef const direction_t* from_client = &flow.direction[client]
     cdef const direction_t* from_server = &flow.direction[1 - client]
     memcpy(row.client, &flow.key.b[0] if client else &flow.key.a[0], 16)

@@ -35,6 +35,7 @@ from dns_out cimport (
     sort_rows,
 )
 from flow cimport NO_NUMBER, flow_t
+from grow cimport has_place
 from packet cimport HAS_FRAGMENT, HAS_TCP, HAS_TIME, HAS_UDP, packet_t
 
 cdef extern from * nogil:
@@ -186,17 +187,11 @@ cdef inline bint grow_exchanges(dns_t* dns) noexcept nogil:
 
 cdef inline exchange_t* new_exchange(dns_t* dns, const met_t* met) noexcept nogil:
     """A zeroed transaction that is in no chain yet; NULL when memory is short."""
-    cdef uint32_t index, capacity
-    cdef uint32_t* grown
+    cdef uint32_t index
     cdef exchange_t* one
-    if dns.fresh_count == dns.fresh_capacity:
-        capacity = dns.fresh_capacity * 2 if dns.fresh_capacity else FIRST_EXCHANGES
-        grown = <uint32_t*>realloc(dns.fresh, capacity * sizeof(uint32_t))
-        if grown == NULL:
-            dns.failed = 1
-            return NULL
-        dns.fresh = grown
-        dns.fresh_capacity = capacity
+    if not has_place(&dns.fresh, &dns.fresh_capacity, dns.fresh_count, sizeof(uint32_t), FIRST_EXCHANGES):
+        dns.failed = 1
+        return NULL
     if dns.unused == NOBODY and dns.begun == dns.capacity and not grow_exchanges(dns):
         dns.failed = 1
         return NULL

@@ -7,6 +7,8 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, qsort, realloc
 from libc.string cimport memcpy
 
+from grow cimport has_place
+
 cdef extern from "<unistd.h>" nogil:
     ssize_t pwrite(int descriptor, const void* data, size_t length, long long offset)
 
@@ -100,9 +102,7 @@ cdef inline int by_frame(const void* one, const void* other) noexcept nogil:
 
 cdef inline bint make_room(dns_out_t* out, size_t wanted) noexcept nogil:
     cdef size_t capacity = out.capacity if out.capacity else FIRST_BYTES
-    cdef uint32_t places = out.place_capacity * 2 if out.place_capacity else FIRST_ROWS
     cdef uint8_t* grown
-    cdef size_t* grown_places
     if out.used + wanted > out.capacity:
         while capacity < out.used + wanted:
             capacity *= 2
@@ -111,13 +111,7 @@ cdef inline bint make_room(dns_out_t* out, size_t wanted) noexcept nogil:
             return False
         out.bytes = grown
         out.capacity = capacity
-    if out.count == out.place_capacity:
-        grown_places = <size_t*>realloc(out.places, places * sizeof(size_t))
-        if grown_places == NULL:
-            return False
-        out.places = grown_places
-        out.place_capacity = places
-    return True
+    return has_place(&out.places, &out.place_capacity, out.count, sizeof(size_t), FIRST_ROWS)
 
 
 cdef inline bint put_row(dns_out_t* out, dns_file_t* file, const dns_row_t* row, const uint8_t* name) noexcept nogil:
@@ -160,18 +154,9 @@ cdef inline bint sort_rows(dns_out_t* out) noexcept nogil:
 
 cdef inline bint write_run(dns_out_t* out, dns_file_t* file) noexcept nogil:
     """Write what is in memory behind all other runs of the file. False when memory is short."""
-    cdef uint32_t capacity
-    cdef run_t* grown
     cdef uint64_t offset, done = 0
     cdef ssize_t written
-    if out.run_count == out.run_capacity:
-        capacity = out.run_capacity * 2 if out.run_capacity else 16
-        grown = <run_t*>realloc(out.runs, capacity * sizeof(run_t))
-        if grown == NULL:
-            return False
-        out.runs = grown
-        out.run_capacity = capacity
-    if not sort_rows(out):
+    if not has_place(&out.runs, &out.run_capacity, out.run_count, sizeof(run_t), 16) or not sort_rows(out):
         return False
     offset = take_bytes(&file.bytes, out.used)
     while done < out.used:

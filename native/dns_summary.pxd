@@ -5,7 +5,7 @@ bound are summed in one last row; of domains the half with fewest bytes in names
 much is found wherever it begins. What goes to groups (mDNS, LLMNR) is counted, and no more.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, qsort, realloc
+from libc.stdlib cimport calloc, free, malloc, qsort
 from libc.string cimport memcmp, memcpy, memset
 
 from dns_domain cimport domain_t, note_name, parent_of
@@ -19,6 +19,7 @@ from dns_out cimport (
     DNS_MULTICAST,
     dns_row_t,
 )
+from grow cimport has_place
 from keyed cimport hash_words
 from spread cimport add_duration, spread_free, spread_t
 
@@ -165,8 +166,7 @@ cdef inline resolver_t* resolver_of(dns_summary_t* summary, const dns_row_t* row
     cdef uint8_t key[KEY_BYTES]
     cdef index_t* index = &summary.by_resolver
     cdef resolver_t* one
-    cdef resolver_t* grown
-    cdef uint32_t hash, at, capacity
+    cdef uint32_t hash, at
     memset(key, 0, KEY_BYTES)
     memcpy(key, row.resolver, 16)
     key[16], key[17] = row.resolver_port >> 8, row.resolver_port & 0xFF
@@ -180,14 +180,11 @@ cdef inline resolver_t* resolver_of(dns_summary_t* summary, const dns_row_t* row
         at = (at + 1) & index.mask
     if summary.resolver_count == MAX_RESOLVERS:
         return &summary.beyond
-    if summary.resolver_count == summary.resolver_capacity:
-        capacity = summary.resolver_capacity * 2 if summary.resolver_capacity else 16
-        grown = <resolver_t*>realloc(summary.resolvers, capacity * sizeof(resolver_t))
-        if grown == NULL:
-            summary.failed = 1
-            return &summary.beyond
-        summary.resolvers = grown
-        summary.resolver_capacity = capacity
+    if not has_place(
+        &summary.resolvers, &summary.resolver_capacity, summary.resolver_count, sizeof(resolver_t), 16
+    ):
+        summary.failed = 1
+        return &summary.beyond
     one = &summary.resolvers[summary.resolver_count]
     memset(one, 0, sizeof(resolver_t))
     memcpy(one.key, key, KEY_BYTES)
@@ -241,8 +238,7 @@ cdef inline domain_t* domain_of(dns_summary_t* summary, const uint8_t* name, uin
     cdef domain_t parent
     cdef index_t* index = &summary.by_domain
     cdef domain_t* one
-    cdef domain_t* grown
-    cdef uint32_t hash, at, capacity
+    cdef uint32_t hash, at
     memset(&parent, 0, sizeof(domain_t))
     parent_of(name, length, &parent)
     hash = hash_words(parent.name, sizeof(parent.name), summary.seed)
@@ -259,14 +255,9 @@ cdef inline domain_t* domain_of(dns_summary_t* summary, const uint8_t* name, uin
         at = hash & index.mask
         while index.slots[at]:
             at = (at + 1) & index.mask
-    if summary.domain_count == summary.domain_capacity:
-        capacity = summary.domain_capacity * 2 if summary.domain_capacity else 16
-        grown = <domain_t*>realloc(summary.domains, capacity * sizeof(domain_t))
-        if grown == NULL:
-            summary.failed = 1
-            return &summary.beyond_domains
-        summary.domains = grown
-        summary.domain_capacity = capacity
+    if not has_place(&summary.domains, &summary.domain_capacity, summary.domain_count, sizeof(domain_t), 16):
+        summary.failed = 1
+        return &summary.beyond_domains
     summary.domains[summary.domain_count] = parent
     summary.domain_count += 1
     index.slots[at] = <uint64_t>hash << 32 | summary.domain_count

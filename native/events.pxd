@@ -6,10 +6,11 @@ tell_events() after it. Each shard lists its own events, in file order; merge_ev
 tests/reference/tcp_events.py is the same in plain Python.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from flow cimport flow_t
+from grow cimport has_place
 from judge cimport judged_t
 from packet cimport HAS_TIME, packet_t
 from repairs cimport (
@@ -136,15 +137,8 @@ cdef inline void events_free(event_shard_t* shards, uint32_t count) noexcept nog
 
 cdef inline tcp_event_t* new_event(event_shard_t* shard) noexcept nogil:
     """A zeroed event behind the last; NULL when memory is short."""
-    cdef uint32_t capacity
-    cdef tcp_event_t* grown
-    if shard.count == shard.capacity:
-        capacity = shard.capacity * 2 if shard.capacity else FIRST_EVENTS
-        grown = <tcp_event_t*>realloc(shard.events, capacity * sizeof(tcp_event_t))
-        if grown == NULL:
-            return NULL
-        shard.events = grown
-        shard.capacity = capacity
+    if not has_place(&shard.events, &shard.capacity, shard.count, sizeof(tcp_event_t), FIRST_EVENTS):
+        return NULL
     shard.count += 1
     memset(&shard.events[shard.count - 1], 0, sizeof(tcp_event_t))
     return &shard.events[shard.count - 1]

@@ -12,11 +12,12 @@ say of a TCP flow is in tcp.pxd's tcp_t, which a packet reaches only in part. On
 96 bytes elsewhere (lone.pxd, where find_flow is).
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from flow_key cimport KIND_ICMP, KIND_TCP, KIND_UDP, flow_key_t, same_key
 from gaps cimport gaps_t, merge_gaps, note_gap
+from grow cimport has_place
 from limits cimport note_full
 from packet cimport HAS_PORTS, HAS_TCP, HAS_TIME, NO_VLAN, OPTION_MSS, OPTION_SCALE, aligned_alloc, packet_t
 from pages cimport empty_slots, fault_in
@@ -124,40 +125,29 @@ ctypedef struct flow_t:              # 256 bytes
     # third line on
     direction_t direction[2]         # from a, from b
 
-ctypedef struct opening_t:           # with FLOW_LONE, in place of the direction that has no packet: what the SYN said
+ctypedef struct opening_t:           # what a SYN said; with FLOW_LONE in place of the direction that has no packet
     int64_t timestamp
     uint32_t seq
-    uint32_t ack
     uint32_t tsval
-    uint32_t tsecr
     uint16_t window
     uint16_t mss
     uint16_t flags
     uint8_t scale
     uint8_t options
     uint8_t ttl
+    uint8_t side                     # that it came from
 
 ctypedef struct lone_t:              # 96 bytes: a flow that is nothing but its SYN, see lone.pxd
     flow_key_t key
     uint32_t flow_id                 # these two are fresh_t.numbers
     uint32_t stream                  # before the flow has its numbers: which of table_t.fresh asks for them
     uint32_t hash
-    uint32_t seq
-    int64_t timestamp
     uint32_t frame_low
+    opening_t opening                # its flags are 0 where this place of the pool is not in use
     uint16_t frame_high
     uint16_t vlan_id
-    uint32_t tsval
     uint16_t path
     uint16_t original_length
-    uint16_t window
-    uint16_t mss
-    uint16_t flags
-    uint8_t scale
-    uint8_t options
-    uint8_t ttl
-    uint8_t client                   # its side of the key
-    uint8_t live                     # this place of the pool is in use
 
 ctypedef struct tombstone_t:         # what stays of a flow that was written out
     flow_key_t key
@@ -182,6 +172,7 @@ ctypedef struct table_t:
     flow_t** chunks
     tcp_t** tcp_chunks               # what TCP flows have beside
     uint32_t tcp_chunk_count
+    uint32_t tcp_chunk_capacity
     uint32_t tcp_left                # streams that the last chunk has room for
     tcp_t* tcp_released              # a chain through tcp_t.now
     uint32_t chunk_count
@@ -215,6 +206,11 @@ cdef inline uint64_t last_frame(const flow_t* flow) noexcept nogil:
 cdef inline void set_last_frame(flow_t* flow, uint64_t frame) noexcept nogil:
     flow.last_frame_low = <uint32_t>frame
     flow.last_frame_high = <uint16_t>(frame >> 32)
+
+
+cdef inline uint32_t client_side(const flow_t* flow) noexcept nogil:
+    """Of the key: 0 is a, 1 is b."""
+    return 1 if flow.state & FLOW_CLIENT_B else 0
 
 
 cdef inline uint16_t told_letters(uint8_t completeness) noexcept nogil:
@@ -302,20 +298,8 @@ cdef inline bint grow_slots(table_t* table) noexcept nogil:
 
 
 cdef inline bint add_chunk(table_t* table) noexcept nogil:
-    cdef uint32_t capacity
-    cdef flow_t** grown
-    cdef tcp_t** tcp_grown
-    if table.chunk_count == table.chunk_capacity:
-        capacity = table.chunk_capacity * 2 if table.chunk_capacity else 64
-        grown = <flow_t**>realloc(table.chunks, capacity * sizeof(flow_t*))
-        if grown == NULL:
-            return False
-        table.chunks = grown
-        tcp_grown = <tcp_t**>realloc(table.tcp_chunks, capacity * sizeof(tcp_t*))
-        if tcp_grown == NULL:
-            return False
-        table.tcp_chunks = tcp_grown
-        table.chunk_capacity = capacity
+    if not has_place(&table.chunks, &table.chunk_capacity, table.chunk_count, sizeof(flow_t*), 64):
+        return False
     table.chunks[table.chunk_count] = <flow_t*>aligned_alloc(4096, CHUNK_FLOWS * sizeof(flow_t))
     if table.chunks[table.chunk_count] == NULL:
         return False
@@ -326,8 +310,10 @@ cdef inline bint add_chunk(table_t* table) noexcept nogil:
 
 
 cdef inline bint add_tcp_chunk(table_t* table) noexcept nogil:
-    """Room for more streams. There are never more of them than flows, so tcp_chunks has a place for it."""
-    cdef tcp_t* streams = <tcp_t*>aligned_alloc(4096, CHUNK_FLOWS * sizeof(tcp_t))
+    cdef tcp_t* streams
+    if not has_place(&table.tcp_chunks, &table.tcp_chunk_capacity, table.tcp_chunk_count, sizeof(tcp_t*), 64):
+        return False
+    streams = <tcp_t*>aligned_alloc(4096, CHUNK_FLOWS * sizeof(tcp_t))
     if streams == NULL:
         return False
     # Streams come all the time, and a page at a time costs 2 us. (Not larger pages: where the system has to make them
@@ -363,16 +349,9 @@ cdef inline bint push_fresh(
     table_t* table, uint8_t kind, uint32_t* numbers, uint32_t order, bint stream, bint counted
 ) noexcept nogil:
     """Ask for numbers. stream: for one of its kind.  counted: for a flow_id."""
-    cdef uint32_t capacity
-    cdef fresh_t* grown
-    if table.fresh_count == table.fresh_capacity:
-        capacity = table.fresh_capacity * 2 if table.fresh_capacity else 1024
-        grown = <fresh_t*>realloc(table.fresh, 2 * <size_t>capacity * sizeof(fresh_t))
-        if grown == NULL:
-            table.failed = 1
-            return False
-        table.fresh = grown
-        table.fresh_capacity = capacity
+    if not has_place(&table.fresh, &table.fresh_capacity, table.fresh_count, 2 * sizeof(fresh_t), 1024):
+        table.failed = 1
+        return False
     table.fresh[table.fresh_count] = fresh_t(
         order=order, wants_stream=stream, wants_flow=counted, kind=kind, numbers=numbers
     )
@@ -532,18 +511,44 @@ cdef inline flow_t* touch_tcp(
 
 cdef inline opening_t* opening_of(flow_t* flow) noexcept nogil:
     """The direction of the server, which has sent nothing."""
-    return <opening_t*>&flow.direction[0 if flow.state & FLOW_CLIENT_B else 1]
+    return <opening_t*>&flow.direction[1 - client_side(flow)]
+
+
+cdef inline void fill_opening(opening_t* opening, const packet_t* packet, uint32_t side) noexcept nogil:
+    opening.timestamp = packet.timestamp
+    opening.seq = packet.tcp_seq
+    opening.tsval = packet.tcp_tsval
+    opening.window = packet.tcp_window
+    opening.mss = packet.tcp_mss
+    opening.flags = packet.tcp_flags
+    opening.scale = packet.tcp_scale
+    opening.options = packet.tcp_options
+    opening.ttl = packet.ttl
+    opening.side = <uint8_t>side
+
+
+cdef inline void keep_opening(flow_t* flow, const opening_t* opening) noexcept nogil:
+    """Keep what the SYN said, not what came of it."""
+    opening_of(flow)[0] = opening[0]
+    flow.tcp = NULL
+    flow.state |= FLOW_LONE
+
+
+cdef inline opening_t take_opening(flow_t* flow) noexcept nogil:
+    """The same the other way: the direction is again as one that has sent nothing."""
+    cdef opening_t opening = opening_of(flow)[0]
+    memset(opening_of(flow), 0, sizeof(direction_t))
+    flow.state &= ~<uint32_t>FLOW_LONE
+    return opening
 
 
 cdef inline void opening_packet(const opening_t* opening, packet_t* packet) noexcept nogil:
-    """The packet that an opening was noted from, as far as a stream asks for it."""
+    """The packet that an opening was filled from, as far as a stream asks for it."""
     memset(packet, 0, sizeof(packet_t))
     packet.present = HAS_TIME
     packet.timestamp = opening.timestamp
     packet.tcp_seq = opening.seq
-    packet.tcp_ack = opening.ack
     packet.tcp_tsval = opening.tsval
-    packet.tcp_tsecr = opening.tsecr
     packet.tcp_window = opening.window
     packet.tcp_mss = opening.mss
     packet.tcp_flags = opening.flags
@@ -614,10 +619,12 @@ cdef inline void count_seldom(heading_t* heading, int sender, const packet_t* pa
     heading.options[sender] |= packet.tcp_options
 
 
-cdef inline void count_opening(heading_t* heading, int client, const packet_t* packet) noexcept nogil:
+cdef inline void count_opening(heading_t* heading, const opening_t* opening) noexcept nogil:
     """The same of a stream's first SYN."""
-    count_seldom(heading, client, packet)
-    heading.last_syn = packet.timestamp
+    cdef packet_t packet
+    opening_packet(opening, &packet)
+    count_seldom(heading, opening.side, &packet)
+    heading.last_syn = opening.timestamp
 
 
 cdef inline void count_window(direction_t* direction, uint16_t window) noexcept nogil:
@@ -690,7 +697,7 @@ cdef inline void count_packet(
 ) noexcept nogil:
     """Add one packet to its flow and direction."""
     cdef direction_t* direction = &flow.direction[side]
-    cdef bint client = (side != 0) == ((flow.state & FLOW_CLIENT_B) != 0)
+    cdef bint client = side == client_side(flow)
     cdef int64_t now = packet.timestamp
     cdef uint32_t length = packet.original_length, least, carry
     cdef uint32_t* upper
@@ -775,18 +782,13 @@ cdef inline void merge_flow(flow_t* into, const flow_t* later) noexcept nogil:
 
 cdef inline bint bury(table_t* table, flow_t* flow) noexcept nogil:
     """Leave a tombstone in place of a flow; the caller has written it out, and releases it."""
-    cdef uint32_t capacity
-    cdef tombstone_t* stones
     cdef tombstone_t* stone
     if flow.state & FLOW_SUPERSEDED:
         return True
-    if table.tombstone_count == table.tombstone_capacity:
-        capacity = table.tombstone_capacity * 2 if table.tombstone_capacity else 1024
-        stones = <tombstone_t*>realloc(table.tombstones, <size_t>capacity * sizeof(tombstone_t))
-        if stones == NULL:
-            return False
-        table.tombstones = stones
-        table.tombstone_capacity = capacity
+    if not has_place(
+        &table.tombstones, &table.tombstone_capacity, table.tombstone_count, sizeof(tombstone_t), 1024
+    ):
+        return False
     stone = &table.tombstones[table.tombstone_count]
     stone.key = flow.key
     stone.hash = flow.hash
@@ -805,15 +807,8 @@ cdef inline bint bury(table_t* table, flow_t* flow) noexcept nogil:
 cdef inline bint release_flow(table_t* table, uint32_t index) noexcept nogil:
     """Its place may be used again. False: no memory."""
     cdef flow_t* flow = flow_at(table, index)
-    cdef uint32_t capacity
-    cdef uint32_t* released
-    if table.released_count == table.released_capacity:
-        capacity = table.released_capacity * 2 if table.released_capacity else 1024
-        released = <uint32_t*>realloc(table.released, capacity * sizeof(uint32_t))
-        if released == NULL:
-            return False
-        table.released = released
-        table.released_capacity = capacity
+    if not has_place(&table.released, &table.released_capacity, table.released_count, sizeof(uint32_t), 1024):
+        return False
     if flow.tcp != NULL:
         release_tcp(table, flow.tcp)
         flow.tcp = NULL

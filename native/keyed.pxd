@@ -7,11 +7,12 @@ A flood brings a million keys to a table that takes thirty thousand. When it is 
 of nearly all others that it has them not: 32 KiB of thirty thousand keys, where slots and rows are far away.
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from blocks cimport BLOCK_BYTES, blocks_t, take_block
 from flow_key cimport mix
+from grow cimport has_place
 from pages cimport empty_slots
 from wire cimport load64, prefetch_read, prefetch_write
 
@@ -83,15 +84,8 @@ cdef inline bint add_slots(keyed_t* table, uint32_t expected) noexcept nogil:
 
 
 cdef inline bint add_block(keyed_t* table) noexcept nogil:
-    cdef uint32_t capacity
-    cdef uint8_t** blocks
-    if table.block_count == table.block_capacity:
-        capacity = 2 * table.block_capacity + 4
-        blocks = <uint8_t**>realloc(table.blocks, capacity * sizeof(uint8_t*))
-        if blocks == NULL:
-            return False
-        table.blocks = blocks
-        table.block_capacity = capacity
+    if not has_place(&table.blocks, &table.block_capacity, table.block_count, sizeof(uint8_t*), 4):
+        return False
     # Of the first block a small capture touches little.
     table.blocks[table.block_count] = <uint8_t*>take_block(table.pool, table.block_count != 0)
     if table.blocks[table.block_count] == NULL:

@@ -10,7 +10,7 @@ tests/reference/lateness.py is the same in plain Python.
 from libc.stdint cimport int32_t, int64_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 
-from spread cimport add_duration, bucket_of, make_kept, percentiles, raise_bar, spread_free, spread_t
+from spread cimport FAILED, add_duration, bucket_of, make_kept, percentiles, raise_bar, spread_free, spread_t
 
 cdef enum:
     LATE_PAYLOAD = 1000              # bytes of a segment that is part of a transfer
@@ -45,10 +45,12 @@ cdef inline void begin_readings(spread_t* trips, uint32_t reading) noexcept nogi
     if trips.kept == NULL and not make_kept(trips):
         return
     late = <lateness_t*>calloc(1, sizeof(lateness_t))
-    if late != NULL:
-        late.first = late.last = late.least = reading
-        late.early = 1
     trips.kept.lateness = late
+    if late == NULL:
+        trips.waits |= FAILED
+        return
+    late.first = late.last = late.least = reading
+    late.early = 1
 
 
 cdef inline void list_reading(lateness_t* late, uint32_t reading) noexcept nogil:

@@ -1,6 +1,5 @@
 """A piece of a batch: its records are decoded and counted, and its rows listed for the shards of their flows."""
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport realloc
 from libc.string cimport memset
 
 from batch cimport (
@@ -26,6 +25,7 @@ from counters cimport count_interval, count_one, count_rows, counters_t, note_bo
 from decode cimport decode_frame
 from dns cimport is_dns
 from flow_key cimport KIND_ADDRESSES, KIND_TCP, flow_key_t, hash_key, packet_key, packet_kind, packet_side
+from grow cimport has_place
 from packet cimport HAS_IP, HAS_TIME, NO_EXTRA, NO_INTERFACE, conversation_t, extra_t, packet_t
 from peaks cimport TICK_NS, leave_out_of_tick, note_tick, pulse_begin, pulse_end, pulse_t
 from socks cimport is_socks
@@ -50,16 +50,9 @@ cdef inline void push_item(
 ) noexcept nogil:
     """code: with the flags of an item."""
     cdef list_t* items = &worker.lists[shard_of(hash, batch.shards)]
-    cdef uint64_t* grown
-    cdef uint32_t capacity
-    if items.count == items.capacity:
-        capacity = items.capacity * 2 if items.capacity else FIRST_ITEMS
-        grown = <uint64_t*>realloc(items.items, capacity * sizeof(uint64_t))
-        if grown == NULL:
-            worker.failed = 1
-            return
-        items.items = grown
-        items.capacity = capacity
+    if not has_place(&items.items, &items.capacity, items.count, sizeof(uint64_t), FIRST_ITEMS):
+        worker.failed = 1
+        return
     items.items[items.count] = <uint64_t>hash << 32 | row << ITEM_BITS | code
     items.count += 1
 

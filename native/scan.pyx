@@ -45,7 +45,7 @@ from dns cimport dns_free, dns_init, dns_t
 from dns_stream cimport streams_free
 from events cimport event_count, event_shard_t, events_free, events_new, merge_events, tcp_event_t
 from flow cimport (
-    CHUNK_FLOWS, FLOW_CLIENT_B, FLOW_LIVE, NO_NUMBER, flow_at, flow_t, lone_t, table_free, table_init, table_t,
+    CHUNK_FLOWS, FLOW_LIVE, NO_NUMBER, client_side, flow_at, flow_t, lone_t, table_free, table_init, table_t,
 )
 from flow_key cimport KIND_ADDRESSES
 from packet cimport NO_EXTRA, extra_t, packet_t
@@ -529,7 +529,7 @@ cdef class Scanner:
                 stream[row] = batch.stream[row].stream if batch.stream[row] != NULL else NO_NUMBER
                 from_client[row] = 0
                 if batch.flow[row] != NULL:
-                    from_client[row] = batch.side[row] == ((batch.flow[row].state & FLOW_CLIENT_B) != 0)
+                    from_client[row] = batch.side[row] == client_side(batch.flow[row])
 
     def batch_tcp(self):
         """What was found of the TCP segments of the last step as bytes, tcp_row_t each; empty without `tcp_rows`."""

@@ -30,28 +30,30 @@ from dns cimport is_dns
 from dns_track cimport begin_dns, follow_dns
 from events cimport note_earlier, tell_events
 from flow cimport (
-    FLOW_CLIENT_B,
     FLOW_COUNTED,
     FLOW_LONE,
     FLOW_MOVED,
     FLOW_RETURNED,
     FLOW_REUSES,
     FLOW_SUPERSEDED,
+    client_side,
     copy_base,
     count_opening,
     count_packet,
-    direction_t,
+    fill_opening,
+    find_slot,
     flow_t,
     fresh_t,
+    keep_opening,
     new_tcp,
     open_flow,
-    opening_of,
     opening_packet,
     opening_t,
     push_fresh,
     set_last_frame,
     sort_fresh,
     table_t,
+    take_opening,
     told_letters,
     touch_tcp,
 )
@@ -69,7 +71,7 @@ from flow_key cimport (
 )
 from judge cimport judge, judged_t, scaled_window
 from limits cimport note_full
-from lone cimport begin_lone_flow, find_flow, is_lone_syn, note_opening
+from lone cimport begin_lone_flow, find_flow, flow_of_slot, is_lone_syn
 from measure cimport measure
 from packet cimport (
     DECODE_MALFORMED,
@@ -179,10 +181,10 @@ cdef inline void replay_opening(tcp_t* tcp, const opening_t* opening, uint64_t f
     opening_packet(opening, &packet)
     memset(&judged, 0, sizeof(judged_t))
     sack.count = 0
-    count_opening(&tcp.heading, tcp.client, &packet)
+    count_opening(&tcp.heading, opening)
     note_full(tcp, 1 - tcp.client)
     measure(tcp, tcp.client, &packet, frame, &sack, &measured)
-    judge(tcp, tcp.client, &packet, frame, opening.seq, opening.ack, &sack, &judged)
+    judge(tcp, tcp.client, &packet, frame, opening.seq, 0, &sack, &judged)
 
 
 cdef inline void begin_stream(table_t* table, flow_t* flow) noexcept nogil:
@@ -191,12 +193,10 @@ cdef inline void begin_stream(table_t* table, flow_t* flow) noexcept nogil:
     flow.tcp = new_tcp(table)
     if flow.tcp == NULL:
         return
-    tcp_begin(flow.tcp, 1 if flow.state & FLOW_CLIENT_B else 0)
+    tcp_begin(flow.tcp, client_side(flow))
     copy_base(flow)
     if flow.state & FLOW_LONE:
-        opening = opening_of(flow)[0]
-        memset(opening_of(flow), 0, sizeof(direction_t))
-        flow.state &= ~<uint32_t>FLOW_LONE
+        opening = take_opening(flow)
         replay_opening(flow.tcp, &opening, flow.first_frame)
 
 
@@ -330,7 +330,8 @@ cdef inline void judge_thoroughly(
     note_quiet(flow.tcp)
     if judged.marks:
         count_marks(&worker.counters, packet, judged.marks, client)
-        note_marks(&flow.tcp.side[sender], packet, judged.marks, number)
+        if not note_marks(&flow.tcp.side[sender], packet, judged.marks, number):
+            worker.failed = 1
     if measured.found & (FOUND_AGAIN | FOUND_FILL):
         note_loss(&worker.counters, packet, &measured)
     if seldom(batch.events != NULL):
@@ -406,16 +407,19 @@ cdef inline void track_packet(
     cdef uint8_t kind = packet_kind(packet)
     cdef uint32_t marks = 0
     cdef bint fresh = False, opened, lone = False, unmarked = False
+    cdef uint64_t* slot
+    cdef opening_t opening
     cdef flow_t* flow
     if guess != NULL and not guess.state & FLOW_SUPERSEDED and has_packet_key(&guess.key, packet, kind, side):
         flow = <flow_t*>guess
     else:
         packet_key(&key, packet, kind, side)
-        if kind == KIND_TCP and is_small(batch, packet):
-            if begin_lone_flow(table, &key, packet, batch.frame_number[row], side, item):
-                count_lone(worker, batch, packet, row)
-                return
-        flow = find_flow(table, &key, packet.hash, &fresh)
+        slot = find_slot(table, &key, packet.hash)
+        if kind == KIND_TCP and slot[0] == 0 and is_small(batch, packet):
+            begin_lone_flow(table, slot, &key, packet, batch.frame_number[row], side, item)
+            count_lone(worker, batch, packet, row)
+            return
+        flow = flow_of_slot(table, slot, &key, packet.hash, &fresh)
     if flow != NULL and kind == KIND_TCP:
         flow = touch_tcp(
             table, flow, side, packet.tcp_seq, packet.tcp_ack, packet.tcp_flags, sets_base(packet), &fresh
@@ -438,7 +442,7 @@ cdef inline void track_packet(
         open_flow(flow, packet, batch.frame_number[row], side)
         flow.state |= FLOW_COUNTED
     if kind == KIND_TCP and flow.tcp == NULL:
-        lone = opened and is_lone_syn(packet) and sets_base(packet)
+        lone = opened and is_lone_syn(packet) and sets_base(packet) and side == client_side(flow)
         if lone:
             unmarked = batch.events == NULL and not flow.state & (FLOW_REUSES | FLOW_MOVED)
             begin_lone(&worker.lone, side, unmarked)
@@ -462,7 +466,8 @@ cdef inline void track_packet(
             if marks:
                 adopt(table, flow)
             else:
-                note_opening(flow, packet)
+                fill_opening(&opening, packet, side)
+                keep_opening(flow, &opening)
         if is_socks(packet):
             follow_socks(table, batch.window, flow, packet, item)
     if is_dns(packet):

@@ -5,37 +5,36 @@ Looked at only where the count of frames is a multiple of EVICT_FRAMES, over all
 nothing of threads or batches.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memset
 from posix.types cimport off_t
 from posix.unistd cimport pwrite
 
 from coverage cimport holes_of
 from flow cimport (
-    FLOW_CLIENT_B,
     FLOW_LIVE,
     FLOW_LONE,
     LONE,
     NO_NUMBER,
     bury,
+    client_side,
     count_opening,
-    direction_t,
     flow_at,
     flow_t,
     last_frame,
     lone_at,
     lone_t,
     merge_flow,
-    opening_of,
-    opening_packet,
     opening_t,
     release_flow,
     table_t,
+    take_opening,
 )
 from flow_key cimport KIND_TCP
+from grow cimport has_place
 from lateness cimport lateness_of, lateness_t
-from lone cimport lone_frame, release_lone, tell_counters, tell_syn, unpack_lone
-from packet cimport NO_SCALE, packet_t
+from lone cimport lone_frame, release_lone, tell_counters, unpack_lone
+from packet cimport NO_SCALE
 from sizes cimport add_or_stay, sum_of_squares
 from tcp cimport SELDOM_FLAGS, first_byte, heading_begin, heading_t, initial_rtt, side_t, tcp_t, troubles_t
 from tcp_row cimport add_side, tcp_side_row_t, tell_nothing, tell_side
@@ -99,24 +98,17 @@ ctypedef struct section_t:           # of a part that is being written
 
 # ---------------------------------------------------------------- what is said of a flow
 
-cdef inline void tell_opening(told_t* told, const opening_t* opening) noexcept nogil:
-    """Of a flow that has sent a SYN and nothing else."""
-    cdef packet_t packet
-    opening_packet(opening, &packet)
-    count_opening(&told.heading, 1 if told.flow.state & FLOW_CLIENT_B else 0, &packet)
-    memset(opening_of(&told.flow), 0, sizeof(direction_t))
-    told.flow.state &= ~<uint32_t>FLOW_LONE
-
-
 cdef inline void tell_rest(told_t* told) noexcept nogil:
     """Beside a flow without state of TCP, which is there."""
     cdef int at
+    cdef opening_t opening
     told.initial_rtt = 0
     told.first_byte = -1
     told.quiet = 1
     heading_begin(&told.heading)
     if told.flow.state & FLOW_LONE:
-        tell_opening(told, opening_of(&told.flow))
+        opening = take_opening(&told.flow)
+        count_opening(&told.heading, &opening)
     for at in range(2):
         told.squares[at] = sum_of_squares(
             told.flow.direction[at].pushes if told.flow.key.kind != KIND_TCP else 0, told.flow.direction[at].squares
@@ -133,7 +125,7 @@ cdef inline void tell_lone(told_t* told, const lone_t* lone) noexcept nogil:
     """As tell_quiet of the same flow unpacked."""
     tell_counters(lone, &told.flow)
     tell_rest(told)
-    tell_syn(lone, &told.heading)
+    count_opening(&told.heading, &lone.opening)
 
 
 cdef inline bint says_nothing(const tcp_side_row_t* side) noexcept nogil:
@@ -198,15 +190,8 @@ cdef inline bint put(int descriptor, section_t* section, const void* data, size_
 
 cdef inline part_t* new_part(spill_t* spill) noexcept nogil:
     """The place of the next part, not counted yet; NULL when memory is short."""
-    cdef uint32_t capacity
-    cdef part_t* grown
-    if spill.part_count == spill.part_capacity:
-        capacity = spill.part_capacity * 2 if spill.part_capacity else 64
-        grown = <part_t*>realloc(spill.parts, capacity * sizeof(part_t))
-        if grown == NULL:
-            return NULL
-        spill.parts = grown
-        spill.part_capacity = capacity
+    if not has_place(&spill.parts, &spill.part_capacity, spill.part_count, sizeof(part_t), 64):
+        return NULL
     return &spill.parts[spill.part_count]
 
 
@@ -374,7 +359,7 @@ cdef inline void list_live(
             count[0] += 1
     for index in range(table.lone_allocated):
         lone = lone_at(table, index)
-        if lone.live:
+        if lone.opening.flags:
             row = &rows[count[0]]
             row.flow_id = lone.flow_id
             row.index = index | LONE
@@ -476,7 +461,7 @@ cdef inline flow_t** live_by_id(
                     others[0] = True
         for index in range(tables[shard].lone_allocated):
             lone = lone_at(&tables[shard], index)
-            if lone.live and lone.flow_id < flows:       # it has none where memory ran out in its batch
+            if lone.opening.flags and lone.flow_id < flows:       # it has none where memory ran out in its batch
                 by_id[lone.flow_id] = <flow_t*>(<size_t>lone + 1)
     return by_id
 
@@ -622,7 +607,7 @@ cdef inline void merge_heading(heading_t* into, const heading_t* later) noexcept
 
 
 cdef inline void add_part(told_t* out, const told_t* part) noexcept nogil:
-    cdef int server = 0 if part.flow.state & FLOW_CLIENT_B else 1
+    cdef int server = 1 - client_side(&part.flow)
     if not out.flow.state & FLOW_LIVE:
         out[0] = part[0]
         return

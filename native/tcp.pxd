@@ -253,18 +253,20 @@ ctypedef struct tcp_t:               # 704 bytes
 
 
 cdef inline troubles_t* troubles_of(side_t* side) noexcept nogil:
-    """NULL only when memory is short."""
+    """NULL only when memory is short: then what is found of the side is not exact."""
     if side.troubles == NULL:
         side.troubles = <troubles_t*>calloc(1, sizeof(troubles_t))
+        if side.troubles == NULL:
+            side.unacked.bounded = 1
     return side.troubles
 
 
-cdef inline void note_marks(side_t* side, const packet_t* packet, uint32_t marks, uint64_t frame) noexcept nogil:
-    """Count the marks of a packet in its direction."""
+cdef inline bint note_marks(side_t* side, const packet_t* packet, uint32_t marks, uint64_t frame) noexcept nogil:
+    """Count the marks of a packet in its direction. False: no memory."""
     cdef troubles_t* troubles = troubles_of(side)
     cdef uint32_t left = marks, bit
     if troubles == NULL:
-        return
+        return False
     while left:
         bit = trailing_zeros(left)
         if troubles.marks[bit] == 0:
@@ -273,6 +275,7 @@ cdef inline void note_marks(side_t* side, const packet_t* packet, uint32_t marks
         left &= left - 1
     if marks & MARK_RETRANSMISSION:
         troubles.repeated_bytes += packet.payload_length
+    return True
 
 
 cdef inline void heading_begin(heading_t* heading) noexcept nogil:

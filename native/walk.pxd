@@ -8,9 +8,9 @@ decide the speed, never the result.
 Formats: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng. What is refused, and with which words: capture/damage.py.
 """
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport realloc
 from libc.string cimport memchr
 
+from grow cimport has_place
 from wire cimport be16, be32, le16, le32, prefetch_read
 
 cdef extern from * nogil:
@@ -576,17 +576,10 @@ cdef inline void read_interface_options(
 
 cdef inline bint add_interface(reader_t* reader) noexcept nogil:
     """Room for one more interface, zeroed; False when there are too many or memory is short."""
-    cdef uint32_t capacity
-    cdef interface_t* grown
-    if reader.interface_count >= MAX_INTERFACES:
+    if reader.interface_count >= MAX_INTERFACES or not has_place(
+        &reader.interfaces, &reader.interface_capacity, reader.interface_count, sizeof(interface_t), 16
+    ):
         return False
-    if reader.interface_count == reader.interface_capacity:
-        capacity = reader.interface_capacity * 2 if reader.interface_capacity else 16
-        grown = <interface_t*>realloc(reader.interfaces, capacity * sizeof(interface_t))
-        if grown == NULL:
-            return False
-        reader.interfaces = grown
-        reader.interface_capacity = capacity
     reader.interfaces[reader.interface_count] = interface_t(
         ticks=1000000, offset_s=0, packets=0, snap_length=0, section=reader.sections, link_type=0, binary=0
     )

@@ -116,3 +116,26 @@ def test_flows_are_those_of_who_asks_for_packets(seed, hosts, limit):
         found, tcp = told(data, flow_limit=limit, threads=threads, batch_size=batch_size)
         assert found.equals(expected)
         assert tcp == first[1]
+
+
+COUNTED = ("packets", "bytes", "syn", "ack", "size_min", "size_max")
+
+
+def test_none_is_lost_where_few_are_kept():
+    data = flood(3, 36_000)
+    columns = ["flow_id", *(f"{side}{name}" for name in ("", "_port") for side in ("client", "server"))]
+    columns += [f"{side}_{name}" for side in ("client", "server") for name in COUNTED]
+    whole, _ = told(data)
+    parts, _ = told(data, flow_limit=300)
+    assert parts.select(columns).equals(whole.select(columns))
+
+
+def test_both_ends_open_with_a_syn_and_the_first_is_written_out_before_the_second():
+    dice = Random(0)
+    meeting, *others = (Host(dice, number) for number in range(1, 70_000))
+    first, second = meeting.frame(SYN), meeting.frame(SYN, reply=True, seq=300)
+    flows, _ = told(pcap_file([first, *(host.frame(SYN) for host in others), second]), flow_limit=300)
+    row = flows.slice(0, 1).to_pylist()[0]
+    assert (row["client_packets"], row["client_bytes"], row["client_syn"], row["client_ack"]) == (1, len(first), 1, 0)
+    assert (row["server_packets"], row["server_bytes"], row["server_syn"], row["server_ack"]) == (1, len(second), 1, 0)
+    assert row["history"] == "Ss"
