@@ -442,7 +442,11 @@ cdef inline void track_packet(
         open_flow(flow, packet, batch.frame_number[row], side)
         flow.state |= FLOW_COUNTED
     if kind == KIND_TCP and flow.tcp == NULL:
-        lone = opened and is_lone_syn(packet) and sets_base(packet) and side == client_side(flow)
+        # Of a flow that returned the other side may have said something.
+        lone = (
+            opened and is_lone_syn(packet) and sets_base(packet) and side == client_side(flow)
+            and not flow.direction[1 - side].letters
+        )
         if lone:
             unmarked = batch.events == NULL and not flow.state & (FLOW_REUSES | FLOW_MOVED)
             begin_lone(&worker.lone, side, unmarked)

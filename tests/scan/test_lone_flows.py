@@ -139,3 +139,12 @@ def test_both_ends_open_with_a_syn_and_the_first_is_written_out_before_the_secon
     assert (row["client_packets"], row["client_bytes"], row["client_syn"], row["client_ack"]) == (1, len(first), 1, 0)
     assert (row["server_packets"], row["server_bytes"], row["server_syn"], row["server_ack"]) == (1, len(second), 1, 0)
     assert row["history"] == "Ss"
+
+
+def test_a_history_says_each_letter_once_however_often_its_flow_is_written_out():
+    dice = Random(0)
+    one, *others = (Host(dice, number) for number in range(1, 70_000))
+    others_syn = [host.frame(SYN) for host in others]
+    frames = [one.frame(SYN), one.frame(ACK, reply=True), *others_syn, one.frame(SYN), *others_syn]
+    flows, _ = told(pcap_file([*frames, one.frame(ACK, reply=True)]), flow_limit=300)
+    assert flows.column("history")[0].as_py() == "Sa"
