@@ -48,7 +48,7 @@ from tcp cimport (
     troubles_of,
     troubles_t,
 )
-from unacked cimport acknowledge, drop_before, keep_segment, segment_t, unacked_t
+from unacked cimport acknowledge, drop_before, keep_segment, place_of_end, segment_t, unacked_t
 
 cdef enum:
     FAST_NS = 20000000               # a fast retransmission comes this soon after the duplicate ACK
@@ -299,16 +299,24 @@ cdef inline void match_ack(side_t* other, const packet_t* packet, int64_t now, j
         other.bits |= SIDE_FLIGHT_KNOWN
 
 
-cdef inline uint32_t flight_from_base(side_t* own, uint32_t base) noexcept nogil:
+cdef inline uint32_t lowest_begin(const side_t* own, uint32_t at, uint32_t end, uint32_t base) noexcept nogil:
+    """The lowest number where segments from `at` to `end` begin, counted from the base without sign."""
+    cdef const segment_t* segments = own.unacked.first
+    cdef uint32_t number, lowest = 0xFFFFFFFFu
+    for at in range(at, end if end < at + MAX_LOOKED else at + MAX_LOOKED):
+        number = (own.flight_begin if before(segments[at].begin, own.flight_begin) else segments[at].begin) - base
+        lowest = number if number < lowest else lowest
+    return lowest
+
+
+cdef inline uint32_t flight_from_base(const side_t* own, uint32_t base) noexcept nogil:
     """From the lowest to the highest number of the list, counted from the base without sign."""
     cdef const segment_t* segments = own.unacked.first
-    cdef uint32_t at, number, begin = 0xFFFFFFFFu, end = 0
-    for at in range(own.unacked.count):
-        number = (own.flight_begin if before(segments[at].begin, own.flight_begin) else segments[at].begin) - base
-        begin = number if number < begin else begin
-        number = segments[at].end - base
-        end = number if number > end else end
-    return end - begin
+    cdef uint32_t count = own.unacked.count, low = place_of_end(segments, count, base)
+    # Those before the base have the high numbers, in the order of their ends as those behind it have the low ones.
+    cdef uint32_t end = segments[low - 1 if low else count - 1].end - base
+    cdef uint32_t far = lowest_begin(own, 0, low, base), near = lowest_begin(own, low, count, base)
+    return end - (far if far < near else near)
 
 
 cdef inline uint32_t bytes_in_flight(
@@ -322,7 +330,7 @@ cdef inline uint32_t bytes_in_flight(
     cdef uint32_t flight = own.flight_end - own.flight_begin
     if not packet.payload_length or not own.bits & SIDE_FLIGHT or not own.bits & SIDE_FLIGHT_KNOWN:
         return 0
-    if own.flight_end - base < own.flight_begin - base and own.unacked.count <= MAX_LOOKED:
+    if own.flight_end - base < own.flight_begin - base and own.unacked.count:
         flight = flight_from_base(own, base)
     flight -= (packet.tcp_flags & (TCP_SYN | TCP_FIN)) != 0
     if other.bits & SIDE_SACKED:

@@ -114,6 +114,24 @@ def test_an_ack_from_the_other_half_of_the_numbers_drops_what_it_lies_before() -
     assert engine_rows(data)[-1]["ack_rtt"] is None
 
 
+@pytest.mark.parametrize("count", [3, 60, 200])
+@pytest.mark.parametrize("beyond", [-10, 50])
+def test_bytes_in_flight_are_counted_from_the_base_however_many_segments_are_under_way(count, beyond) -> None:
+    # The base is one less than the first number that was captured; what is sent next begins before it.
+    begin = 9_000_000
+    low = begin - 100 * count + beyond
+    segments = [
+        Sent(0, "A", begin, 1),
+        Sent(1, "A", 1, low),
+        *(Sent(0, "AP", low + 100 * at, 1, length=100) for at in range(count)),
+        Sent(0, "AP", begin + 200, 1, length=100),
+    ]
+    flights = [row["bytes_in_flight"] for row in engine_rows(capture([segments]))]
+    assert flights[2 : 1 + count] == [100 * at for at in range(1, count)]
+    # tshark counts without sign: what ends behind the base has a low number, what begins before it a high one.
+    assert flights[1 + count :] == [100 * count if beyond < 0 else 100 * (count - 1), None]
+
+
 def test_what_an_ack_without_its_flag_drops_from_behind_is_no_longer_in_flight() -> None:
     # As in tshark: 0 lies before the end of the last segment in half of the numbers, and not of the one before.
     begin = 2**31 - 50
