@@ -259,7 +259,8 @@ cdef inline uint32_t first_begin(unacked_t* unacked, uint32_t ack) noexcept nogi
 
 cdef inline void narrow_flight(side_t* other, uint32_t ack) noexcept nogil:
     """Bytes before `ack` are no longer in flight."""
-    cdef segment_t* first
+    cdef segment_t* segments
+    cdef uint32_t at = 1
     if other.unacked.count == 0:
         other.bits &= ~<uint16_t>SIDE_FLIGHT
     if not other.bits & SIDE_FLIGHT or not after(ack, other.flight_begin):
@@ -268,11 +269,14 @@ cdef inline void narrow_flight(side_t* other, uint32_t ack) noexcept nogil:
         other.bits &= ~<uint16_t>SIDE_FLIGHT
         return
     other.flight_begin = ack
-    first = other.unacked.first
-    if after(first.begin, ack):
+    segments = other.unacked.first
+    if after(segments[0].begin, ack):
         other.flight_begin = first_begin(&other.unacked, ack)
-    else:
-        first.begin = ack
+        return
+    segments[0].begin = ack
+    while at < other.unacked.count and before(segments[at].begin, ack):      # they overlap
+        segments[at].begin = ack
+        at += 1
 
 
 cdef inline void end_with_last(side_t* other) noexcept nogil:

@@ -53,7 +53,7 @@ cdef enum tcp_option_t:         # bits of packet_t.tcp_options
     OPTION_TIMESTAMPS = 8
     OPTION_SACK = 16
     OPTION_FAST_OPEN = 32
-    OPTIONS_CUT = 64            # the capture lacks some of them: what is not among these bits may have been there
+    OPTIONS_CUT = 64            # some were not captured or not read: what is not among these bits may have been there
 
 ctypedef struct packet_t:
     int64_t timestamp           # ns since 1970 UTC, valid with HAS_TIME

@@ -7,6 +7,7 @@ from wire cimport be32
 cdef enum:
     MAX_SACK = 4
     KIND_SACK = 5
+    LEAST_SACK = 10                  # with one block
     TCP_HEADER = 20
     DATA_OFFSET = 12                 # place of the header's length in it
 
@@ -46,6 +47,8 @@ cdef inline void read_sack(const uint8_t* frame, const packet_t* packet, sack_t*
         if length > whole or (length < 2 and at[0] != 1):
             return
         if at[0] == KIND_SACK:
+            if length < LEAST_SACK and not sack.count:       # tshark gives up there
+                return
             read_blocks(at, length if length < left else left, sack)
         if length > left:
             return

@@ -68,7 +68,8 @@ cdef inline void read_tcp_options(const uint8_t* at, uint32_t left, uint32_t who
     """Of `whole` bytes of options the `left` that were captured, up to the first whose length is wrong.
 
     OPTIONS_CUT where tshark would read what was not captured: it reads on behind the end of options, as long as there
-    are zeros, and of a SACK option that was cut the blocks before that.
+    are zeros, and of a SACK option that was cut the blocks before that. Likewise where it gives up: at a SACK option
+    without a whole block, if it is the first.
     """
     cdef uint32_t length
     while left != 0 and at[0] != 0:
@@ -84,6 +85,9 @@ cdef inline void read_tcp_options(const uint8_t* at, uint32_t left, uint32_t who
                 return
             if length > left:
                 packet.tcp_options |= OPTIONS_CUT | (OPTION_SACK if at[0] == 5 and left >= 10 else 0)
+                return
+            if at[0] == 5 and length < 10 and not packet.tcp_options & OPTION_SACK:
+                packet.tcp_options |= OPTIONS_CUT
                 return
             read_tcp_option(at, length, packet)
         at += length

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import tempfile
 from pathlib import Path
 from random import Random
@@ -26,6 +27,8 @@ from tests.reference.tcp_strategies import (
     conversations,
     opens_stream,
     places_of_frames,
+    sack_option,
+    scale_option,
     with_short_headers,
 )
 
@@ -130,6 +133,44 @@ def test_bytes_in_flight_are_counted_from_the_base_however_many_segments_are_und
     assert flights[2 : 1 + count] == [100 * at for at in range(1, count)]
     # tshark counts without sign: what ends behind the base has a low number, what begins before it a high one.
     assert flights[1 + count :] == [100 * count if beyond < 0 else 100 * (count - 1), None]
+
+
+def test_an_ack_takes_its_part_of_every_segment_that_it_lies_in() -> None:
+    # An old segment and its ACK, which comes late, let the others be asked where they begin.
+    segments = [
+        Sent(0, "AP", 1, 1, length=100),
+        Sent(0, "AP", 1001, 1, length=100),
+        Sent(0, "AP", 1051, 1, length=200),
+        Sent(1, "A", 1, 1081),
+        Sent(0, "AP", 301, 1, length=100),
+        Sent(1, "A", 1, 401),
+        Sent(0, "AP", 1251, 1, length=100),
+    ]
+    data = capture([segments])
+    assert differences(data) == []
+    assert engine_rows(data)[-1]["bytes_in_flight"] == 1351 - 1081
+
+
+@pytest.mark.parametrize("length", range(2, 21))
+def test_nothing_is_read_behind_a_sack_option_without_a_block(length: int) -> None:
+    blocks = struct.pack(">IIIII", 3010, 3030, 3040, 3050, 3060)[: length - 2]
+    sack = bytes([5, length]) + blocks + bytes([1] * (-length % 4))
+    segments = [
+        Sent(0, "S", 2999, 0, options=sack + scale_option(7), window=1000),
+        Sent(1, "SA", 8000, 3000, options=scale_option(2)),
+        Sent(0, "AP", 3000, 8001, length=900, window=1000),
+        Sent(1, "A", 8001, 3000, options=sack + sack_option([(3200, 3210)])),
+        Sent(0, "AP", 3900, 8001, length=100, window=1000),
+        # Behind another it is passed over.
+        Sent(1, "A", 8001, 3000, options=sack_option([(3010, 3011)]) + sack[:12] + sack_option([(3200, 3210)])),
+        Sent(0, "AP", 4000, 8001, length=100, window=1000),
+    ]
+    data = capture([segments if length <= 12 else segments[:5]])
+    rows = engine_rows(data)
+    assert differences(data) == []
+    assert rows[4]["tcp_window"] == (1000 if length < 10 else 128_000)
+    assert rows[4]["bytes_in_flight"] == (1000 if length < 10 else 990)
+    assert rows[-1]["bytes_in_flight"] == (rows[4]["bytes_in_flight"] if length > 12 else 1090)
 
 
 def test_what_an_ack_without_its_flag_drops_from_behind_is_no_longer_in_flight() -> None:

@@ -58,7 +58,8 @@ def tcp(decoder: Decoder) -> None:
 def _tcp_options(packet: Packet, one: Header, data: bytes, whole: int) -> None:
     """Of `whole` bytes of options those that were captured, up to the first of impossible length.
 
-    Quirk: zeros at the end are read on, and where they are cut a SYN settles no scale.
+    Quirk: zeros at the end are read on, and where they are cut a SYN settles no scale. At a SACK option without a whole
+    block tshark gives up, if it is the first.
     """
     while data and data[0] != 0:
         if len(data) < 2 <= whole and data[0] != 1:
@@ -68,7 +69,7 @@ def _tcp_options(packet: Packet, one: Header, data: bytes, whole: int) -> None:
         if data[0] != 1 and not 2 <= length <= whole:
             return
         _tcp_option(packet, one, data[0], data[2:length], whole=length <= len(data))
-        one.cut = length > len(data)
+        one.cut = length > len(data) or (data[0] == 5 and length < 10 and 5 not in packet.tcp_option_kinds)
         if one.cut:
             return
         data, whole = data[length:], whole - length

@@ -75,6 +75,12 @@ def _cut_options(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> b
     return None not in (captured, length, payload) and captured + payload < length  # type: ignore[operator]
 
 
+def _empty_sack(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
+    """A SACK option too short for a block: tshark analyses the segment and stops before it says so, likewise."""
+    judged = column in ANALYSIS_COLUMNS or column.startswith("mark ")
+    return judged and theirs is None and "0" in packet.values("tcp.options.sack.count")
+
+
 def _frame_relay(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
     """tshark's conversations on Frame Relay are circuits, not pairs of ports."""
     judged = column in ANALYSIS_COLUMNS or column.startswith("mark ")
@@ -115,6 +121,7 @@ RULES: dict[str, Rule] = {
     "TCP header length below 20": _bogus_header_length,
     "UDP header cut": _cut_header,
     "TCP options cut": _cut_options,
+    "SACK option without a block": _empty_sack,
     "tshark numbers circuits of Frame Relay": _frame_relay,
     "several packets in a netlink frame": _netlink,
     "a tunnel guessed behind a well-known port": _well_known_port,

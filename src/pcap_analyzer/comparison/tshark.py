@@ -61,6 +61,7 @@ UPPER = (
     "tcp.len",
     "tcp.flags",
     "tcp.window_size_value",
+    "tcp.options.sack.count",
     "udp.srcport",
     "udp.dstport",
     "udp.stream",
