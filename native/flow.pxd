@@ -128,6 +128,7 @@ ctypedef struct flow_t:              # 256 bytes
 ctypedef struct opening_t:           # what a SYN said; with FLOW_LONE in place of the direction that has no packet
     int64_t timestamp
     uint32_t seq
+    uint32_t ack                     # though it says nothing without the flag, tshark remembers it
     uint32_t tsval
     uint16_t window
     uint16_t mss
@@ -517,6 +518,7 @@ cdef inline opening_t* opening_of(flow_t* flow) noexcept nogil:
 cdef inline void fill_opening(opening_t* opening, const packet_t* packet, uint32_t side) noexcept nogil:
     opening.timestamp = packet.timestamp
     opening.seq = packet.tcp_seq
+    opening.ack = packet.tcp_ack
     opening.tsval = packet.tcp_tsval
     opening.window = packet.tcp_window
     opening.mss = packet.tcp_mss
@@ -548,6 +550,7 @@ cdef inline void opening_packet(const opening_t* opening, packet_t* packet) noex
     packet.present = HAS_TIME
     packet.timestamp = opening.timestamp
     packet.tcp_seq = opening.seq
+    packet.tcp_ack = opening.ack
     packet.tcp_tsval = opening.tsval
     packet.tcp_window = opening.window
     packet.tcp_mss = opening.mss

@@ -184,7 +184,7 @@ cdef inline void replay_opening(tcp_t* tcp, const opening_t* opening, uint64_t f
     count_opening(&tcp.heading, opening)
     note_full(tcp, 1 - tcp.client)
     measure(tcp, tcp.client, &packet, frame, &sack, &measured)
-    judge(tcp, tcp.client, &packet, frame, opening.seq, 0, &sack, &judged)
+    judge(tcp, tcp.client, &packet, frame, opening.seq, opening.ack, &sack, &judged)
 
 
 cdef inline void begin_stream(table_t* table, flow_t* flow) noexcept nogil:

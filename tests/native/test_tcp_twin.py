@@ -194,6 +194,17 @@ def test_headers_that_are_too_short_are_judged_as_the_twin_judges_them() -> None
     assert not wrong, "\n".join([f"{len(wrong)} values differ", *wrong[:20]])
 
 
+def test_the_ack_of_a_syn_counts_without_its_flag() -> None:
+    segments = [
+        Sent(0, "S", 2999, 8500),
+        Sent(1, "A", 8000, 3000, length=100),
+        Sent(0, "A", 3000, 8100),
+    ]
+    data = capture([segments])
+    assert differences(data) == []
+    assert engine_rows(data)[1]["tcp_marks"] == ["retransmission", "spurious_retransmission"]
+
+
 def test_a_syn_without_a_time_begins_no_round_trip() -> None:
     random = Random(4)
     data = bytearray(capture([Talk(random, far=False).make() for _ in range(300)]))
