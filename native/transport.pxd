@@ -67,9 +67,9 @@ cdef inline void read_tcp_option(const uint8_t* at, uint32_t length, packet_t* p
 cdef inline void read_tcp_options(const uint8_t* at, uint32_t left, uint32_t whole, packet_t* packet) noexcept nogil:
     """Of `whole` bytes of options the `left` that were captured, up to the first whose length is wrong.
 
-    OPTIONS_CUT where tshark would read what was not captured: it reads on behind the end of options, as long as there
-    are zeros, and of a SACK option that was cut the blocks before that. Likewise where it gives up: at a SACK option
-    without a whole block, if it is the first.
+    OPTIONS_CUT where tshark would read what was not captured: it reads on behind the end of options, asks for all but
+    two bytes of what is left to an option that is too long, and reads of a SACK option that was cut the blocks before
+    that. Likewise where it gives up: at a SACK option without a whole block, if it is the first.
     """
     cdef uint32_t length
     while left != 0 and at[0] != 0:
@@ -81,7 +81,11 @@ cdef inline void read_tcp_options(const uint8_t* at, uint32_t left, uint32_t who
                 packet.tcp_options |= OPTIONS_CUT
                 return
             length = at[1]
-            if length < 2 or length > whole:
+            if length < 2:
+                return
+            if length > whole:
+                if left < whole - 2:
+                    packet.tcp_options |= OPTIONS_CUT
                 return
             if length > left:
                 packet.tcp_options |= OPTIONS_CUT | (OPTION_SACK if at[0] == 5 and left >= 10 else 0)
@@ -93,11 +97,7 @@ cdef inline void read_tcp_options(const uint8_t* at, uint32_t left, uint32_t who
         at += length
         left -= length
         whole -= length
-    while left != 0 and at[0] == 0:
-        at += 1
-        left -= 1
-        whole -= 1
-    if left == 0 and whole != 0:
+    if left < whole:
         packet.tcp_options |= OPTIONS_CUT
 
 

@@ -135,6 +135,29 @@ def test_bytes_in_flight_are_counted_from_the_base_however_many_segments_are_und
     assert flights[1 + count :] == [100 * count if beyond < 0 else 100 * (count - 1), None]
 
 
+@pytest.mark.parametrize(
+    ("rest", "needed"),
+    [
+        (b"\x01\x01\x04\x02\x01\x01\x01\x01", 12),
+        (b"\x00\x00\x00\x00\x00\x00\x00\x00", 12),
+        (b"\x00\x04\x05\x06\x00\x00\x00\x00", 12),  # no zeros behind the end of options
+        (b"\x0a\xa9\x01\x02\x01\x01\x01\x01", 10),  # 169 bytes
+        (b"\x0a\x01\x01\x02\x01\x01\x01\x01", 6),  # one byte, where two are the least
+    ],
+)
+def test_a_syn_without_a_scale_says_so_where_tshark_reads_its_options_to_the_end(rest: bytes, needed: int) -> None:
+    segments = [
+        Sent(0, "S", 2999, 0, options=b"\x02\x04\x05\xb4" + rest),
+        Sent(1, "SA", 8000, 3000, options=scale_option(2)),
+        Sent(0, "A", 3000, 8001),
+        Sent(1, "A", 8001, 3000, window=1000),
+    ]
+    for captured in range(4, 13):
+        data = capture([segments], snap=40 + captured)
+        assert differences(data) == []
+        assert engine_rows(data)[-1]["tcp_window"] == (1000 if captured >= needed else 4000)
+
+
 def test_an_ack_takes_its_part_of_every_segment_that_it_lies_in() -> None:
     # An old segment and its ACK, which comes late, let the others be asked where they begin.
     segments = [

@@ -58,8 +58,9 @@ def tcp(decoder: Decoder) -> None:
 def _tcp_options(packet: Packet, one: Header, data: bytes, whole: int) -> None:
     """Of `whole` bytes of options those that were captured, up to the first of impossible length.
 
-    Quirk: zeros at the end are read on, and where they are cut a SYN settles no scale. At a SACK option without a whole
-    block tshark gives up, if it is the first.
+    Quirk: what follows the end of options is read on, and where that is cut a SYN settles no scale; where an option is
+    too long, all but two bytes of what it may have are asked for. At a SACK option without a whole block tshark gives
+    up, if it is the first.
     """
     while data and data[0] != 0:
         if len(data) < 2 <= whole and data[0] != 1:
@@ -67,13 +68,14 @@ def _tcp_options(packet: Packet, one: Header, data: bytes, whole: int) -> None:
             return
         length = 1 if data[0] == 1 else data[1] if len(data) > 1 else 0
         if data[0] != 1 and not 2 <= length <= whole:
+            one.cut = length > whole and len(data) < whole - 2
             return
         _tcp_option(packet, one, data[0], data[2:length], whole=length <= len(data))
         one.cut = length > len(data) or (data[0] == 5 and length < 10 and 5 not in packet.tcp_option_kinds)
         if one.cut:
             return
         data, whole = data[length:], whole - length
-    one.cut = len(data) < whole and not any(data)
+    one.cut = len(data) < whole
 
 
 def _tcp_option(packet: Packet, one: Header, kind: int, value: bytes, *, whole: bool) -> None:
