@@ -247,14 +247,14 @@ cdef inline void note_sent(
         own.contiguous = own.next_seq
 
 
-cdef inline uint32_t first_begin(unacked_t* unacked, uint32_t ack) noexcept nogil:
-    """Where the first unacknowledged byte that was captured lies, at `ack` or behind it."""
+cdef inline uint32_t first_begin(const unacked_t* unacked, uint32_t least) noexcept nogil:
+    """Where the first unacknowledged byte that was captured lies, at `least` or behind it."""
     cdef const segment_t* segments = unacked.first
     cdef uint32_t at, begin = segments[0].begin
     for at in range(1, unacked.count if unacked.count < MAX_LOOKED else MAX_LOOKED):
         if before(segments[at].begin, begin):
             begin = segments[at].begin
-    return begin if after(begin, ack) else ack
+    return begin if after(begin, least) else least
 
 
 cdef inline void narrow_flight(side_t* other, uint32_t ack) noexcept nogil:
@@ -274,18 +274,19 @@ cdef inline void narrow_flight(side_t* other, uint32_t ack) noexcept nogil:
         other.flight_begin = first_begin(&other.unacked, ack)
         return
     segments[0].begin = ack
-    while at < other.unacked.count and before(segments[at].begin, ack):      # they overlap
+    while at < other.unacked.count and before(segments[at].begin, ack) and after(segments[at].end, ack):     # overlap
         segments[at].begin = ack
         at += 1
 
 
-cdef inline void end_with_last(side_t* other) noexcept nogil:
+cdef inline void forget_last(side_t* other) noexcept nogil:
     """The last segments may be gone, and what they had in flight with them."""
     cdef uint32_t end
     if other.unacked.count and other.bits & SIDE_FLIGHT:
         end = other.unacked.first[other.unacked.count - 1].end
         if before(end, other.flight_end):
             other.flight_end = end
+        other.flight_begin = first_begin(&other.unacked, other.flight_begin)
 
 
 cdef inline void match_ack(side_t* other, const packet_t* packet, int64_t now, judged_t* judged) noexcept nogil:
@@ -297,7 +298,7 @@ cdef inline void match_ack(side_t* other, const packet_t* packet, int64_t now, j
         judged.acks = 1
         judged.ack_rtt = now - judged.acked.time
     elif other.unacked.count != count:
-        end_with_last(other)
+        forget_last(other)
     narrow_flight(other, packet.tcp_ack)
     if packet.tcp_flags & TCP_ACK:
         other.bits |= SIDE_FLIGHT_KNOWN

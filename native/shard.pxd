@@ -206,7 +206,7 @@ cdef inline void judge_unsaid(
     """A segment whose header is too short to be one: tshark judges it, and gives up before it says so.
 
     Behind that it would take what a SYN settles, the round trip of the handshake, and that a side's windows are scaled
-    from now on: all this stays as it was. The first segment of a stream is not judged: nothing is known of its ends.
+    from now on: all this stays as it was.
     """
     cdef int at
     cdef uint16_t kept = SIDE_AFTER_SYN | SIDE_INITIAL_RTT | SIDE_SYN_TIME
@@ -215,7 +215,7 @@ cdef inline void judge_unsaid(
     cdef int8_t[2] scale
     cdef sack_t sack
     cdef judged_t judged
-    if packet.present & IN_FRAGMENT or not flow.state & FLOW_COUNTED:
+    if packet.present & IN_FRAGMENT:
         return
     if flow.tcp == NULL:
         begin_stream(table, flow)
@@ -441,6 +441,8 @@ cdef inline void track_packet(
             )
         open_flow(flow, packet, batch.frame_number[row], side)
         flow.state |= FLOW_COUNTED
+        if flow.tcp != NULL:                     # of judge_unsaid
+            flow.tcp.client = <uint8_t>client_side(flow)
     if kind == KIND_TCP and flow.tcp == NULL:
         # Of a flow that returned the other side may have said something.
         lone = (

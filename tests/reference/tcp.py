@@ -43,14 +43,12 @@ class Conversation:
         self.syn_time: int | None = None
         self.initial_rtt = 0  # Quirk: one of 0 stays unknown, and the next ACK measures again
         self.fast_open = False  # a SYN with a cookie carried data
-        self.begun = False
 
     def add(self, forward: bool, segment: Segment) -> Verdict:
         """Judge the next segment, of this side or that, and remember it."""
         own, peer = self.sides[forward], self.sides[not forward]
         verdict = self._judged(own, peer, segment, handshakes=True)
         _settle_scale(own, peer, segment)
-        self.begun = True
         if verdict.marks & ~FAST_OPEN_MARKS or verdict.examined:
             verdict.initial_rtt = self.initial_rtt or None
         return verdict

@@ -35,8 +35,7 @@ class Analysis:
             return None
         segment = segment_of(frame, time, header)
         if header.bogus:
-            if conversation.begun:
-                conversation.overhear(ends[0] > ends[1], segment)
+            conversation.overhear(ends[0] > ends[1], segment)
             return None
         return conversation.add(ends[0] > ends[1], segment)
 
