@@ -260,7 +260,7 @@ cdef inline uint32_t first_begin(const unacked_t* unacked, uint32_t least) noexc
 cdef inline void narrow_flight(side_t* other, uint32_t ack) noexcept nogil:
     """Bytes before `ack` are no longer in flight."""
     cdef segment_t* segments
-    cdef uint32_t at = 1
+    cdef uint32_t at = 1, looked = other.unacked.count if other.unacked.count < MAX_LOOKED else MAX_LOOKED
     if other.unacked.count == 0:
         other.bits &= ~<uint16_t>SIDE_FLIGHT
     if not other.bits & SIDE_FLIGHT or not after(ack, other.flight_begin):
@@ -274,7 +274,7 @@ cdef inline void narrow_flight(side_t* other, uint32_t ack) noexcept nogil:
         other.flight_begin = first_begin(&other.unacked, ack)
         return
     segments[0].begin = ack
-    while at < other.unacked.count and before(segments[at].begin, ack) and after(segments[at].end, ack):     # overlap
+    while at < looked and before(segments[at].begin, ack) and after(segments[at].end, ack):      # they overlap
         segments[at].begin = ack
         at += 1
 
@@ -286,7 +286,7 @@ cdef inline void forget_last(side_t* other) noexcept nogil:
         end = other.unacked.first[other.unacked.count - 1].end
         if before(end, other.flight_end):
             other.flight_end = end
-        other.flight_begin = first_begin(&other.unacked, other.flight_begin)
+            other.flight_begin = first_begin(&other.unacked, other.flight_begin)
 
 
 cdef inline void match_ack(side_t* other, const packet_t* packet, int64_t now, judged_t* judged) noexcept nogil:
