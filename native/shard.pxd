@@ -85,7 +85,7 @@ from packet cimport (
 from plain cimport note_quiet, take_plain
 from repairs cimport FOUND_AGAIN, FOUND_FILL, FOUND_TRIP, measured_t
 from sack cimport read_sack, sack_t
-from socks cimport is_socks, opens_stream
+from socks cimport is_dissected, is_socks, opens_stream
 from steady cimport count_steady, is_steady
 from tcp cimport (
     CAUSE_RTO,
@@ -474,7 +474,7 @@ cdef inline void track_packet(
             else:
                 fill_opening(&opening, packet, side)
                 keep_opening(flow, &opening)
-        if is_socks(packet):
+        if is_socks(packet) and is_dissected(marks):
             follow_socks(table, batch.window, flow, packet, item)
     if is_dns(packet):
         follow_dns(

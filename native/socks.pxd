@@ -7,6 +7,7 @@ agree.
 from libc.stdint cimport uint8_t, uint32_t
 
 from packet cimport packet_t
+from tcp cimport MARK_FAST_RETRANSMISSION, MARK_RETRANSMISSION, MARK_SPURIOUS_RETRANSMISSION
 
 cdef enum:
     SOCKS_PORT = 1080
@@ -25,6 +26,12 @@ cdef enum socks_state_t:
 cdef inline bint is_socks(const packet_t* packet) noexcept nogil:
     """Whether a TCP packet may belong to a SOCKS exchange."""
     return (packet.dst_port == SOCKS_PORT or packet.src_port == SOCKS_PORT) and packet.payload_length
+
+
+cdef inline bint is_dissected(uint32_t marks) noexcept nogil:
+    """Whether Wireshark looks into a segment with these marks: not into what it has seen, if it is not acknowledged."""
+    cdef uint32_t again = MARK_RETRANSMISSION | MARK_SPURIOUS_RETRANSMISSION | MARK_FAST_RETRANSMISSION
+    return marks & again != MARK_RETRANSMISSION
 
 
 cdef inline uint8_t from_client(uint8_t state, const uint8_t* payload, uint32_t size) noexcept nogil:
