@@ -429,7 +429,9 @@ cdef inline flow_t* revive(table_t* table, uint64_t* slot, const flow_key_t* key
     flow.flow_id = stone.flow_id
     flow.stream = stone.stream
     flow.base_seq[0], flow.base_seq[1] = stone.base_seq[0], stone.base_seq[1]
-    flow.state = <uint16_t>((stone.state | FLOW_RETURNED | FLOW_LIVE) & ~<uint32_t>(FLOW_TIMED | FLOW_LONE | FLOW_SYN))
+    flow.state = <uint16_t>((stone.state | FLOW_LIVE) & ~<uint32_t>(FLOW_TIMED | FLOW_LONE | FLOW_SYN))
+    if stone.state & FLOW_COUNTED:               # else it begins with its first packet
+        flow.state |= FLOW_RETURNED
     flow.direction[0].letters = stone.letters[0] & LETTERS
     flow.direction[1].letters = stone.letters[1] & LETTERS
     slot[0] = (<uint64_t>hash << 32) | (index + 1)

@@ -48,7 +48,7 @@ from tcp cimport (
     troubles_of,
     troubles_t,
 )
-from unacked cimport acknowledge, drop_before, keep_segment, place_of_end, segment_t, unacked_t
+from unacked cimport UNACKED_OVERLAP, acknowledge, drop_before, keep_segment, place_of_end, segment_t, unacked_t
 
 cdef enum:
     FAST_NS = 20000000               # a fast retransmission comes this soon after the duplicate ACK
@@ -247,11 +247,15 @@ cdef inline void note_sent(
         own.contiguous = own.next_seq
 
 
+cdef inline uint32_t looked_at(const unacked_t* unacked) noexcept nogil:
+    return unacked.count if unacked.count < MAX_LOOKED else MAX_LOOKED
+
+
 cdef inline uint32_t first_begin(const unacked_t* unacked, uint32_t least) noexcept nogil:
     """Where the first unacknowledged byte that was captured lies, at `least` or behind it."""
     cdef const segment_t* segments = unacked.first
     cdef uint32_t at, begin = segments[0].begin
-    for at in range(1, unacked.count if unacked.count < MAX_LOOKED else MAX_LOOKED):
+    for at in range(1, looked_at(unacked)):
         if before(segments[at].begin, begin):
             begin = segments[at].begin
     return begin if after(begin, least) else least
@@ -259,24 +263,24 @@ cdef inline uint32_t first_begin(const unacked_t* unacked, uint32_t least) noexc
 
 cdef inline void narrow_flight(side_t* other, uint32_t ack) noexcept nogil:
     """Bytes before `ack` are no longer in flight."""
-    cdef segment_t* segments
-    cdef uint32_t at = 1, looked = other.unacked.count if other.unacked.count < MAX_LOOKED else MAX_LOOKED
-    if other.unacked.count == 0:
+    cdef unacked_t* unacked = &other.unacked
+    cdef segment_t* segment = unacked.first
+    cdef uint32_t at
+    if unacked.count == 0:
         other.bits &= ~<uint16_t>SIDE_FLIGHT
+        unacked.notes &= ~<uint32_t>UNACKED_OVERLAP
     if not other.bits & SIDE_FLIGHT or not after(ack, other.flight_begin):
         return
     if not after(other.flight_end, ack):
         other.bits &= ~<uint16_t>SIDE_FLIGHT
         return
     other.flight_begin = ack
-    segments = other.unacked.first
-    if after(segments[0].begin, ack):
-        other.flight_begin = first_begin(&other.unacked, ack)
-        return
-    segments[0].begin = ack
-    while at < looked and before(segments[at].begin, ack) and after(segments[at].end, ack):      # they overlap
-        segments[at].begin = ack
-        at += 1
+    # Of segments that do not overlap an ACK lies within the first only.
+    for at in range(1 if not unacked.notes & UNACKED_OVERLAP else looked_at(unacked)):
+        if before(segment[at].begin, ack) and after(segment[at].end, ack):
+            segment[at].begin = ack
+    if after(segment.begin, ack):
+        other.flight_begin = first_begin(unacked, ack)
 
 
 cdef inline void forget_last(side_t* other) noexcept nogil:

@@ -3,7 +3,7 @@
 In a flood, or a scan, there are as many flows as packets, and what they cost is memory: a page that was never touched
 costs 2 us, a line that is in no cache a quarter of one. All that a SYN says of its flow finds room in a line and a
 half. With the next packet of its key a flow moves to a place among the others, and is as if it had always been there
-(tests/scan/test_lone_flows.py): only find_flow, and who reads or writes out all flows, knows of them.
+(tests/scan/test_lone_flows.py): only who finds a flow, and who reads or writes out all, knows of them.
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -181,7 +181,7 @@ cdef inline flow_t* move_lone(table_t* table, uint64_t* slot) noexcept nogil:
 cdef inline flow_t* flow_of_slot(
     table_t* table, uint64_t* slot, const flow_key_t* key, uint32_t hash, bint* created
 ) noexcept nogil:
-    """find_flow behind find_slot."""
+    """As find_flow; slot: what find_slot gives for the key."""
     cdef uint32_t index
     cdef flow_t* flow
     created[0] = slot[0] == 0

@@ -34,6 +34,7 @@ cdef inline void read_sack(const uint8_t* frame, const packet_t* packet, sack_t*
     cdef uint32_t end = <uint32_t>packet.transport_offset + packet.transport_length
     cdef uint32_t left, whole, length
     cdef const uint8_t* at
+    cdef bint read = False
     sack.count = 0
     if end > packet.captured_length:
         end = packet.captured_length
@@ -47,8 +48,9 @@ cdef inline void read_sack(const uint8_t* frame, const packet_t* packet, sack_t*
         if length > whole or (length < 2 and at[0] != 1):
             return
         if at[0] == KIND_SACK:
-            if length < LEAST_SACK and not sack.count:       # tshark gives up there
+            if length < LEAST_SACK and not read:     # tshark gives up there
                 return
+            read = True
             read_blocks(at, length if length < left else left, sack)
         if length > left:
             return

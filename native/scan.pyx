@@ -899,10 +899,12 @@ cdef class FlowReader:
             number = first_at_or_after(self.spilled, part, NO_NUMBER)
             while number < part.count:
                 tell_written(&one, self.spilled, part, number)
+                number += 1
+                if one.flow.key.kind != KIND_ADDRESSES:      # known by a number alone: no packet is its own
+                    continue
                 fill_row(&row, &one)
                 want_addresses(summary, &row, &wanted)
                 add_addresses(summary, &row, &wanted, 0)
-                number += 1
         if not self.others:
             return
         for shard in range(scan.shards):

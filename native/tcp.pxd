@@ -12,7 +12,7 @@ from coverage cimport coverage_free, coverage_t
 from lateness cimport lateness_free
 from packet cimport NO_SCALE, packet_t
 from spread cimport spread_free, spread_t
-from unacked cimport unacked_begin, unacked_copied, unacked_free, unacked_t
+from unacked cimport UNACKED_BOUNDED, unacked_begin, unacked_copied, unacked_free, unacked_t
 
 cdef extern from * nogil:
     """
@@ -257,7 +257,7 @@ cdef inline troubles_t* troubles_of(side_t* side) noexcept nogil:
     if side.troubles == NULL:
         side.troubles = <troubles_t*>calloc(1, sizeof(troubles_t))
         if side.troubles == NULL:
-            side.unacked.bounded = 1
+            side.unacked.notes |= UNACKED_BOUNDED
     return side.troubles
 
 

@@ -22,6 +22,7 @@ from tcp cimport (
     tcp_t,
     troubles_t,
 )
+from unacked cimport UNACKED_BOUNDED
 
 cdef enum:
     LIMIT_SUMS = 3                   # receiver, congestion, application
@@ -146,7 +147,7 @@ cdef inline void tell_side(tcp_side_row_t* row, const tcp_t* tcp, int sender, ui
         row.outstanding = side.top - side.acknowledged
     row.ttl = tcp.ttl[sender]
     row.reset_ttl = tcp.reset_ttl[sender]
-    row.bounded = side.unacked.bounded | side.coverage.bounded | ((side.rtt.waits & FAILED) != 0)
+    row.bounded = (side.unacked.notes & UNACKED_BOUNDED) | side.coverage.bounded | ((side.rtt.waits & FAILED) != 0)
 
 
 cdef inline void add_side(tcp_side_row_t* into, const tcp_side_row_t* later) noexcept nogil:

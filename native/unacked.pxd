@@ -28,12 +28,16 @@ ctypedef struct segment_t:           # 24 bytes
     uint64_t frame
     int64_t time                     # ns
 
+cdef enum unacked_note_t:
+    UNACKED_BOUNDED = 1              # a bound was hit
+    UNACKED_OVERLAP = 2              # a segment may begin before the end of another that ends before it
+
 ctypedef struct unacked_t:           # 40 bytes
     segment_t* first                 # of `count` in order, in `few` or in memory of their own
     uint16_t head                    # of those before it the last `done` are done and still readable
     uint16_t count
     uint16_t capacity                # of the memory
-    uint8_t bounded                  # a bound was hit
+    uint8_t notes                    # unacked_note_t
     uint8_t done                     # MAX_DONE at most
     segment_t few[FEW]
 
@@ -70,7 +74,7 @@ cdef inline bint move_to(unacked_t* unacked, uint32_t capacity, uint32_t done) n
     """Into memory for `capacity` segments, with the last `done` of those that are done; False where memory is short."""
     cdef segment_t* moved = <segment_t*>malloc(capacity * sizeof(segment_t))
     if moved == NULL:
-        unacked.bounded = 1
+        unacked.notes |= UNACKED_BOUNDED
         return False
     memcpy(moved, unacked.first - done, (unacked.count + done) * sizeof(segment_t))
     free_memory(unacked)
@@ -130,7 +134,7 @@ cdef inline bint make_room_in_front(unacked_t* unacked) noexcept nogil:
         capacity = unacked.count + 4 * MAX_SHIFT
         grown = <segment_t*>malloc(capacity * sizeof(segment_t))
         if grown == NULL:
-            unacked.bounded = 1
+            unacked.notes |= UNACKED_BOUNDED
             return False
         memcpy(grown + MAX_SHIFT, memory, unacked.count * sizeof(segment_t))
         free_memory(unacked)
@@ -162,7 +166,7 @@ cdef inline void put_between(unacked_t* unacked, const segment_t* segment, uint3
         items = unacked.first
         memmove(items, items + 1, at * sizeof(segment_t))
     else:
-        unacked.bounded = 1
+        unacked.notes |= UNACKED_BOUNDED
         return
     items[at] = segment[0]
     unacked.count += 1
@@ -175,6 +179,8 @@ cdef inline bint keep_segment(unacked_t* unacked, const segment_t* segment, uint
     """
     cdef segment_t* items = unacked.first
     cdef uint32_t at = unacked.count
+    if at and before(segment.begin, items[at - 1].end):
+        unacked.notes |= UNACKED_OVERLAP
     if at and not after(segment.end, items[at - 1].end):
         at = place_of_end(items, at, segment.end)
         if items[at].end == segment.end:
@@ -182,7 +188,7 @@ cdef inline bint keep_segment(unacked_t* unacked, const segment_t* segment, uint
                 items[at].begin = segment.begin
             return True
     if unacked.count >= MAX_UNACKED:
-        unacked.bounded = 1
+        unacked.notes |= UNACKED_BOUNDED
         return False
     if at < unacked.count:
         put_between(unacked, segment, at)

@@ -158,20 +158,26 @@ def test_a_syn_without_a_scale_says_so_where_tshark_reads_its_options_to_the_end
         assert engine_rows(data)[-1]["tcp_window"] == (1000 if captured >= needed else 4000)
 
 
-def test_an_ack_takes_its_part_of_every_segment_that_it_lies_in() -> None:
+@pytest.mark.parametrize(
+    ("sent", "ack", "flight"),
+    [
+        ([(1, 100), (1001, 100), (1051, 200)], 1081, 270),
+        ([(1, 100), (1001, 100), (1090, 60), (1021, 230)], 1081, 270),  # with one between them that begins behind it
+        ([(1, 100), (1001, 100), (951, 300)], 981, 370),  # the first begins behind it
+    ],
+)
+def test_an_ack_takes_its_part_of_every_segment_that_it_lies_in(sent, ack, flight) -> None:
     # An old segment and its ACK, which comes late, let the others be asked where they begin.
     segments = [
-        Sent(0, "AP", 1, 1, length=100),
-        Sent(0, "AP", 1001, 1, length=100),
-        Sent(0, "AP", 1051, 1, length=200),
-        Sent(1, "A", 1, 1081),
+        *(Sent(0, "AP", seq, 1, length=length) for seq, length in sent),
+        Sent(1, "A", 1, ack),
         Sent(0, "AP", 301, 1, length=100),
         Sent(1, "A", 1, 401),
         Sent(0, "AP", 1251, 1, length=100),
     ]
     data = capture([segments])
     assert differences(data) == []
-    assert engine_rows(data)[-1]["bytes_in_flight"] == 1351 - 1081
+    assert engine_rows(data)[-1]["bytes_in_flight"] == flight
 
 
 @pytest.mark.parametrize("length", range(2, 21))

@@ -148,3 +148,33 @@ def test_a_history_says_each_letter_once_however_often_its_flow_is_written_out()
     frames = [one.frame(SYN), one.frame(ACK, reply=True), *others_syn, one.frame(SYN), *others_syn]
     flows, _ = told(pcap_file([*frames, one.frame(ACK, reply=True)]), flow_limit=300)
     assert flows.column("history")[0].as_py() == "Sa"
+
+
+def short_header(host: Host) -> bytes:
+    """A number for its stream, but no packet of a flow."""
+    frame = bytearray(host.frame(ACK))
+    frame[46] = 0x40
+    return bytes(frame)
+
+
+@pytest.mark.parametrize("known", [short_header, lambda host: ethernet(ipv4(icmp(3, 1, host.frame(ACK)[14:]), 1))])
+@pytest.mark.parametrize("limit", [1_000_000, 300])
+def test_who_began_a_flow_is_asked_of_its_first_packet_though_its_number_was_written_out_before(known, limit):
+    dice = Random(0)
+    one, *others = (Host(dice, number) for number in range(1, 70_000))
+    one.own = "200.0.0.1"  # above the server's address
+    frames = [known(one), *(host.frame(SYN) for host in others), one.frame(SYN)]
+    flows, _ = told(pcap_file(frames), flow_limit=limit)
+    row = flows.slice(flows.num_rows - 1).to_pylist()[0]
+    assert (row["client"], row["server_port"], row["history"], row["conn_state"]) == ("200.0.0.1", 80, "S", "S0")
+
+
+@pytest.mark.parametrize("limit", [1_000_000, 300])
+def test_an_address_in_a_quoted_header_alone_is_no_endpoint(limit):
+    dice = Random(0)
+    one, *others = (Host(dice, number) for number in range(1, 70_000))
+    one.own = "222.1.2.3"
+    error = ethernet(ipv4(icmp(3, 1, one.frame(ACK)[14:]), 1))
+    frames = [error, *(host.frame(SYN) for host in others if not host.six)]
+    analysis = analyze_capture(io.BytesIO(pcap_file(frames)), flow_limit=limit)
+    assert "222.1.2.3" not in analysis.table("endpoints").read_all()["address"].to_pylist()
