@@ -67,9 +67,14 @@ def _cut_header(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bo
     return column == "payload_length" and ours is None and cut and packet.layers[-1] == "udp"
 
 
+def _is_judged(column: str) -> bool:
+    """Whether a column is of tshark's TCP analysis."""
+    return column in ANALYSIS_COLUMNS or column.startswith("mark ")
+
+
 def _cut_options(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
     """A TCP header cut in its options: tshark analyses the segment, as others show, and stops before it says so."""
-    if not (column in ANALYSIS_COLUMNS or column.startswith("mark ")) or theirs is not None:
+    if not _is_judged(column) or theirs is not None:
         return False
     captured, length, payload = (integer(packet.value(name)) for name in ("frame.cap_len", "frame.len", "tcp.len"))
     return None not in (captured, length, payload) and captured + payload < length  # type: ignore[operator]
@@ -77,14 +82,12 @@ def _cut_options(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> b
 
 def _empty_sack(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
     """A SACK option too short for a block: tshark analyses the segment and stops before it says so, likewise."""
-    judged = column in ANALYSIS_COLUMNS or column.startswith("mark ")
-    return judged and theirs is None and "0" in packet.values("tcp.options.sack.count")
+    return _is_judged(column) and theirs is None and "0" in packet.values("tcp.options.sack.count")
 
 
 def _frame_relay(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
     """tshark's conversations on Frame Relay are circuits, not pairs of ports."""
-    judged = column in ANALYSIS_COLUMNS or column.startswith("mark ")
-    return (column in (TCP_STREAM, UDP_STREAM) or judged) and "fr" in packet.layers
+    return (column in (TCP_STREAM, UDP_STREAM) or _is_judged(column)) and "fr" in packet.layers
 
 
 def _netlink(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
