@@ -20,12 +20,14 @@ from flow cimport (
     direction_t,
     flow_t,
     last_frame,
+    lone_t,
 )
-from flow_key cimport KIND_ICMP, KIND_TCP, KIND_UDP
+from flow_key cimport KIND_ICMP, KIND_TCP, KIND_UDP, flow_key_t
 from gaps cimport gap_deviation, gaps_t, mean_gap
+from lone cimport lone_frame
 from packet cimport NO_SCALE, OPTIONS_CUT
 from sizes cimport size_deviation
-from spill cimport told_t
+from spill cimport tell_lone, told_t
 from tcp cimport WITHOUT_ACK, heading_t
 from tcp_row cimport tcp_side_row_t, tell_nothing
 
@@ -109,6 +111,7 @@ ctypedef struct flow_row_t:
     uint8_t icmp_code
     uint8_t quiet                    # quiet_t
     char history[HISTORY]
+    uint16_t lone                    # TCP flags of the SYN that the flow is nothing but; 0 of all others
 
 
 cdef inline uint8_t tcp_state(uint16_t client, uint16_t server, bint answered) noexcept nogil:
@@ -201,6 +204,7 @@ cdef inline void fill_side(side_row_t* side, const told_t* told, int sender) noe
     side.shortest = own.shortest
     side.longest = own.longest
     side.size_stddev = size_deviation(own.packets, own.bytes, told.squares[sender])
+    side.gap_mean_ns = side.gap_stddev_ns = 0
     if told.flow.key.kind == KIND_UDP:
         side.gap_mean_ns = mean_gap(own.last_payload - own.first_payload, own.packets) if timed else 0
         side.gap_stddev_ns = gap_deviation(<const gaps_t*>&own.window_min, side.gap_mean_ns, own.packets)
@@ -237,16 +241,20 @@ cdef inline void fill_tcp(flow_row_t* row, const told_t* told, int client) noexc
     row.bounded = row.side[0].tcp.bounded != 0 or row.side[1].tcp.bounded != 0
 
 
+cdef inline void fill_ends(flow_row_t* row, const flow_key_t* key, int client) noexcept nogil:
+    memcpy(row.client, &key.b[0] if client else &key.a[0], 16)
+    memcpy(row.server, &key.a[0] if client else &key.b[0], 16)
+    row.client_port = key.b_port if client else key.a_port
+    row.server_port = key.a_port if client else key.b_port
+
+
 cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
     """The row of one whole flow. Before, the row is zeroed or that of another flow."""
     cdef const flow_t* flow = &told.flow
     cdef int client = client_side(flow)
     cdef const direction_t* from_client = &flow.direction[client]
     cdef const direction_t* from_server = &flow.direction[1 - client]
-    memcpy(row.client, &flow.key.b[0] if client else &flow.key.a[0], 16)
-    memcpy(row.server, &flow.key.a[0] if client else &flow.key.b[0], 16)
-    row.client_port = flow.key.b_port if client else flow.key.a_port
-    row.server_port = flow.key.a_port if client else flow.key.b_port
+    fill_ends(row, &flow.key, client)
     row.first_ns = flow.first_seen if flow.state & FLOW_TIMED else INT64_MIN
     row.last_ns = flow.last_seen if flow.state & FLOW_TIMED else INT64_MIN
     fill_side(&row.side[0], told, client)
@@ -271,6 +279,7 @@ cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
     row.first_byte_ns = INT64_MIN
     row.icmp_type = <uint8_t>(flow.base_seq[0] >> 8) if flow.key.kind == KIND_ICMP else 0
     row.icmp_code = <uint8_t>(flow.base_seq[0] & 0xFF) if flow.key.kind == KIND_ICMP else 0
+    row.lone = 0
     fill_tcp(row, told, client)
     if flow.key.kind == KIND_TCP:
         fill_handshake(row, &told.heading)
@@ -278,3 +287,37 @@ cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
             row.initial_rtt_ns = told.initial_rtt
         if told.first_byte >= 0:
             row.first_byte_ns = told.first_byte
+
+
+cdef inline void fill_lone_row(flow_row_t* row, told_t* told, const lone_t* lone) noexcept nogil:
+    """The same of a flow that is nothing but its SYN. told: scratch memory.
+
+    Where the row's flow before was one with the same flags, what follows from these alone is there: a flood's rows
+    take a fifth of the time.
+    """
+    cdef side_row_t* client = &row.side[0]
+    if row.lone != lone.opening.flags:
+        tell_lone(told, lone)
+        fill_row(row, told)
+        row.lone = lone.opening.flags
+        return
+    fill_ends(row, &lone.key, lone.opening.side)
+    row.first_ns = row.last_ns = lone.opening.timestamp
+    row.first_frame = row.last_frame = lone_frame(lone)
+    row.flow_id = lone.flow_id
+    row.stream = lone.stream
+    row.vlan_id = lone.vlan_id
+    row.path = lone.path
+    row.ip_version = lone.key.ip_version
+    client.bytes = client.shortest = client.longest = lone.original_length
+    client.mss = lone.opening.mss
+    client.scale = lone.opening.scale
+    client.options = lone.opening.options
+
+
+cdef inline void fill_collected(flow_row_t* row, told_t* told) noexcept nogil:
+    """The row of a flow as collect gives it."""
+    if told.lone != NULL:
+        fill_lone_row(row, told, told.lone)
+    else:
+        fill_row(row, told)

@@ -624,12 +624,10 @@ cdef inline void count_seldom(heading_t* heading, int sender, const packet_t* pa
     heading.options[sender] |= packet.tcp_options
 
 
-cdef inline void count_opening(heading_t* heading, const opening_t* opening) noexcept nogil:
+cdef inline void count_opening(heading_t* heading, int sender, const packet_t* packet) noexcept nogil:
     """The same of a stream's first SYN."""
-    cdef packet_t packet
-    opening_packet(opening, &packet)
-    count_seldom(heading, opening.side, &packet)
-    heading.last_syn = opening.timestamp
+    count_seldom(heading, sender, packet)
+    heading.last_syn = packet.timestamp
 
 
 cdef inline void count_window(direction_t* direction, uint16_t window) noexcept nogil:

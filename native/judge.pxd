@@ -312,8 +312,12 @@ cdef inline uint32_t lowest_begin(const side_t* own, uint32_t at, uint32_t end, 
     """The lowest number where segments from `at` to `end` begin, counted from the base without sign."""
     cdef const segment_t* segments = own.unacked.first
     cdef uint32_t number, lowest = 0xFFFFFFFFu
-    for at in range(at, end if end < at + MAX_LOOKED else at + MAX_LOOKED):
-        number = (own.flight_begin if before(segments[at].begin, own.flight_begin) else segments[at].begin) - base
+    cdef uint32_t place, upto = end if end < at + MAX_LOOKED else at + MAX_LOOKED
+    for place in range(at, upto):
+        number = segments[place].begin
+        if before(number, own.flight_begin):
+            number = own.flight_begin
+        number -= base
         lowest = number if number < lowest else lowest
     return lowest
 
@@ -334,7 +338,7 @@ cdef inline uint32_t bytes_in_flight(
     """From the first to the last unacknowledged byte, less what the other side holds by its SACK blocks; 0: unknown.
 
     Wireshark counts both from the base of the side, in 32 bits without sign: where they lie on either side of it, or
-    of its recurrence 4 GiB on, each segment is asked.
+    of its recurrence 4 GiB on, the segments near it are asked.
     """
     cdef uint32_t flight = own.flight_end - own.flight_begin
     if not packet.payload_length or not own.bits & SIDE_FLIGHT or not own.bits & SIDE_FLIGHT_KNOWN:

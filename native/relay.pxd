@@ -65,7 +65,7 @@ cdef enum:
     BATCHES_HELD = 8                 # made, under way or looked at
 
 ctypedef struct observer_t:
-    # False: no memory.  likeness: see Watcher.observe.
+    # False: no memory.  likeness: see likeness.pxd.
     bint (*take)(void* watch, const uint8_t* rows, uint64_t count, uint32_t likeness) noexcept nogil
     void* watch
 

@@ -134,11 +134,31 @@ def flow_row_layout():
     }
 
 
-def flow_row_quiet_parts():
-    """[(offset, size)] of what is the same in all quiet rows of a kind."""
+def flow_row_still_parts():
+    """[(offset, size)] of what is the same in all quiet rows of a kind, and in those of flows that are nothing but a
+    SYN with the same flags.
+    """
     cdef flow_row_t row
     cdef char* base = <char*>&row
-    return [(<char*>&row.side[side].tcp - base, sizeof(tcp_side_row_t)) for side in range(2)]
+    cdef side_row_t* client = &row.side[0]
+    quiet = [(<char*>&row.side[side].tcp - base, sizeof(tcp_side_row_t)) for side in range(2)]
+    moving = [
+        (<char*>&row.client - base, 16), (<char*>&row.server - base, 16),
+        (<char*>&row.client_port - base, 2), (<char*>&row.server_port - base, 2),
+        (<char*>&row.first_ns - base, 8), (<char*>&row.last_ns - base, 8),
+        (<char*>&row.first_frame - base, 8), (<char*>&row.last_frame - base, 8),
+        (<char*>&row.flow_id - base, 4), (<char*>&row.stream - base, 4),
+        (<char*>&row.vlan_id - base, 2), (<char*>&row.path - base, 2), (<char*>&row.ip_version - base, 1),
+        (<char*>&client.bytes - base, 8), (<char*>&client.shortest - base, 4), (<char*>&client.longest - base, 4),
+        (<char*>&client.mss - base, 2), (<char*>&client.scale - base, 1), (<char*>&client.options - base, 1),
+    ]
+    lone = []
+    at = 0
+    for begin, size in [*sorted(moving), (sizeof(flow_row_t), 0)]:
+        if begin > at:
+            lone.append((at, begin - at))
+        at = begin + size
+    return [quiet, lone]
 
 
 def flow_community_ids(

@@ -20,7 +20,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.errno cimport ENOSPC
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 from posix.mman cimport MADV_DONTNEED, MAP_FAILED, MAP_PRIVATE, PROT_READ, madvise, mmap, munmap
@@ -39,7 +39,7 @@ from batch cimport (
     worker_t,
 )
 from blocks cimport blocks_free, blocks_t
-from conversation cimport NOT_QUIET, fill_row, flow_row_t
+from conversation cimport NOT_QUIET, fill_collected, fill_row, flow_row_t
 from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counters_t, merge_counters
 from dns cimport dns_free, dns_init, dns_t
 from dns_stream cimport streams_free
@@ -48,6 +48,7 @@ from flow cimport (
     CHUNK_FLOWS, FLOW_LIVE, NO_NUMBER, client_side, flow_at, flow_t, lone_t, table_free, table_init, table_t,
 )
 from flow_key cimport KIND_ADDRESSES
+from likeness cimport ALIKE_LONE, ALIKE_QUIET, UNLIKE, likeness_of
 from packet cimport NO_EXTRA, extra_t, packet_t
 from paths cimport path_names, paths_free, paths_new
 from relay cimport BATCHES_HELD, observer_t, place_of_batch, relay_begin, relay_end, relay_give, relay_t
@@ -717,7 +718,7 @@ cdef class FlowReader:
                     self.by_id, self.scanner.scan.next_flow, self.spilled, &self.scanner.scan.spill, at, upto, flows
                 )
                 for index in range(upto - at):
-                    fill_row(&rows[at - begin + index], &flows[index])
+                    fill_collected(&rows[at - begin + index], &flows[index])
                 at = upto
             if self.spilled != NULL:
                 madvise(self.spilled, self.spilled_size, MADV_DONTNEED)
@@ -757,7 +758,7 @@ cdef class FlowReader:
 
         edges: ascending ns from 0, at most 1,024, the lower bounds of the buckets of durations.  seed: 16 bytes.
         observer: a capsule of observer_t, see Watcher.observer: it is given all flows in batches of flow_row_t, in
-        order of flow_id; rows are alike in flow_row_quiet_parts().  apart: on a thread of its own.
+        order of flow_id; rows are alike in flow_row_still_parts().  apart: on a thread of its own.
         last: flows are not read again: their memory is given back on the way.
         Returns a dict of counts; `endpoints`, `pairs`, `services` are [(key, values)] of the largest, `largest` is a
         list of flows, each a dict of the fields of flow_row_t.  Raises MemoryError.
@@ -849,7 +850,7 @@ cdef class FlowReader:
             upto = at + ROWS_AT_ONCE if end - at > ROWS_AT_ONCE else end
             rows = self.observed + place_of_batch(relay) * ROWS_AT_ONCE
             self.sum_flows(summary, at, upto, flows, rows)
-            relay_give(relay, <const uint8_t*>rows, upto - at, quietness(rows, upto - at))
+            relay_give(relay, <const uint8_t*>rows, upto - at, likeness_of_rows(rows, upto - at))
             if self.spent != NULL:
                 self.spend_flows(at, upto)
             at = upto
@@ -878,7 +879,7 @@ cdef class FlowReader:
             count = step if end - first > step else end - first
             collect(self.by_id, scan.next_flow, self.spilled, &scan.spill, first, first + count, flows)
             for index in range(count):
-                fill_row(&rows[index], &flows[index])
+                fill_collected(&rows[index], &flows[index])
             add_flows(summary, rows, count)
             rows += count
             first += count
@@ -935,13 +936,17 @@ cdef inline void add_flows(summary_t* summary, const flow_row_t* rows, uint32_t 
         count -= upto
 
 
-cdef uint32_t quietness(const flow_row_t* rows, uint32_t count) noexcept nogil:
-    """quiet_t, where it is the same of all rows; NOT_QUIET otherwise."""
+cdef uint32_t likeness_of_rows(const flow_row_t* rows, uint32_t count) noexcept nogil:
     cdef uint32_t row
+    cdef uint16_t flags = rows[0].lone
     for row in range(1, count):
         if rows[row].quiet != rows[0].quiet:
-            return NOT_QUIET
-    return rows[0].quiet if count else NOT_QUIET
+            return UNLIKE
+        if rows[row].lone != flags:
+            flags = 0
+    if flags:
+        return likeness_of(ALIKE_LONE, flags)
+    return likeness_of(ALIKE_QUIET, rows[0].quiet) if rows[0].quiet != NOT_QUIET else UNLIKE
 
 
 cdef dict told(summary_t* summary):

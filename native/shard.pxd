@@ -181,7 +181,7 @@ cdef inline void replay_opening(tcp_t* tcp, const opening_t* opening, uint64_t f
     opening_packet(opening, &packet)
     memset(&judged, 0, sizeof(judged_t))
     sack.count = 0
-    count_opening(&tcp.heading, opening)
+    count_opening(&tcp.heading, tcp.client, &packet)
     note_full(tcp, 1 - tcp.client)
     measure(tcp, tcp.client, &packet, frame, &sack, &measured)
     judge(tcp, tcp.client, &packet, frame, opening.seq, opening.ack, &sack, &judged)

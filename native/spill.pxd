@@ -25,6 +25,7 @@ from flow cimport (
     lone_at,
     lone_t,
     merge_flow,
+    opening_packet,
     opening_t,
     release_flow,
     table_t,
@@ -34,7 +35,7 @@ from flow_key cimport KIND_TCP
 from grow cimport has_place
 from lateness cimport lateness_of, lateness_t
 from lone cimport lone_frame, release_lone, tell_counters, unpack_lone
-from packet cimport NO_SCALE
+from packet cimport NO_SCALE, packet_t
 from sizes cimport add_or_stay, sum_of_squares
 from tcp cimport SELDOM_FLAGS, first_byte, heading_begin, heading_t, initial_rtt, side_t, tcp_t, troubles_t
 from tcp_row cimport add_side, tcp_side_row_t, tell_nothing, tell_side
@@ -59,6 +60,7 @@ ctypedef struct told_t:              # a flow, or a part of one, with the result
     uint64_t squares[2]              # of original lengths, by a, by b
     int64_t initial_rtt              # ns, 0 unknown
     int64_t first_byte               # ns, -1 unknown
+    const lone_t* lone               # of collect alone: the flow, of which nothing else is told yet; or NULL
     uint8_t quiet                    # nothing is to be said of its TCP: `side` is not filled
     tcp_side_row_t side[2]           # of a, of b
 
@@ -98,6 +100,12 @@ ctypedef struct section_t:           # of a part that is being written
 
 # ---------------------------------------------------------------- what is said of a flow
 
+cdef inline void tell_opening(told_t* told, const opening_t* opening) noexcept nogil:
+    cdef packet_t packet
+    opening_packet(opening, &packet)
+    count_opening(&told.heading, opening.side, &packet)
+
+
 cdef inline void tell_rest(told_t* told) noexcept nogil:
     """Beside a flow without state of TCP, which is there."""
     cdef int at
@@ -108,7 +116,7 @@ cdef inline void tell_rest(told_t* told) noexcept nogil:
     heading_begin(&told.heading)
     if told.flow.state & FLOW_LONE:
         opening = take_opening(&told.flow)
-        count_opening(&told.heading, &opening)
+        tell_opening(told, &opening)
     for at in range(2):
         told.squares[at] = sum_of_squares(
             told.flow.direction[at].pushes if told.flow.key.kind != KIND_TCP else 0, told.flow.direction[at].squares
@@ -125,7 +133,7 @@ cdef inline void tell_lone(told_t* told, const lone_t* lone) noexcept nogil:
     """As tell_quiet of the same flow unpacked."""
     tell_counters(lone, &told.flow)
     tell_rest(told)
-    count_opening(&told.heading, &lone.opening)
+    tell_opening(told, &lone.opening)
 
 
 cdef inline bint says_nothing(const tcp_side_row_t* side) noexcept nogil:
@@ -568,11 +576,15 @@ cdef inline void collect(
     flow_t* const* by_id, uint32_t flows, const uint8_t* spilled, const spill_t* spill, uint32_t begin, uint32_t end,
     told_t* out
 ) noexcept nogil:
-    """Flows [begin, end), each whole, in order of flow_id, into out (end - begin,). flows: how many there are."""
+    """Flows [begin, end), each whole, in order of flow_id, into out (end - begin,). flows: how many there are.
+
+    Of one that is nothing but its SYN only `lone` is filled.
+    """
     cdef uint32_t index, flow_id
     cdef told_t live
     for index in range(end - begin):
         out[index].flow.state = 0
+        out[index].lone = NULL
     for index in range(spill.part_count):
         collect_written(spilled, &spill.parts[index], begin, end, out)
     for flow_id in range(begin, end):
@@ -580,7 +592,7 @@ cdef inline void collect(
         if by_id[flow_id] == NULL:
             continue
         if as_lone(by_id[flow_id]) != NULL:      # it never was written out
-            tell_lone(&out[flow_id - begin], as_lone(by_id[flow_id]))
+            out[flow_id - begin].lone = as_lone(by_id[flow_id])
         elif not out[flow_id - begin].flow.state & FLOW_LIVE:
             tell(&out[flow_id - begin], by_id[flow_id])
         else:
@@ -607,10 +619,8 @@ cdef inline void merge_heading(heading_t* into, const heading_t* later) noexcept
 
 
 cdef inline void add_part(told_t* out, const told_t* part) noexcept nogil:
+    """A later part of a flow to what is told of it."""
     cdef int server = 1 - client_side(&part.flow)
-    if not out.flow.state & FLOW_LIVE:
-        out[0] = part[0]
-        return
     if out.first_byte < 0 and out.flow.direction[server].payload_bytes == 0:
         out.first_byte = part.first_byte         # else it is that of a later answer
     merge_flow(&out.flow, &part.flow)

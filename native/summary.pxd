@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 from blocks cimport blocks_t
 from conversation cimport flow_row_t, side_row_t
 from flow_key cimport KIND_SCTP, KIND_TCP, KIND_UDP
-from keyed cimport expect_key, hash_of, likely_number
+from keyed cimport expect_key, hash_words, likely_number
 from spread cimport bit_length
 from sums cimport sums_free, sums_init, sums_row, sums_t
 from tcp_row cimport add_side, tcp_side_row_t
@@ -202,7 +202,8 @@ cdef inline void add_service(summary_t* summary, const flow_row_t* flow) noexcep
     cdef uint64_t low = flow.server_port & 0xFF, high = flow.server_port >> 8
     cdef uint64_t word = as_le64(flow.protocol | high << 8 | low << 16)
     cdef const uint8_t* key = <const uint8_t*>&word
-    cdef int64_t* row = sums_row(&summary.services, key, hash_of(&summary.services.keyed, key))
+    cdef uint32_t hash = hash_words(key, 8 * SERVICE_WORDS, summary.services.keyed.seed)
+    cdef int64_t* row = sums_row(&summary.services, key, hash)
     row[0] += 1
     row[1] += flow.side[0].packets + flow.side[1].packets
     row[2] += flow.side[0].bytes + flow.side[1].bytes

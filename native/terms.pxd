@@ -8,6 +8,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+from likeness cimport DEGREES, degree_of
 from vectors cimport ROWS, WORDS, choose, combine, combine_one, compare, expand, is_one, keep_states, load_column
 
 cdef enum:
@@ -56,13 +57,12 @@ ctypedef struct terms_t:
     step_t* steps
     uint32_t count
     uint8_t* states                  # (steps,) state_t
-    uint8_t* kept                    # (steps,) 255 where the state stays while rows are alike, else 0
+    uint8_t* kept[DEGREES]           # (steps,) each, 255 where the state stays while rows are so much alike, else 0
     int64_t* ones                    # (steps,)
     int64_t* vectors                 # (steps, ROWS)
     uint64_t* masks                  # (steps, WORDS)
-    uint32_t* loads                  # (load_count,) steps, those that are not still first
-    uint32_t load_count
-    uint32_t moving                  # how many those are
+    uint32_t* loads[DEGREES]         # (load_count,) each, the columns that are not still
+    uint32_t load_count[DEGREES]
     uint32_t alike                   # likeness of the rows that were last looked at
     uint64_t live[WORDS]             # bits of the rows of the chunk
     uint32_t rows                    # of the chunk
@@ -75,54 +75,57 @@ ctypedef struct column_t:            # a step's numbers: that of a row is at[row
 
 cdef inline bint terms_init(terms_t* terms, uint32_t limit) noexcept nogil:
     """No steps yet, and room for some. False: no memory; terms_free is still to be called."""
+    cdef uint32_t degree
+    cdef bint right = True
     terms.steps = <step_t*>calloc(limit + 1, sizeof(step_t))
     terms.states = <uint8_t*>calloc(limit + 1, 1)
-    terms.kept = <uint8_t*>calloc(limit + 1, 1)
     terms.ones = <int64_t*>calloc(limit + 1, sizeof(int64_t))
     terms.vectors = <int64_t*>calloc(<size_t>(limit + 1) * ROWS, sizeof(int64_t))
     terms.masks = <uint64_t*>calloc(<size_t>(limit + 1) * WORDS, sizeof(uint64_t))
-    terms.loads = <uint32_t*>calloc(limit + 1, sizeof(uint32_t))
+    for degree in range(DEGREES):
+        terms.kept[degree] = <uint8_t*>calloc(limit + 1, 1)
+        terms.loads[degree] = <uint32_t*>calloc(limit + 1, sizeof(uint32_t))
+        right = right and terms.kept[degree] != NULL and terms.loads[degree] != NULL
     return (
-        terms.steps != NULL and terms.states != NULL and terms.kept != NULL and terms.ones != NULL
-        and terms.vectors != NULL and terms.masks != NULL and terms.loads != NULL
+        right and terms.steps != NULL and terms.states != NULL and terms.ones != NULL and terms.vectors != NULL
+        and terms.masks != NULL
     )
 
 
 cdef inline void terms_free(terms_t* terms) noexcept nogil:
+    cdef uint32_t degree
+    for degree in range(DEGREES):
+        free(terms.kept[degree])
+        free(terms.loads[degree])
     free(terms.steps)
     free(terms.states)
-    free(terms.kept)
     free(terms.ones)
     free(terms.vectors)
     free(terms.masks)
-    free(terms.loads)
 
 
-cdef inline bint is_still(const terms_t* terms, const step_t* step, bint still) noexcept nogil:
+cdef inline bint is_still(const uint8_t* kept, const step_t* step, bint still) noexcept nogil:
     """Whether a step is made of nothing but constants and still columns. still: whether it is such a column."""
     if step.op == OP_CONSTANT:
         return True
     if step.op == OP_LOAD:
         return still
     if step.op == OP_NOT:
-        return terms.kept[step.a] != 0
-    if step.op == OP_CHOOSE and not terms.kept[step.c]:
+        return kept[step.a] != 0
+    if step.op == OP_CHOOSE and not kept[step.c]:
         return False
-    return terms.kept[step.a] and terms.kept[step.b]
+    return kept[step.a] and kept[step.b]
 
 
-cdef inline void add_step(terms_t* terms, const step_t* step, bint still) noexcept nogil:
-    """still: of OP_LOAD, whether the column is the same in all rows that are alike."""
-    cdef uint32_t number = terms.count
-    terms.steps[number] = step[0]
-    terms.kept[number] = 255 if is_still(terms, step, still) else 0
-    if step.op == OP_LOAD:
-        terms.loads[terms.load_count] = number
-        if not still:
-            terms.loads[terms.load_count] = terms.loads[terms.moving]
-            terms.loads[terms.moving] = number
-            terms.moving += 1
-        terms.load_count += 1
+cdef inline void add_step(terms_t* terms, const step_t* step, const uint8_t* still) noexcept nogil:
+    """still: (DEGREES,), of OP_LOAD, whether the column is the same in all rows that are so much alike."""
+    cdef uint32_t degree
+    terms.steps[terms.count] = step[0]
+    for degree in range(DEGREES):
+        terms.kept[degree][terms.count] = 255 if is_still(terms.kept[degree], step, still[degree]) else 0
+        if step.op == OP_LOAD and not still[degree]:
+            terms.loads[degree][terms.load_count[degree]] = terms.count
+            terms.load_count[degree] += 1
     terms.count += 1
 
 
@@ -132,17 +135,18 @@ cdef inline uint64_t first_bits(uint32_t count) noexcept nogil:
     return 0 if count == 0 else <uint64_t>-1 >> (64 - count if count < 64 else 0)
 
 
-cdef inline void load_all(terms_t* terms, const uint8_t* rows, size_t itemsize, uint32_t loads) noexcept nogil:
-    """The first columns, a few rows at a time: each line of a row is fetched once for all of its columns."""
+cdef inline void load_all(terms_t* terms, const uint8_t* rows, size_t itemsize, uint32_t degree) noexcept nogil:
+    """What is not still, a few rows at a time: each line of a row is fetched once for all of its columns."""
     cdef uint32_t begin = 0, count, at
+    cdef const uint32_t* loads = terms.loads[degree]
     cdef const step_t* step
     while begin < terms.rows:
         count = terms.rows - begin if terms.rows - begin < LOADED_AT_ONCE else LOADED_AT_ONCE
-        for at in range(loads):
-            step = &terms.steps[terms.loads[at]]
+        for at in range(terms.load_count[degree]):
+            step = &terms.steps[loads[at]]
             load_column(
                 step.a, rows + begin * itemsize + step.value, itemsize, count,
-                &terms.vectors[<size_t>terms.loads[at] * ROWS + begin],
+                &terms.vectors[<size_t>loads[at] * ROWS + begin],
             )
         begin += count
 
@@ -150,12 +154,10 @@ cdef inline void load_all(terms_t* terms, const uint8_t* rows, size_t itemsize, 
 cdef inline void begin_chunk(
     terms_t* terms, const uint8_t* rows, size_t itemsize, uint32_t count, uint32_t likeness
 ) noexcept nogil:
-    """Rows of which terms will be asked; at most ROWS. likeness: rows with the same one, but for 0, are alike in what
-    is still."""
-    cdef uint32_t at
-    cdef bint stays = likeness != 0 and likeness == terms.alike
-    if stays:
-        keep_states(terms.states, terms.kept, terms.count)
+    """Rows of which terms will be asked; at most ROWS."""
+    cdef uint32_t at, degree = degree_of(likeness)
+    if degree and likeness == terms.alike:
+        keep_states(terms.states, terms.kept[degree], terms.count)
     else:
         memset(terms.states, NOT_KNOWN, terms.count)
     for at in range(WORDS):
@@ -163,7 +165,7 @@ cdef inline void begin_chunk(
     terms.alike = likeness
     terms.rows = count
     terms.first = rows
-    load_all(terms, rows, itemsize, terms.moving if likeness else terms.load_count)
+    load_all(terms, rows, itemsize, degree)
 
 
 cdef inline const int64_t* numbers_of(terms_t* terms, uint32_t number) noexcept nogil:
@@ -237,7 +239,7 @@ cdef inline void demand(terms_t* terms, uint32_t number) noexcept nogil:
 cdef inline void load_one(terms_t* terms, uint32_t number, const step_t* step) noexcept nogil:
     """A column that was read already, or is the same in all rows."""
     cdef int64_t* numbers = &terms.vectors[<size_t>number * ROWS]
-    if terms.alike and terms.kept[number]:
+    if terms.kept[degree_of(terms.alike)][number]:
         load_column(step.a, terms.first + step.value, 0, 1, numbers)
         become_one(terms, number, numbers[0])
     elif is_one(numbers, terms.rows):

@@ -12,6 +12,7 @@ from packet cimport (
     OPTION_TIMESTAMPS, OPTIONS_CUT, decode_status_t, packet_t,
 )
 from paths cimport NAME_IP, NAME_IPV6
+from sack cimport KIND_SACK, LEAST_SACK
 from tunnel cimport tunnel_of_ports
 from wire cimport be16, be32, clamp, has, skip, view_t
 
@@ -56,7 +57,7 @@ cdef inline void read_tcp_option(const uint8_t* at, uint32_t length, packet_t* p
         packet.tcp_options |= OPTION_SCALE
     elif kind == 4 and length == 2:
         packet.tcp_options |= OPTION_SACK_PERMITTED
-    elif kind == 5 and length >= 10:
+    elif kind == KIND_SACK and length >= LEAST_SACK:
         packet.tcp_options |= OPTION_SACK
     elif (kind == 34 and length > 2) or (
         (kind == 253 or kind == 254) and length > 4 and be16(at + 2) == EXPERIMENTAL_FAST_OPEN
@@ -88,9 +89,9 @@ cdef inline void read_tcp_options(const uint8_t* at, uint32_t left, uint32_t who
                     packet.tcp_options |= OPTIONS_CUT
                 return
             if length > left:
-                packet.tcp_options |= OPTIONS_CUT | (OPTION_SACK if at[0] == 5 and left >= 10 else 0)
+                packet.tcp_options |= OPTIONS_CUT | (OPTION_SACK if at[0] == KIND_SACK and left >= LEAST_SACK else 0)
                 return
-            if at[0] == 5 and length < 10 and not packet.tcp_options & OPTION_SACK:
+            if at[0] == KIND_SACK and length < LEAST_SACK and not packet.tcp_options & OPTION_SACK:
                 packet.tcp_options |= OPTIONS_CUT
                 return
             read_tcp_option(at, length, packet)

@@ -27,6 +27,7 @@ from keyed cimport (
     likely_number,
     row_at,
 )
+from likeness cimport DEGREES, degree_of
 from relay cimport observer_t
 from terms cimport (
     OP_CONSTANT,
@@ -541,7 +542,8 @@ cdef class Watcher:
     tallies: (condition, score, rows to keep, [(step, fold)]) each, see fold_t; steps by number.
     groups: (condition, [(offset, size)] of the key, [(offset, size)] of the items to be counted once, step of the
     sequence or -1, limit of keys, limit of items, [(step, fold)]) each.
-    seed: 16 bytes.  still: [(offset, size)] of what rows have in common that are observed as alike.
+    seed: 16 bytes.  still: [(offset, size)] of what rows have in common that are observed as alike, one list for the
+    first degree, one for the next.
     Raises ValueError for a program that does not hold together, MemoryError.
     """
     cdef watch_t watch
@@ -554,6 +556,8 @@ cdef class Watcher:
         cdef uint64_t keys[2]
         if not 0 < itemsize <= 65536 or len(steps) > MAX_STEPS or len(seed) != 16:
             raise ValueError(f"rows of {itemsize} bytes, {len(steps)} steps and a seed of {len(seed)} bytes")
+        if len(still) >= DEGREES:
+            raise ValueError(f"{len(still)} degrees in which rows are alike, expected up to {DEGREES - 1}")
         keys[0] = int.from_bytes(seed[:8], "little")
         keys[1] = int.from_bytes(seed[8:], "little")
         self.watch.itemsize = itemsize
@@ -584,7 +588,8 @@ cdef class Watcher:
         free(self.watch.groups)
 
     cdef take_step(self, uint32_t op, uint32_t a, uint32_t b, uint32_t c, int64_t value, ranges):
-        cdef uint32_t number = self.watch.terms.count
+        cdef uint32_t number = self.watch.terms.count, degree
+        cdef uint8_t still[DEGREES]
         cdef uint32_t widths[TYPES]
         cdef step_t step = step_t(op=op, a=a, b=b, c=c, value=value)
         widths[0], widths[1], widths[2], widths[3], widths[4] = 1, 2, 4, 8, 4
@@ -595,9 +600,10 @@ cdef class Watcher:
                 raise ValueError(f"step {number}: type {a} at byte {value} of a row of {self.watch.itemsize}")
         elif op != OP_CONSTANT and (max(a, b, c) >= number):
             raise ValueError(f"step {number} uses one that does not come before it")
-        still = op == OP_LOAD and any(
-            [begin <= value and value + widths[a] <= begin + size for begin, size in ranges]
-        )
+        for degree in range(DEGREES):
+            still[degree] = op == OP_LOAD and 0 < degree <= len(ranges) and any(
+                [begin <= value and value + widths[a] <= begin + size for begin, size in ranges[degree - 1]]
+            )
         add_step(&self.watch.terms, &step, still)
 
     cdef uint32_t known(self, int64_t step) except? 0xFFFFFFFF:
@@ -685,11 +691,14 @@ cdef class Watcher:
     def observe(self, rows not None, uint32_t likeness=0):
         """Take a batch of rows, a contiguous buffer. Raises ValueError where it holds no whole number of rows.
 
-        likeness: rows with the same one, but for 0, are alike in `still`.
+        likeness: rows with the same one are alike in what is still in its degree, which its last two bits say; 0: in
+        nothing.
         """
         cdef Py_buffer buffer
         cdef uint64_t count
         cdef bint right = True
+        if degree_of(likeness) >= DEGREES:
+            raise ValueError(f"{degree_of(likeness)} is no degree of likeness")
         PyObject_GetBuffer(rows, &buffer, PyBUF_SIMPLE)
         try:
             if buffer.len % <Py_ssize_t>self.watch.itemsize:

@@ -214,12 +214,21 @@ def test_a_column_that_does_not_exist_is_refused():
 @pytest.mark.parametrize("batch", [1, 100, 300])
 def test_batches_that_are_alike_are_answered_as_any_others(batch: int) -> None:
     table = rows(3000)
-    likeness = np.arange(len(table)) // 600 % 3  # 0: each for itself
-    table["client_marks"][likeness == 1] = 3
-    table["client_marks"][likeness == 2] = 4
+    likeness = np.arange(len(table)) // 600 % 5  # 0: each for itself; 1 and 2 in their TCP, 3 and 4 as single SYNs
+    for kind in range(1, 5):
+        table["client_marks"][likeness == kind] = kind
+        table["client_packets"][likeness == kind + 2] = 9 + kind
     question = Tally(where=A > 10, score=A * MARKED, sums={"sum": A + MARKED, "still": MARKED * MARKED})
     program = Program({"it": question})
     watcher = program.watcher()
     for begin in range(0, len(table), batch):
-        watcher.observe(table[begin : begin + batch].tobytes(), int(likeness[begin]))
+        watcher.observe(table[begin : begin + batch].tobytes(), (0, 5, 9, 6, 10)[likeness[begin]])
     assert program.answers(watcher).tally("it") == answers(question, table).tally("it")
+
+
+def test_a_likeness_of_no_degree_is_refused() -> None:
+    watcher = Program({"it": Tally(where=A >= 0, score=A)}).watcher()
+    with pytest.raises(ValueError, match="no degree"):
+        watcher.observe(b"", 3)
+    with pytest.raises(ValueError, match="degrees"):
+        Watcher(64, [], [], [], bytes(16), [[], [], []])

@@ -9,6 +9,8 @@ from random import Random
 import pyarrow as pa
 import pytest
 
+from pcap_analyzer.analysis.durations import bucket_edges
+from pcap_analyzer.analysis.watches import Program, Tally, column, layout
 from pcap_analyzer.pipeline import analyze_capture, open_capture
 from tests.native.frames import ethernet, icmp, ipv4, ipv6
 from tests.scan.files import ACK, DATA, FIN_ACK, RST, SYN, SYN_ACK, pcap_file
@@ -178,3 +180,47 @@ def test_an_address_in_a_quoted_header_alone_is_no_endpoint(limit):
     frames = [error, *(host.frame(SYN) for host in others if not host.six)]
     analysis = analyze_capture(io.BytesIO(pcap_file(frames)), flow_limit=limit)
     assert "222.1.2.3" not in analysis.table("endpoints").read_all()["address"].to_pylist()
+
+
+def syns_alone(dice: Random) -> list[bytes]:
+    """Runs of SYNs with the same flags, of every other field many values; between them flows of another kind."""
+    frames: list[bytes] = []
+    for run, length in enumerate((5000, 3000, 1, 9000, 700, 4096, 2048)):
+        for number in range(length):
+            host = Host(dice, run << 16 | number)
+            host.own = f"{dice.choice((1, 200))}.{run}.{number >> 8}.{number & 255}"
+            frames.append(host.frame(PURE[run], options=dice.choice(OPTIONS[:6])))
+        frames.append(ethernet(ipv4(struct.pack(">HHHH", 53, 1000 + run, 20, 0) + bytes(12), 17)))
+    return frames
+
+
+def weighed(name: str) -> dict[str, Tally]:
+    """The sums of a field's numbers, each times a number of its own flow's."""
+    every = column("first_frame") > -1
+    _, size, kind, many = layout()[name]
+    places = range(size if kind < 0 else many)
+    sums = {str(place): column(name, place) * (column("flow_id") + 1) for place in places}
+    return {f"{name}.{place}": Tally(where=every, score=column("flow_id"), sums={place: sums[place]}) for place in sums}
+
+
+def test_rows_that_are_told_one_after_the_other_are_those_told_alone():
+    single = column("client_packets").equals(1) & column("server_packets").equals(0)
+    spread = [column("flow_id") * (2 * turn + 3) for turn in range(9)]  # which of the rows are kept
+    questions = {
+        f"rows.{turn}": Tally(where=single, score=score - score // 8191 * 8191, keep=100)
+        for turn, score in enumerate(spread)
+    }
+    for name in layout():
+        if name != "itemsize" and not name.endswith(("size_stddev", "history")):
+            questions |= weighed(name)
+    program = Program(questions)
+    analysis = analyze_capture(io.BytesIO(pcap_file(syns_alone(Random(7)))), threads=1)
+    together, alone = program.watcher(), program.watcher()
+    analysis.memory.summary(bucket_edges(), bytes(16), together.observer())
+    for number in range(len(analysis.memory)):
+        alone.observe(analysis.memory.read(number, number + 1))
+    for name in questions:
+        assert program.answers(together).tally(name) == program.answers(alone).tally(name), name
+    for number in range(len(spread)):
+        assert together.tally(number) == alone.tally(number)
+        assert len(together.tally(number)[2]) == 100

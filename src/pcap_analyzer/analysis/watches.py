@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from pcap_analyzer._native.rows import flow_row_layout, flow_row_quiet_parts, flow_told
+from pcap_analyzer._native.rows import flow_row_layout, flow_row_still_parts, flow_told
 from pcap_analyzer._native.watch import Watcher
 
 # op_t, type_t and fold_t of native/watch.pyx
@@ -293,7 +293,7 @@ class Program:
     def watcher(self) -> Watcher:
         """One that has seen nothing yet."""
         groups = [grouping.told() for grouping in self._groupings]
-        still = flow_row_quiet_parts()
+        still = flow_row_still_parts()
         return Watcher(layout()["itemsize"], self._steps, self._tallies, groups, os.urandom(SEED_BYTES), still)
 
     def answers(self, watcher: Watcher) -> Answers:

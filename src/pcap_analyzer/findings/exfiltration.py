@@ -21,6 +21,8 @@ from pcap_analyzer.findings.thresholds import (
 NAME = "exfiltration"
 MEGA = 1_000_000
 outward = (terms.tried | terms.is_udp) & terms.inside("client") & ~terms.inside("server") & ~terms.many("server")
+# A flood of connections that carry nothing takes no places from those that do.
+carrying = outward & (column("client_payload_bytes") + column("server_payload_bytes") > 0)
 sums = {
     "sent": column("client_payload_bytes"),
     "received": column("server_payload_bytes"),
@@ -65,12 +67,12 @@ def judge(case: Case) -> Iterator[Finding]:
 RULE = Rule(
     questions={
         NAME: Groups(
-            where=outward,
+            where=carrying,
             key=("client", "server", "ip_version"),
             sums=sums,
             smallest={"frame": column("first_frame")},
         ),
-        f"{NAME}.all": Tally(where=outward, score=column("client_payload_bytes"), sums=sums, keep=0),
+        f"{NAME}.all": Tally(where=carrying, score=column("client_payload_bytes"), sums=sums, keep=0),
     },
     judge=judge,
 )
