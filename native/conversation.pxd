@@ -77,7 +77,9 @@ ctypedef struct side_row_t:
     uint8_t scale                    # NO_SCALE without the option
     uint8_t options                  # tcp_option_t bits of its SYN
     uint8_t windows
-    uint8_t zero[3]
+    uint8_t ttl                      # of its SYN, 0 unknown
+    uint8_t reset_ttl                # of its first reset, 0 none
+    uint8_t zero
     tcp_side_row_t tcp
 
 ctypedef struct flow_row_t:
@@ -186,6 +188,8 @@ cdef inline void fill_headers(
     side.mss = heading.mss[sender]
     side.scale = heading.scale[sender]
     side.options = heading.options[sender]
+    side.ttl = heading.ttl[sender]
+    side.reset_ttl = heading.reset_ttl[sender]
     side.windows = own.letters & LETTER_WINDOW != 0
     side.window_min = <uint32_t>own.window_min << shift
     side.window_max = <uint32_t>own.window_max << shift
@@ -313,6 +317,7 @@ cdef inline void fill_lone_row(flow_row_t* row, told_t* told, const lone_t* lone
     client.mss = lone.opening.mss
     client.scale = lone.opening.scale
     client.options = lone.opening.options
+    client.ttl = lone.opening.ttl
 
 
 cdef inline void fill_collected(flow_row_t* row, told_t* told) noexcept nogil:

@@ -296,8 +296,6 @@ cdef inline uint32_t take_odd(
     """A segment that is neither the next payload nor a plain ACK."""
     cdef side_t* own = &tcp.side[sender]
     if packet.tcp_flags & TCP_RST:               # its payload is text
-        if tcp.reset_ttl[sender] == 0:
-            tcp.reset_ttl[sender] = packet.ttl
         leave_out(own, packet.payload_length)
         return 0
     if packet.payload_length > <uint32_t>MAX_WINDOW:

@@ -609,14 +609,17 @@ cdef inline void count_handshake(flow_t* flow, const packet_t* packet, bint clie
 
 
 cdef inline void count_seldom(heading_t* heading, int sender, const packet_t* packet) noexcept nogil:
-    """Flags that few headers have or lack, and the options of a SYN."""
+    """Flags that few headers have or lack, what a SYN says, and from how far away it and a reset come."""
     cdef uint32_t flags = packet.tcp_flags
     cdef uint32_t left = (flags & 0x07) | (flags >> 2 & 0x38) | (0 if flags & TCP_ACK else 1 << WITHOUT_ACK)
     while left:
         heading.flag_count[sender][trailing_zeros(left)] += 1
         left &= left - 1
+    if flags & TCP_RST and heading.reset_ttl[sender] == 0:
+        heading.reset_ttl[sender] = packet.ttl
     if not flags & TCP_SYN:
         return
+    heading.ttl[sender] = packet.ttl
     if packet.tcp_options & OPTION_MSS:
         heading.mss[sender] = packet.tcp_mss
     if packet.tcp_options & OPTION_SCALE:

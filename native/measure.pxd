@@ -87,7 +87,6 @@ cdef inline uint32_t measure(
     measured.found = 0
     if packet.tcp_flags & TCP_SYN:
         take_options(own, packet)
-        tcp.ttl[sender] = packet.ttl
     if packet.tcp_flags & TCP_ACK:
         take_ack(tcp, sender, packet, sack, now, measured)
     mark = take_data(tcp, sender, packet, frame, now, measured)

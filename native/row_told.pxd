@@ -24,7 +24,7 @@ cdef inline dict side_told(const tcp_side_row_t* side):
         "late_jump_ns": side.late_jump, "late_climb_ns": side.late_climb,
         "syn_retries": side.syn_retries, "fin_retries": side.fin_retries, "spurious_dsack": side.spurious_dsack,
         "spurious_timestamps": side.spurious_timestamps, "max_bytes_in_flight": side.flight_most,
-        "largest": side.largest, "outstanding": side.outstanding, "ttl": side.ttl, "reset_ttl": side.reset_ttl,
+        "largest": side.largest, "outstanding": side.outstanding,
         "loss_runs": side.loss_runs, "loss_run_most": side.loss_run_most,
         "copies": side.copies, "overtaken": side.overtaken,
         "copies_as_repairs": side.copies_as_repairs,

@@ -57,8 +57,8 @@ cdef list side_layout(str name, const side_row_t* side, const char* base):
         ("spurious_dsack", "<u4", <char*>&tcp.spurious_dsack - base),
         ("spurious_timestamps", "<u4", <char*>&tcp.spurious_timestamps - base),
         ("flight_most", "<u4", <char*>&tcp.flight_most - base), ("largest", "<u4", <char*>&tcp.largest - base),
-        ("outstanding", "<u4", <char*>&tcp.outstanding - base), ("ttl", "u1", <char*>&tcp.ttl - base),
-        ("reset_ttl", "u1", <char*>&tcp.reset_ttl - base),
+        ("outstanding", "<u4", <char*>&tcp.outstanding - base), ("ttl", "u1", <char*>&side.ttl - base),
+        ("reset_ttl", "u1", <char*>&side.reset_ttl - base),
         ("overtaken", "<u4", <char*>&tcp.overtaken - base),
         ("loss_runs", "<u4", <char*>&tcp.loss_runs - base),
         ("loss_run_most", "<u4", <char*>&tcp.loss_run_most - base), ("copies", "<u4", <char*>&tcp.copies - base),
@@ -151,6 +151,7 @@ def flow_row_still_parts():
         (<char*>&row.vlan_id - base, 2), (<char*>&row.path - base, 2), (<char*>&row.ip_version - base, 1),
         (<char*>&client.bytes - base, 8), (<char*>&client.shortest - base, 4), (<char*>&client.longest - base, 4),
         (<char*>&client.mss - base, 2), (<char*>&client.scale - base, 1), (<char*>&client.options - base, 1),
+        (<char*>&client.ttl - base, 1),
     ]
     lone = []
     at = 0

@@ -614,6 +614,8 @@ cdef inline void merge_heading(heading_t* into, const heading_t* later) noexcept
         if later.scale[side] != NO_SCALE:
             into.scale[side] = later.scale[side]
         into.options[side] |= later.options[side]
+        into.ttl[side] = into.ttl[side] if into.ttl[side] else later.ttl[side]
+        into.reset_ttl[side] = into.reset_ttl[side] if into.reset_ttl[side] else later.reset_ttl[side]
         for flag in range(SELDOM_FLAGS):
             into.flag_count[side][flag] += later.flag_count[side][flag]
 

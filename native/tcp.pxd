@@ -221,7 +221,7 @@ ctypedef struct side_t:              # one direction as a sender, 256 bytes
     stamps_t stamps
     troubles_t* troubles
 
-ctypedef struct heading_t:           # what only few headers of a stream say, 96 bytes
+ctypedef struct heading_t:           # what only few headers of a stream say, 104 bytes
     int64_t last_syn                 # ns, the client's latest before the answer; these three are 0 where unknown
     int64_t syn_ack                  # the first
     int64_t ack                      # the client's first behind it
@@ -230,6 +230,8 @@ ctypedef struct heading_t:           # what only few headers of a stream say, 96
     uint8_t options[2]               # tcp_option_t bits of their SYNs
     uint32_t squares[2]              # of the original lengths of a, of b, the upper half: see sizes.pxd
     uint32_t flag_count[2][SELDOM_FLAGS]  # FIN SYN RST URG ECE CWR, and without ACK; by a, by b
+    uint8_t ttl[2]                   # of the latest SYN of a, of b, 0 unknown
+    uint8_t reset_ttl[2]             # of their first reset, 0 none
 
 ctypedef struct tcp_t:               # 704 bytes
     int64_t now                      # of the last packet, never going back
@@ -239,15 +241,12 @@ ctypedef struct tcp_t:               # 704 bytes
     uint8_t client                   # the side that opened the stream
     uint8_t started                  # now is valid
     uint8_t requested                # request is valid
-    uint8_t ttl[2]                   # of the SYN of a, of b, 0 unknown
-    uint8_t reset_ttl[2]             # of their first reset, 0 none
     uint8_t quiet                    # see plain.pxd
     # second line, and beyond it what is only counted
     int64_t opening                  # ns: the latest pure SYN, then the initial RTT; see initial_rtt()
     int64_t request                  # ns: the client's last new payload, then the server's delay; see first_byte()
     heading_t heading
     uint32_t isn[2]                  # of the SYN of a, of b, with STATE_ISN
-    uint64_t pad
     # fourth line
     side_t side[2]                   # from a, from b
 

@@ -63,8 +63,6 @@ ctypedef struct tcp_side_row_t:      # of what one side sent
     uint32_t bounded                 # a list was full
     uint32_t largest                 # payload of a segment
     uint32_t outstanding             # bytes that were never acknowledged; 0 where nothing was
-    uint8_t ttl                      # of its SYN, 0 unknown
-    uint8_t reset_ttl                # of its first reset, 0 none
     uint32_t overtaken               # that the receiver lacked for a while, though they were sent once
     uint32_t loss_runs               # stretches of the sequence that were lost at a time
     uint32_t loss_run_most           # segments of the longest
@@ -145,8 +143,6 @@ cdef inline void tell_side(tcp_side_row_t* row, const tcp_t* tcp, int sender, ui
     row.outstanding = 0
     if side.states & STATE_ACKNOWLEDGED and after(side.top, side.acknowledged):
         row.outstanding = side.top - side.acknowledged
-    row.ttl = tcp.ttl[sender]
-    row.reset_ttl = tcp.reset_ttl[sender]
     row.bounded = (side.unacked.notes & UNACKED_BOUNDED) | side.coverage.bounded | ((side.rtt.waits & FAILED) != 0)
 
 
@@ -198,8 +194,6 @@ cdef inline void add_side(tcp_side_row_t* into, const tcp_side_row_t* later) noe
     into.bounded |= later.bounded
     into.largest = later.largest if later.largest > into.largest else into.largest
     into.outstanding = later.outstanding
-    into.ttl = into.ttl if into.ttl else later.ttl
-    into.reset_ttl = into.reset_ttl if into.reset_ttl else later.reset_ttl
     into.loss_runs += later.loss_runs
     into.overtaken += later.overtaken
     into.copies += later.copies
