@@ -16,11 +16,13 @@ from flow cimport (
     LETTER_SYN,
     LETTER_SYN_ACK,
     LETTER_WINDOW,
+    begins_as_client,
     client_side,
     direction_t,
     flow_t,
     last_frame,
     lone_t,
+    opening_t,
 )
 from flow_key cimport KIND_ICMP, KIND_TCP, KIND_UDP, flow_key_t
 from gaps cimport gap_deviation, gaps_t, mean_gap
@@ -28,7 +30,7 @@ from lone cimport lone_frame
 from packet cimport NO_SCALE, OPTIONS_CUT
 from sizes cimport size_deviation
 from spill cimport tell_lone, told_t
-from tcp cimport WITHOUT_ACK, heading_t
+from tcp cimport TCP_RST, WITHOUT_ACK, heading_t
 from tcp_row cimport tcp_side_row_t, tell_nothing
 
 cdef enum conn_state_t:              # Zeek's conn_state, by the index of its name in analysis/flows.py
@@ -57,6 +59,9 @@ cdef enum quiet_t:
     NOT_QUIET = 0                    # also of a row that is not filled
     QUIET_TCP                        # nothing was found of its TCP: both sides say nothing
     QUIET_OTHER                      # it is not TCP: zeros
+
+cdef enum:
+    LONE_BY_SERVER = 0x8000          # beside the TCP flags of a flow's only segment: the server sent it
 
 ctypedef struct side_row_t:
     int64_t packets
@@ -113,7 +118,7 @@ ctypedef struct flow_row_t:
     uint8_t icmp_code
     uint8_t quiet                    # quiet_t
     char history[HISTORY]
-    uint16_t lone                    # TCP flags of the SYN that the flow is nothing but; 0 of all others
+    uint16_t lone                    # of a flow that is nothing but a segment, see lone_kind; 0 of all others
 
 
 cdef inline uint8_t tcp_state(uint16_t client, uint16_t server, bint answered) noexcept nogil:
@@ -293,31 +298,46 @@ cdef inline void fill_row(flow_row_t* row, const told_t* told) noexcept nogil:
             row.first_byte_ns = told.first_byte
 
 
-cdef inline void fill_lone_row(flow_row_t* row, told_t* told, const lone_t* lone) noexcept nogil:
-    """The same of a flow that is nothing but its SYN. told: scratch memory.
+cdef inline uint16_t lone_kind(const lone_t* lone, bint* by_client) noexcept nogil:
+    """The segment's TCP flags, and whether the client sent it."""
+    cdef uint16_t source = lone.key.b_port if lone.opening.side else lone.key.a_port
+    cdef uint16_t destination = lone.key.a_port if lone.opening.side else lone.key.b_port
+    by_client[0] = begins_as_client(lone.opening.flags, source, destination)
+    return lone.opening.flags | (0 if by_client[0] else LONE_BY_SERVER)
 
-    Where the row's flow before was one with the same flags, what follows from these alone is there: a flood's rows
-    take a fifth of the time.
+
+cdef inline void fill_lone_row(flow_row_t* row, told_t* told, const lone_t* lone) noexcept nogil:
+    """The same of a flow that is nothing but a segment. told: scratch memory.
+
+    Where the row's flow before was one of the same kind, what follows from that alone is there: a flood's rows take a
+    fifth of the time.
     """
-    cdef side_row_t* client = &row.side[0]
-    if row.lone != lone.opening.flags:
+    cdef const opening_t* opening = &lone.opening
+    cdef side_row_t* sender
+    cdef bint by_client
+    cdef uint16_t kind = lone_kind(lone, &by_client)
+    if row.lone != kind:
         tell_lone(told, lone)
         fill_row(row, told)
-        row.lone = lone.opening.flags
+        row.lone = kind
         return
-    fill_ends(row, &lone.key, lone.opening.side)
-    row.first_ns = row.last_ns = lone.opening.timestamp
+    fill_ends(row, &lone.key, opening.side if by_client else 1 - opening.side)
+    row.first_ns = row.last_ns = opening.timestamp
     row.first_frame = row.last_frame = lone_frame(lone)
     row.flow_id = lone.flow_id
     row.stream = lone.stream
     row.vlan_id = lone.vlan_id
     row.path = lone.path
     row.ip_version = lone.key.ip_version
-    client.bytes = client.shortest = client.longest = lone.original_length
-    client.mss = lone.opening.mss
-    client.scale = lone.opening.scale
-    client.options = lone.opening.options
-    client.ttl = lone.opening.ttl
+    sender = &row.side[0 if by_client else 1]
+    sender.bytes = sender.shortest = sender.longest = lone.original_length
+    if opening.flags & TCP_RST:
+        sender.reset_ttl = opening.ttl
+        return
+    sender.mss = opening.mss
+    sender.scale = opening.scale
+    sender.options = opening.options
+    sender.ttl = opening.ttl
 
 
 cdef inline void fill_collected(flow_row_t* row, told_t* told) noexcept nogil:

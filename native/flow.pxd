@@ -8,13 +8,14 @@ An entry may exist for the number alone: Wireshark numbers the streams of tunnel
 and of malformed ones too, though no packet of ours belongs to them.
 
 A flow is 256 bytes, of which most packets touch 128: the first line and their own direction. What more there is to
-say of a TCP flow is in tcp.pxd's tcp_t, which a packet reaches only in part. One that is nothing but its SYN yet has
+say of a TCP flow is in tcp.pxd's tcp_t, which a packet reaches only in part. One that is a single segment yet has
 96 bytes elsewhere (lone.pxd, where find_flow is).
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+from completeness cimport completeness_bits
 from flow_key cimport KIND_ICMP, KIND_TCP, KIND_UDP, flow_key_t, same_key
 from gaps cimport gaps_t, merge_gaps, note_gap
 from grow cimport has_place
@@ -70,7 +71,7 @@ cdef enum flow_state_t:              # bits of flow_t.state
     FLOW_MOVED = 4096                # this packet is a SYN/ACK with another number than the one before
     FLOW_REUSES = 2048               # its first SYN used the ports of a flow before it
     FLOW_SYN = 16384                 # a pure SYN of the client was seen, with a time
-    FLOW_LONE = 8192                 # nothing but its SYN was seen: opening_of holds it, there is no tcp_t
+    FLOW_LONE = 8192                 # nothing but its first segment was seen: opening_of has it, there is no tcp_t
 
 cdef enum letter_t:                  # Zeek's history letters, in each direction
     LETTER_SYN = 1
@@ -102,7 +103,7 @@ ctypedef struct direction_t:         # 64 bytes
 
 ctypedef struct flow_t:              # 256 bytes
     flow_key_t key
-    tcp_t* tcp                       # NULL without TCP, and where nothing but a SYN was seen: see opening_t
+    tcp_t* tcp                       # NULL without TCP, and with FLOW_LONE
     int64_t last_seen
     uint32_t last_frame_low          # see last_frame()
     uint16_t last_frame_high
@@ -125,7 +126,7 @@ ctypedef struct flow_t:              # 256 bytes
     # third line on
     direction_t direction[2]         # from a, from b
 
-ctypedef struct opening_t:           # what a SYN said; with FLOW_LONE in place of the direction that has no packet
+ctypedef struct opening_t:           # what the first segment said; with FLOW_LONE in place of the silent direction
     int64_t timestamp
     uint32_t seq
     uint32_t ack                     # though it says nothing without the flag, tshark remembers it
@@ -138,7 +139,7 @@ ctypedef struct opening_t:           # what a SYN said; with FLOW_LONE in place 
     uint8_t ttl
     uint8_t side                     # that it came from
 
-ctypedef struct lone_t:              # 96 bytes: a flow that is nothing but its SYN, see lone.pxd
+ctypedef struct lone_t:              # 96 bytes: a flow that is nothing but its first segment, see lone.pxd
     flow_key_t key
     uint32_t flow_id                 # these two are fresh_t.numbers
     uint32_t stream                  # before the flow has its numbers: which of table_t.fresh asks for them
@@ -212,6 +213,11 @@ cdef inline void set_last_frame(flow_t* flow, uint64_t frame) noexcept nogil:
 cdef inline uint32_t client_side(const flow_t* flow) noexcept nogil:
     """Of the key: 0 is a, 1 is b."""
     return 1 if flow.state & FLOW_CLIENT_B else 0
+
+
+cdef inline uint32_t first_side(const flow_t* flow) noexcept nogil:
+    """Of the key: the one that sent the first packet."""
+    return 1 - client_side(flow) if flow.state & FLOW_SERVER_FIRST else client_side(flow)
 
 
 cdef inline uint16_t told_letters(uint8_t completeness) noexcept nogil:
@@ -463,13 +469,23 @@ cdef inline flow_t* supersede(table_t* table, flow_t* old) noexcept nogil:
 
 # ---------------------------------------------------------------- streams
 
+cdef inline void set_bases(flow_t* flow, uint32_t side, uint32_t seq, uint32_t ack, uint16_t flags) noexcept nogil:
+    """Of either direction that has none yet."""
+    # Without branches: which way a packet goes is random.
+    cdef uint16_t own_base = FLOW_BASE_A << side, other_base = FLOW_BASE_B >> side
+    if not flow.state & own_base:
+        flow.base_seq[side] = seq if flags & TCP_SYN else seq - 1
+        flow.state |= own_base
+    if flags & TCP_ACK and not flow.state & other_base:
+        flow.base_seq[1 - side] = ack - 1
+        flow.state |= other_base
+
+
 cdef inline flow_t* move_base(
     table_t* table, flow_t* flow, uint32_t side, uint32_t seq, uint32_t ack, uint16_t flags, bint analysed, bint* fresh
 ) noexcept nogil:
     """touch_tcp where something may change."""
-    # Without branches: which way a packet goes is random.
-    cdef uint16_t own_base = FLOW_BASE_A << side, other_base = FLOW_BASE_B >> side
-    if flags & TCP_SYN and flow.state & own_base and flow.base_seq[side] != seq:
+    if flags & TCP_SYN and flow.state & (FLOW_BASE_A << side) and flow.base_seq[side] != seq:
         if flags & TCP_ACK:
             flow.base_seq[side] = seq
             if analysed:
@@ -479,14 +495,8 @@ cdef inline flow_t* move_base(
             fresh[0] = True
             if flow == NULL:
                 return NULL
-    if not analysed:
-        return flow
-    if not flow.state & own_base:
-        flow.base_seq[side] = seq if flags & TCP_SYN else seq - 1
-        flow.state |= own_base
-    if flags & TCP_ACK and not flow.state & other_base:
-        flow.base_seq[1 - side] = ack - 1
-        flow.state |= other_base
+    if analysed:
+        set_bases(flow, side, seq, ack, flags)
     return flow
 
 
@@ -513,8 +523,8 @@ cdef inline flow_t* touch_tcp(
 # ---------------------------------------------------------------- counters
 
 cdef inline opening_t* opening_of(flow_t* flow) noexcept nogil:
-    """The direction of the server, which has sent nothing."""
-    return <opening_t*>&flow.direction[1 - client_side(flow)]
+    """The direction that has sent nothing."""
+    return <opening_t*>&flow.direction[1 - first_side(flow)]
 
 
 cdef inline void fill_opening(opening_t* opening, const packet_t* packet, uint32_t side) noexcept nogil:
@@ -532,7 +542,7 @@ cdef inline void fill_opening(opening_t* opening, const packet_t* packet, uint32
 
 
 cdef inline void keep_opening(flow_t* flow, const opening_t* opening) noexcept nogil:
-    """Keep what the SYN said, not what came of it."""
+    """Keep what the first segment said, not what came of it."""
     opening_of(flow)[0] = opening[0]
     flow.tcp = NULL
     flow.state |= FLOW_LONE
@@ -574,13 +584,18 @@ cdef inline void note_letter(
         flow.history_length += 1
 
 
+cdef inline bint begins_as_client(uint16_t tcp_flags, uint16_t src_port, uint16_t dst_port) noexcept nogil:
+    """Whether the sender of a stream's first segment is the client: SYN, SYN/ACK, the higher port, the first sender."""
+    return not tcp_flags & TCP_ACK if tcp_flags & TCP_SYN else src_port >= dst_port
+
+
 cdef inline void decide_client(flow_t* flow, const packet_t* packet, uint32_t side) noexcept nogil:
-    """On the first packet, for good: SYN, SYN/ACK, the higher port, the first sender."""
+    """On the first packet, for good."""
     cdef bint sender = True
-    if packet.present & HAS_TCP and packet.tcp_flags & TCP_SYN:
-        sender = not packet.tcp_flags & TCP_ACK
-    elif packet.present & HAS_PORTS:
-        sender = packet.src_port >= packet.dst_port
+    if packet.present & HAS_PORTS:
+        sender = begins_as_client(
+            packet.tcp_flags if packet.present & HAS_TCP else 0, packet.src_port, packet.dst_port
+        )
     if sender != (side == 0):
         flow.state |= FLOW_CLIENT_B
     if not sender:
@@ -628,9 +643,13 @@ cdef inline void count_seldom(heading_t* heading, int sender, const packet_t* pa
 
 
 cdef inline void count_opening(heading_t* heading, int sender, const packet_t* packet) noexcept nogil:
-    """The same of a stream's first SYN."""
+    """The same of a stream's first segment, and what of a handshake it is."""
     count_seldom(heading, sender, packet)
-    heading.last_syn = packet.timestamp
+    if packet.tcp_flags & TCP_SYN:
+        if packet.tcp_flags & TCP_ACK:
+            heading.syn_ack = packet.timestamp
+        else:
+            heading.last_syn = packet.timestamp
 
 
 cdef inline void count_window(direction_t* direction, uint16_t window) noexcept nogil:
@@ -686,6 +705,15 @@ cdef inline void open_flow(flow_t* flow, const packet_t* packet, uint64_t frame_
     flow.path = packet.path
     if flow.key.kind == KIND_ICMP and not flow.state & FLOW_RETURNED:
         flow.base_seq[0] = <uint32_t>packet.icmp_type << 8 | packet.icmp_code    # of TCP alone otherwise
+
+
+cdef inline void note_completeness(flow_t* flow, const packet_t* packet, uint32_t side, bint opened) noexcept nogil:
+    """opened: by this packet."""
+    cdef uint8_t bits = completeness_bits(
+        packet.tcp_flags, packet.payload_length != 0, opened and not flow.state & FLOW_RETURNED
+    )
+    flow.completeness |= bits
+    flow.direction[side].letters |= told_letters(bits)
 
 
 cdef inline void note_payload(flow_t* flow, direction_t* direction, int64_t now) noexcept nogil:

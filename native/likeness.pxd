@@ -11,7 +11,7 @@ cdef enum:
 cdef enum degree_t:
     UNLIKE = 0
     ALIKE_QUIET                      # nothing is said of their TCP
-    ALIKE_LONE                       # each is nothing but a SYN, with the same flags
+    ALIKE_LONE                       # each is nothing but a segment, of the same kind
     DEGREES
 
 

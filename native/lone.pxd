@@ -1,27 +1,23 @@
-"""TCP flows that are nothing but their SYN yet, in 96 bytes each instead of 256.
+"""TCP flows that are nothing but their first segment yet, in 96 bytes each instead of 960.
 
-In a flood, or a scan, there are as many flows as packets, and what they cost is memory: a page that was never touched
-costs 2 us, a line that is in no cache a quarter of one. All that a SYN says of its flow finds room in a line and a
-half. With the next packet of its key a flow moves to a place among the others, and is as if it had always been there
-(tests/scan/test_lone_flows.py): only who finds a flow, and who reads or writes out all, knows of them.
+In a flood, a scan or what a flood with forged addresses brings back there are as many flows as packets, and what they
+cost is memory: a page that was never touched costs 2 us, a line that is in no cache a quarter of one. All that a SYN, a
+SYN/ACK or a reset says of its flow finds room in a line and a half. With the next packet of its key a flow moves to a
+place among the others, and is as if it had always been there (tests/scan/test_lone_flows.py): only who finds a flow,
+and who reads or writes out all, knows of them.
 """
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from blocks cimport take_block
-from completeness cimport completeness_bits
 from flow cimport (
     CHUNK_LONES,
-    FLOW_BASE_A,
-    FLOW_CLIENT_B,
     FLOW_COUNTED,
-    FLOW_SYN,
-    FLOW_TIMED,
-    LETTER_SYN,
     LONE,
     NO_NUMBER,
     TOMBSTONE,
     begin_flow,
-    direction_t,
+    client_side,
+    count_packet,
     fill_opening,
     fill_slot,
     find_slot,
@@ -31,22 +27,26 @@ from flow cimport (
     lone_at,
     lone_t,
     new_flow,
+    note_completeness,
+    open_flow,
+    opening_packet,
     opening_t,
     push_fresh,
     revive,
+    set_bases,
     table_t,
-    told_letters,
 )
 from flow_key cimport KIND_TCP, flow_key_t
 from grow cimport has_place
-from packet cimport HAS_TIME, OPTION_FAST_OPEN, OPTION_SACK, packet_t
-from tcp cimport TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN
+from packet cimport HAS_PORTS, HAS_TCP, HAS_TIME, OPTION_FAST_OPEN, OPTION_SACK, packet_t
+from tcp cimport TCP_FIN, TCP_RST, TCP_SYN, tcp_begin, tcp_t
 
 
-cdef inline bint is_lone_syn(const packet_t* packet) noexcept nogil:
-    """Whether a stream's first packet leaves nothing to remember but itself."""
+cdef inline bint is_lone(const packet_t* packet) noexcept nogil:
+    """Whether a stream's first segment, if this is one, leaves nothing to remember but itself, and is never marked."""
+    cdef uint32_t control = packet.tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)
     return (
-        packet.tcp_flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST) == TCP_SYN and packet.present & HAS_TIME
+        (control == TCP_SYN or control == TCP_RST) and packet.present & HAS_TIME
         and not packet.payload_length and packet.original_length <= 0xFFFF
         and not packet.tcp_options & (OPTION_SACK | OPTION_FAST_OPEN)
     )
@@ -96,7 +96,7 @@ cdef inline void release_lone(table_t* table, uint32_t index) noexcept nogil:
 cdef inline void fill_lone(
     lone_t* lone, const flow_key_t* key, const packet_t* packet, uint64_t frame, uint32_t side
 ) noexcept nogil:
-    """packet: one that is_lone_syn."""
+    """packet: one that is_lone."""
     lone.key = key[0]
     lone.flow_id = lone.stream = NO_NUMBER
     lone.hash = packet.hash
@@ -112,37 +112,40 @@ cdef inline uint64_t lone_frame(const lone_t* lone) noexcept nogil:
     return <uint64_t>lone.frame_high << 32 | lone.frame_low
 
 
-cdef inline void tell_counters(const lone_t* lone, flow_t* flow) noexcept nogil:
-    """The flow into any memory, without what its SYN said."""
+cdef inline void lone_packet(const lone_t* lone, packet_t* packet) noexcept nogil:
+    """The segment, as far as a flow asks for it."""
+    cdef bint turned = lone.opening.side != 0
+    opening_packet(&lone.opening, packet)
+    packet.present |= HAS_TCP | HAS_PORTS
+    packet.src_port = lone.key.b_port if turned else lone.key.a_port
+    packet.dst_port = lone.key.a_port if turned else lone.key.b_port
+    packet.original_length = lone.original_length
+    packet.vlan_id = lone.vlan_id
+    packet.path = lone.path
+
+
+cdef inline void tell_counters(const lone_t* lone, flow_t* flow, tcp_t* scratch) noexcept nogil:
+    """The flow into any memory, without what its segment said of the stream: that goes into scratch.heading."""
     cdef const opening_t* opening = &lone.opening
-    cdef direction_t* direction = &flow.direction[opening.side]
-    cdef uint8_t bits = completeness_bits(opening.flags, False, True)
+    cdef packet_t packet
+    lone_packet(lone, &packet)
     begin_flow(flow, &lone.key, lone.hash)
     flow.flow_id = lone.flow_id
     flow.stream = lone.stream
-    flow.state |= FLOW_COUNTED | FLOW_TIMED | FLOW_SYN | FLOW_BASE_A << opening.side
-    if opening.side:
-        flow.state |= FLOW_CLIENT_B
-    flow.base_seq[opening.side] = opening.seq
-    flow.first_frame = lone_frame(lone)
-    flow.last_frame_low = lone.frame_low
-    flow.last_frame_high = lone.frame_high
-    flow.first_seen = flow.last_seen = opening.timestamp
-    flow.vlan_id = lone.vlan_id
-    flow.path = lone.path
-    flow.history[0] = c"S"
-    flow.history_length = 1
-    flow.completeness = bits
-    direction.packets = 1
-    direction.bytes = direction.shortest = direction.longest = lone.original_length
-    direction.squares = <uint32_t>lone.original_length * lone.original_length
-    direction.pushes = (opening.flags & TCP_PSH) != 0
-    direction.letters = LETTER_SYN | told_letters(bits)
+    set_bases(flow, opening.side, opening.seq, opening.ack, opening.flags)
+    open_flow(flow, &packet, lone_frame(lone), opening.side)
+    flow.state |= FLOW_COUNTED
+    tcp_begin(scratch, client_side(flow))
+    flow.tcp = scratch
+    count_packet(flow, &packet, lone_frame(lone), opening.side)
+    note_completeness(flow, &packet, opening.side, True)
+    flow.tcp = NULL
 
 
 cdef inline void unpack_lone(const lone_t* lone, flow_t* flow) noexcept nogil:
     """The flow as it would be had it never been packed, into any memory."""
-    tell_counters(lone, flow)
+    cdef tcp_t scratch
+    tell_counters(lone, flow, &scratch)
     keep_opening(flow, &lone.opening)
 
 
@@ -150,7 +153,7 @@ cdef inline void begin_lone_flow(
     table_t* table, uint64_t* slot, const flow_key_t* key, const packet_t* packet, uint64_t frame, uint32_t side,
     uint32_t item
 ) noexcept nogil:
-    """A flow for a packet that is_lone_syn. slot: the empty one where its key belongs."""
+    """A flow for a packet that is_lone. slot: the empty one where its key belongs."""
     cdef uint32_t index
     cdef lone_t* lone = new_lone(table, &index)
     if lone == NULL:

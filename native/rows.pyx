@@ -134,13 +134,21 @@ def flow_row_layout():
     }
 
 
+cdef list lone_side_parts(const side_row_t* side, const char* base):
+    """[(offset, size)] of what a segment says of its sender."""
+    return [
+        (<char*>&side.bytes - base, 8), (<char*>&side.shortest - base, 4), (<char*>&side.longest - base, 4),
+        (<char*>&side.mss - base, 2), (<char*>&side.scale - base, 1), (<char*>&side.options - base, 1),
+        (<char*>&side.ttl - base, 1), (<char*>&side.reset_ttl - base, 1),
+    ]
+
+
 def flow_row_still_parts():
-    """[(offset, size)] of what is the same in all quiet rows of a kind, and in those of flows that are nothing but a
-    SYN with the same flags.
+    """[(offset, size)] of what is the same in all rows that are quiet in the same way, and in those of flows that are
+    nothing but a segment of the same kind.
     """
     cdef flow_row_t row
     cdef char* base = <char*>&row
-    cdef side_row_t* client = &row.side[0]
     quiet = [(<char*>&row.side[side].tcp - base, sizeof(tcp_side_row_t)) for side in range(2)]
     moving = [
         (<char*>&row.client - base, 16), (<char*>&row.server - base, 16),
@@ -149,9 +157,7 @@ def flow_row_still_parts():
         (<char*>&row.first_frame - base, 8), (<char*>&row.last_frame - base, 8),
         (<char*>&row.flow_id - base, 4), (<char*>&row.stream - base, 4),
         (<char*>&row.vlan_id - base, 2), (<char*>&row.path - base, 2), (<char*>&row.ip_version - base, 1),
-        (<char*>&client.bytes - base, 8), (<char*>&client.shortest - base, 4), (<char*>&client.longest - base, 4),
-        (<char*>&client.mss - base, 2), (<char*>&client.scale - base, 1), (<char*>&client.options - base, 1),
-        (<char*>&client.ttl - base, 1),
+        *lone_side_parts(&row.side[0], base), *lone_side_parts(&row.side[1], base),
     ]
     lone = []
     at = 0

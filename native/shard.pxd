@@ -23,7 +23,6 @@ from batch cimport (
     tcp_row_t,
     worker_t,
 )
-from completeness cimport completeness_bits
 from counters cimport count_lost, count_marks, count_trip, counters_t
 from data cimport leave_out
 from dns cimport is_dns
@@ -42,10 +41,12 @@ from flow cimport (
     count_packet,
     fill_opening,
     find_slot,
+    first_side,
     flow_t,
     fresh_t,
     keep_opening,
     new_tcp,
+    note_completeness,
     open_flow,
     opening_packet,
     opening_t,
@@ -54,7 +55,6 @@ from flow cimport (
     sort_fresh,
     table_t,
     take_opening,
-    told_letters,
     touch_tcp,
 )
 from flow_key cimport (
@@ -71,7 +71,7 @@ from flow_key cimport (
 )
 from judge cimport judge, judged_t, scaled_window
 from limits cimport note_full
-from lone cimport begin_lone_flow, find_flow, flow_of_slot, is_lone_syn
+from lone cimport begin_lone_flow, find_flow, flow_of_slot, is_lone
 from measure cimport measure
 from packet cimport (
     DECODE_MALFORMED,
@@ -95,6 +95,8 @@ from tcp cimport (
     SIDE_AFTER_SYN,
     SIDE_INITIAL_RTT,
     SIDE_SYN_TIME,
+    TCP_ACK,
+    TCP_SYN,
     heading_begin,
     note_marks,
     tcp_begin,
@@ -165,7 +167,7 @@ cdef inline void begin_lone(tcp_t* lone, int client, bint unmarked) noexcept nog
 
 
 cdef inline void count_lone(worker_t* worker, batch_t* batch, const packet_t* packet, uint32_t row) noexcept nogil:
-    """What judge_packet comes to for a lone SYN whose ports were not used before: no mark, nothing acknowledged."""
+    """What judge_packet comes to for a stream's first segment that is_lone, of ports not used before: no mark."""
     worker.counters.segments += 1
     if batch.tcp != NULL:
         batch.tcp[row].window = packet.tcp_window
@@ -173,7 +175,9 @@ cdef inline void count_lone(worker_t* worker, batch_t* batch, const packet_t* pa
 
 
 cdef inline void replay_opening(tcp_t* tcp, const opening_t* opening, uint64_t frame) noexcept nogil:
-    """Take the SYN that was noted into a stream that is not begun otherwise."""
+    """Take the segment that was noted into a stream that is not begun otherwise."""
+    cdef int sender = opening.side
+    cdef uint32_t base = opening.seq if opening.flags & TCP_SYN else opening.seq - 1
     cdef packet_t packet
     cdef sack_t sack
     cdef measured_t measured
@@ -181,14 +185,15 @@ cdef inline void replay_opening(tcp_t* tcp, const opening_t* opening, uint64_t f
     opening_packet(opening, &packet)
     memset(&judged, 0, sizeof(judged_t))
     sack.count = 0
-    count_opening(&tcp.heading, tcp.client, &packet)
-    note_full(tcp, 1 - tcp.client)
-    measure(tcp, tcp.client, &packet, frame, &sack, &measured)
-    judge(tcp, tcp.client, &packet, frame, opening.seq, opening.ack, &sack, &judged)
+    count_opening(&tcp.heading, sender, &packet)
+    note_full(tcp, 1 - sender)
+    measure(tcp, sender, &packet, frame, &sack, &measured)
+    # It was the first: an ACK of it was the other side's base.
+    judge(tcp, sender, &packet, frame, base, 1 if opening.flags & TCP_ACK else opening.ack, &sack, &judged)
 
 
 cdef inline void begin_stream(table_t* table, flow_t* flow) noexcept nogil:
-    """State for a stream that is not begun, or of which only its SYN was seen. flow.tcp stays NULL without memory."""
+    """State for a stream that is not begun, or of which one segment was seen. flow.tcp stays NULL without memory."""
     cdef opening_t opening
     flow.tcp = new_tcp(table)
     if flow.tcp == NULL:
@@ -270,18 +275,9 @@ cdef inline void track_stream_only(
 cdef inline bint is_small(const batch_t* batch, const packet_t* packet) noexcept nogil:
     """Whether a packet may begin a flow of lone.pxd: nobody looks at more of the flow than that it is there."""
     return (
-        is_lone_syn(packet) and sets_base(packet) and not batch.told and batch.events == NULL
+        is_lone(packet) and sets_base(packet) and not batch.told and batch.events == NULL
         and not is_socks(packet) and not is_dns(packet)
     )
-
-
-cdef inline void note_completeness(flow_t* flow, const packet_t* packet, uint32_t side, bint opened) noexcept nogil:
-    """opened: by this packet."""
-    cdef uint8_t bits = completeness_bits(
-        packet.tcp_flags, packet.payload_length != 0, opened and not flow.state & FLOW_RETURNED
-    )
-    flow.completeness |= bits
-    flow.direction[side].letters |= told_letters(bits)
 
 
 cdef inline bint adopt(table_t* table, flow_t* flow) noexcept nogil:
@@ -446,8 +442,8 @@ cdef inline void track_packet(
     if kind == KIND_TCP and flow.tcp == NULL:
         # Of a flow that returned the other side may have said something.
         lone = (
-            opened and is_lone_syn(packet) and sets_base(packet) and side == client_side(flow)
-            and not flow.direction[1 - side].letters
+            opened and is_lone(packet) and packet.tcp_flags & TCP_SYN and not packet.tcp_flags & TCP_ACK
+            and sets_base(packet) and side == first_side(flow) and not flow.direction[1 - side].letters
         )
         if lone:
             unmarked = batch.events == NULL and not flow.state & (FLOW_REUSES | FLOW_MOVED)

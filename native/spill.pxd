@@ -100,23 +100,19 @@ ctypedef struct section_t:           # of a part that is being written
 
 # ---------------------------------------------------------------- what is said of a flow
 
-cdef inline void tell_opening(told_t* told, const opening_t* opening) noexcept nogil:
-    cdef packet_t packet
-    opening_packet(opening, &packet)
-    count_opening(&told.heading, opening.side, &packet)
-
-
 cdef inline void tell_rest(told_t* told) noexcept nogil:
     """Beside a flow without state of TCP, which is there."""
     cdef int at
     cdef opening_t opening
+    cdef packet_t packet
     told.initial_rtt = 0
     told.first_byte = -1
     told.quiet = 1
     heading_begin(&told.heading)
     if told.flow.state & FLOW_LONE:
         opening = take_opening(&told.flow)
-        tell_opening(told, &opening)
+        opening_packet(&opening, &packet)
+        count_opening(&told.heading, opening.side, &packet)
     for at in range(2):
         told.squares[at] = sum_of_squares(
             told.flow.direction[at].pushes if told.flow.key.kind != KIND_TCP else 0, told.flow.direction[at].squares
@@ -131,9 +127,10 @@ cdef inline void tell_quiet(told_t* told, const flow_t* flow) noexcept nogil:
 
 cdef inline void tell_lone(told_t* told, const lone_t* lone) noexcept nogil:
     """As tell_quiet of the same flow unpacked."""
-    tell_counters(lone, &told.flow)
+    cdef tcp_t scratch
+    tell_counters(lone, &told.flow, &scratch)
     tell_rest(told)
-    tell_opening(told, &lone.opening)
+    told.heading = scratch.heading
 
 
 cdef inline bint says_nothing(const tcp_side_row_t* side) noexcept nogil:
