@@ -54,6 +54,7 @@ cdef enum:
     LONE = 0x40000000                # another: the index is that of a lone_t
     CHUNK_LONES = 2730               # as many as a block holds
     HISTORY = 16                     # a letter a direction, and one for who began
+    OPENING_REUSES = 0x8000          # beside the TCP flags of an opening: it has MARK_REUSED_PORTS
 
 cdef enum flow_state_t:              # bits of flow_t.state
     FLOW_COUNTED = 1                 # has packets of its own, hence a flow_id
@@ -566,7 +567,7 @@ cdef inline void opening_packet(const opening_t* opening, packet_t* packet) noex
     packet.tcp_tsval = opening.tsval
     packet.tcp_window = opening.window
     packet.tcp_mss = opening.mss
-    packet.tcp_flags = opening.flags
+    packet.tcp_flags = opening.flags & ~<uint32_t>OPENING_REUSES
     packet.tcp_scale = opening.scale
     packet.tcp_options = opening.options
     packet.ttl = opening.ttl

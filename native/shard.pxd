@@ -35,6 +35,7 @@ from flow cimport (
     FLOW_RETURNED,
     FLOW_REUSES,
     FLOW_SUPERSEDED,
+    OPENING_REUSES,
     client_side,
     copy_base,
     count_opening,
@@ -100,6 +101,7 @@ from tcp cimport (
     heading_begin,
     note_marks,
     tcp_begin,
+    tcp_free,
     tcp_move,
     tcp_t,
 )
@@ -190,6 +192,8 @@ cdef inline void replay_opening(tcp_t* tcp, const opening_t* opening, uint64_t f
     measure(tcp, sender, &packet, frame, &sack, &measured)
     # It was the first: an ACK of it was the other side's base.
     judge(tcp, sender, &packet, frame, base, 1 if opening.flags & TCP_ACK else opening.ack, &sack, &judged)
+    if opening.flags & OPENING_REUSES:
+        note_marks(&tcp.side[sender], &packet, MARK_REUSED_PORTS, frame)
 
 
 cdef inline void begin_stream(table_t* table, flow_t* flow) noexcept nogil:
@@ -288,6 +292,16 @@ cdef inline bint adopt(table_t* table, flow_t* flow) noexcept nogil:
         return False
     tcp_move(flow.tcp, lone)
     return True
+
+
+cdef inline void pack_lone(flow_t* flow, const packet_t* packet, uint32_t side, uint32_t marks) noexcept nogil:
+    """Keep the SYN that a stream began with instead. marks: MARK_REUSED_PORTS at most."""
+    cdef opening_t opening
+    fill_opening(&opening, packet, side)
+    if marks:
+        tcp_free(flow.tcp)
+        opening.flags |= OPENING_REUSES
+    keep_opening(flow, &opening)
 
 
 cdef inline void note_loss(counters_t* counters, const packet_t* packet, const measured_t* measured) noexcept nogil:
@@ -404,7 +418,6 @@ cdef inline void track_packet(
     cdef uint32_t marks = 0
     cdef bint fresh = False, opened, lone = False, unmarked = False
     cdef uint64_t* slot
-    cdef opening_t opening
     cdef flow_t* flow
     if guess != NULL and not guess.state & FLOW_SUPERSEDED and has_packet_key(&guess.key, packet, kind, side):
         flow = <flow_t*>guess
@@ -465,11 +478,10 @@ cdef inline void track_packet(
         elif packet.payload_length:              # a fragment: of no sequence
             leave_out(&flow.tcp.side[side], packet.payload_length)
         if lone:
-            if marks:
+            if marks & ~<uint32_t>MARK_REUSED_PORTS:
                 adopt(table, flow)
             else:
-                fill_opening(&opening, packet, side)
-                keep_opening(flow, &opening)
+                pack_lone(flow, packet, side, marks)
         if is_socks(packet) and is_dissected(marks):
             follow_socks(table, batch.window, flow, packet, item)
     if is_dns(packet):

@@ -16,6 +16,7 @@ from flow cimport (
     FLOW_LONE,
     LONE,
     NO_NUMBER,
+    OPENING_REUSES,
     bury,
     client_side,
     count_opening,
@@ -37,7 +38,17 @@ from lateness cimport lateness_of, lateness_t
 from lone cimport lone_frame, release_lone, tell_counters, unpack_lone
 from packet cimport NO_SCALE, packet_t
 from sizes cimport add_or_stay, sum_of_squares
-from tcp cimport SELDOM_FLAGS, first_byte, heading_begin, heading_t, initial_rtt, side_t, tcp_t, troubles_t
+from tcp cimport (
+    SELDOM_FLAGS,
+    first_byte,
+    heading_begin,
+    heading_t,
+    initial_rtt,
+    mark_frame,
+    side_t,
+    tcp_t,
+    troubles_t,
+)
 from tcp_row cimport add_side, tcp_side_row_t, tell_nothing, tell_side
 from wire cimport prefetch_read, prefetch_write
 
@@ -46,6 +57,7 @@ cdef enum:
     MAX_SHARDS = 32
     FEW_PACKETS = 4                  # a flow with fewer may have said nothing
     RECENCY_STEPS = 65536
+    REUSED_PORTS = 14                # place of MARK_REUSED_PORTS
     SECTION_BYTES = 65536            # written at once
     AHEAD_LEAVING = 16               # flows whose lines are fetched before
     AHEAD_SLOT = 8
@@ -100,6 +112,17 @@ ctypedef struct section_t:           # of a part that is being written
 
 # ---------------------------------------------------------------- what is said of a flow
 
+cdef inline void tell_reuse(told_t* told, int sender) noexcept nogil:
+    """A flow that says nothing but that its SYN used the ports of another."""
+    cdef int at
+    told.quiet = 0
+    memset(told.side, 0, sizeof(told.side))
+    for at in range(2):
+        tell_nothing(&told.side[at])
+    told.side[sender].marks[REUSED_PORTS] = 1
+    told.side[sender].mark_frames[REUSED_PORTS] = mark_frame(told.flow.first_frame)
+
+
 cdef inline void tell_rest(told_t* told) noexcept nogil:
     """Beside a flow without state of TCP, which is there."""
     cdef int at
@@ -113,6 +136,8 @@ cdef inline void tell_rest(told_t* told) noexcept nogil:
         opening = take_opening(&told.flow)
         opening_packet(&opening, &packet)
         count_opening(&told.heading, opening.side, &packet)
+        if opening.flags & OPENING_REUSES:
+            tell_reuse(told, opening.side)
     for at in range(2):
         told.squares[at] = sum_of_squares(
             told.flow.direction[at].pushes if told.flow.key.kind != KIND_TCP else 0, told.flow.direction[at].squares

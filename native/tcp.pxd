@@ -260,6 +260,11 @@ cdef inline troubles_t* troubles_of(side_t* side) noexcept nogil:
     return side.troubles
 
 
+cdef inline uint32_t mark_frame(uint64_t frame) noexcept nogil:
+    """As the first with a mark; 0 where its number is too high."""
+    return <uint32_t>frame if frame <= 0xFFFFFFFFu else 0
+
+
 cdef inline bint note_marks(side_t* side, const packet_t* packet, uint32_t marks, uint64_t frame) noexcept nogil:
     """Count the marks of a packet in its direction. False: no memory."""
     cdef troubles_t* troubles = troubles_of(side)
@@ -269,7 +274,7 @@ cdef inline bint note_marks(side_t* side, const packet_t* packet, uint32_t marks
     while left:
         bit = trailing_zeros(left)
         if troubles.marks[bit] == 0:
-            troubles.mark_frames[bit] = <uint32_t>frame if frame <= 0xFFFFFFFFu else 0
+            troubles.mark_frames[bit] = mark_frame(frame)
         troubles.marks[bit] += 1
         left &= left - 1
     if marks & MARK_RETRANSMISSION:
