@@ -3,7 +3,7 @@
 A segment that is the next payload goes straight through. Keep-alives and window probes are no data: whether their byte
 is taken nobody can tell. tests/reference/tcp_measures.py is the same in plain Python.
 """
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
 from coverage cimport cover, covered_t, forget_beginning, hole_t, restart_coverage, too_wide
 from lateness cimport LATE_PAYLOAD, note_reading

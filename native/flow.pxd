@@ -426,6 +426,15 @@ cdef inline uint64_t* find_slot(table_t* table, const flow_key_t* key, uint32_t 
         at = (at + 1) & table.mask
 
 
+cdef inline bint is_opened(const tombstone_t* stone) noexcept nogil:
+    """Whether the client answered the server's SYN/ACK."""
+    cdef uint32_t client = 1 if stone.state & FLOW_CLIENT_B else 0
+    return (
+        stone.letters[1 - client] & LETTER_SYN_ACK != 0
+        and stone.letters[client] & (LETTER_ACK | LETTER_DATA | LETTER_FIN) != 0
+    )
+
+
 cdef inline flow_t* revive(table_t* table, uint64_t* slot, const flow_key_t* key, uint32_t hash) noexcept nogil:
     """The flow behind a tombstone goes on, with its old numbers and what its history already says."""
     cdef uint32_t index
@@ -436,7 +445,9 @@ cdef inline flow_t* revive(table_t* table, uint64_t* slot, const flow_key_t* key
     flow.flow_id = stone.flow_id
     flow.stream = stone.stream
     flow.base_seq[0], flow.base_seq[1] = stone.base_seq[0], stone.base_seq[1]
-    flow.state = <uint16_t>((stone.state | FLOW_LIVE) & ~<uint32_t>(FLOW_TIMED | FLOW_LONE | FLOW_SYN))
+    flow.state = <uint16_t>((stone.state | FLOW_LIVE) & ~<uint32_t>(FLOW_TIMED | FLOW_LONE))
+    if is_opened(stone):                         # a SYN is no retry any more
+        flow.state &= ~<uint32_t>FLOW_SYN
     if stone.state & FLOW_COUNTED:               # else it begins with its first packet
         flow.state |= FLOW_RETURNED
     flow.direction[0].letters = stone.letters[0] & LETTERS

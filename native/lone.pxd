@@ -1,4 +1,4 @@
-"""TCP flows that are nothing but their first segment yet, in 96 bytes each instead of 960.
+"""TCP flows that are nothing but their first segment yet, in 96 bytes each instead of 960 (256, and 704 of TCP).
 
 In a flood, a scan or what a flood with forged addresses brings back there are as many flows as packets, and what they
 cost is memory: a page that was never touched costs 2 us, a line that is in no cache a quarter of one. All that a SYN, a
@@ -6,7 +6,7 @@ SYN/ACK or a reset says of its flow finds room in a line and a half. With the ne
 place among the others, and is as if it had always been there (tests/scan/test_lone_flows.py): only who finds a flow,
 and who reads or writes out all, knows of them.
 """
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from blocks cimport take_block
 from flow cimport (

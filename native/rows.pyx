@@ -144,8 +144,9 @@ cdef list lone_side_parts(const side_row_t* side, const char* base):
 
 
 def flow_row_still_parts():
-    """[(offset, size)] of what is the same in all rows that are quiet in the same way, and in those of flows that are
-    nothing but a segment of the same kind.
+    """[(offset, size)] of what is the same in all rows that are alike, for each degree_t from ALIKE_QUIET on.
+
+    Of flows that are nothing but a segment all but what fill_lone_row writes.
     """
     cdef flow_row_t row
     cdef char* base = <char*>&row

@@ -20,7 +20,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from libc.errno cimport ENOSPC
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 from posix.mman cimport MADV_DONTNEED, MAP_FAILED, MAP_PRIVATE, PROT_READ, madvise, mmap, munmap
@@ -39,7 +39,8 @@ from batch cimport (
     worker_t,
 )
 from blocks cimport blocks_free, blocks_t
-from conversation cimport NOT_QUIET, fill_collected, fill_row, flow_row_t
+from collect cimport as_lone, collect, first_at_or_after, live_by_id, tell_written
+from conversation cimport fill_collected, fill_row, flow_row_t, likeness_of_rows
 from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counters_t, merge_counters
 from dns cimport dns_free, dns_init, dns_t
 from dns_stream cimport streams_free
@@ -48,12 +49,10 @@ from flow cimport (
     CHUNK_FLOWS, FLOW_LIVE, NO_NUMBER, client_side, flow_at, flow_t, lone_t, table_free, table_init, table_t,
 )
 from flow_key cimport KIND_ADDRESSES
-from likeness cimport ALIKE_LONE, ALIKE_QUIET, UNLIKE, likeness_of
 from packet cimport NO_EXTRA, extra_t, packet_t
 from paths cimport path_names, paths_free, paths_new
 from relay cimport BATCHES_HELD, observer_t, place_of_batch, relay_begin, relay_end, relay_give, relay_t
-from row_told cimport row_told, side_told
-from spill cimport EVICT_FRAMES, as_lone, collect, first_at_or_after, live_by_id, part_t, tell, tell_written, told_t
+from spill cimport EVICT_FRAMES, part_t
 from spent cimport spend, spend_lone, spent_free, spent_init, spent_t
 from spread cimport SPREAD_BUCKETS
 from stages cimport (
@@ -73,11 +72,10 @@ from stages cimport (
     walk_window,
 )
 from summary cimport (
-    DURATIONS,
     MAX_EDGES,
+    ROWS_EXPECTED,
     add_addresses,
-    add_flow,
-    near_addresses,
+    add_flows,
     summary_failed,
     summary_free,
     summary_new,
@@ -86,9 +84,11 @@ from summary cimport (
     want_addresses,
     wanted_t,
 )
-from sums cimport SUM_COLUMNS, sums_keys, sums_top, sums_values
+from summary_told cimport summary_told
+from sums cimport SUM_COLUMNS, sums_keys, sums_values
 from tcp cimport MARKS
 from threads cimport pthread_create, pthread_join
+from told cimport tell, told_t
 from walk cimport MAX_EVENTS, PCAP, PCAPNG, event_t, reader_t
 from waypoints cimport waypoint_t, waypoints_begin, waypoints_free
 from window cimport begin_given, has_records, window_free, window_t
@@ -97,11 +97,7 @@ cdef enum:
     SHARDS = 8
     WINDOW_BYTES = 524288            # a thread; measured: more leaves the cache before it is decoded
     ROWS_AT_ONCE = 256
-    ROWS_EXPECTED = 16               # flows of which what will be looked up is fetched before
     PAGES_BACK = 65536               # flows between two times that pages of written flows are given back
-    MAX_ENDPOINTS = 1000
-    MAX_PAIRS = 100
-    MAX_SERVICES = 100
 
 
 STAGE_NAMES = ("read", "walk", "decode", "flow", "number")
@@ -785,7 +781,7 @@ cdef class FlowReader:
                 summary.edges[index] = edges[index]
             take_edges(summary)
             self.summarize(summary, observer, apart)
-            return told(summary)
+            return summary_told(summary)
         finally:
             summary_free(summary)
             blocks_free(&self.blocks)
@@ -918,69 +914,3 @@ cdef class FlowReader:
                     fill_row(&row, &one)
                     want_addresses(summary, &row, &wanted)
                     add_addresses(summary, &row, &wanted, 0)
-
-
-cdef inline void add_flows(summary_t* summary, const flow_row_t* rows, uint32_t count) noexcept nogil:
-    """Count whole flows, some at a time, so that what one waits for comes while others are counted."""
-    cdef wanted_t wanted[ROWS_EXPECTED]
-    cdef uint32_t upto, index
-    while count:
-        upto = count if count < ROWS_EXPECTED else ROWS_EXPECTED
-        for index in range(upto):
-            want_addresses(summary, &rows[index], &wanted[index])
-        for index in range(upto):
-            near_addresses(summary, &wanted[index])
-        for index in range(upto):
-            add_flow(summary, &rows[index], &wanted[index])
-        rows += upto
-        count -= upto
-
-
-cdef uint32_t likeness_of_rows(const flow_row_t* rows, uint32_t count) noexcept nogil:
-    cdef uint32_t row
-    cdef uint16_t flags = rows[0].lone
-    for row in range(1, count):
-        if rows[row].quiet != rows[0].quiet:
-            return UNLIKE
-        if rows[row].lone != flags:
-            flags = 0
-    if flags:
-        return likeness_of(ALIKE_LONE, flags)
-    return likeness_of(ALIKE_QUIET, rows[0].quiet) if rows[0].quiet != NOT_QUIET else UNLIKE
-
-
-cdef dict told(summary_t* summary):
-    """A summary as Python values."""
-    cdef int which
-    durations = []
-    for which in range(DURATIONS):
-        one = &summary.durations[which]
-        durations.append(
-            {
-                "counts": [one.counts[index] for index in range(summary.edge_count)],
-                "total": one.total,
-                "least": one.least if one.measured else None,
-                "most": one.most if one.measured else None,
-            }
-        )
-    return {
-        "kinds": [summary.kinds[index] for index in range(6)],
-        "states": [summary.states[index] for index in range(16)],
-        "ended": [summary.ended[index] for index in range(4)],
-        "complete": summary.complete,
-        "opened": summary.opened,
-        "resets": summary.resets,
-        "syn_retries": summary.syn_retries,
-        "syn_retry_flows": summary.syn_retry_flows,
-        "one_sided": summary.one_sided,
-        "two_sided": summary.two_sided,
-        "durations": durations,
-        "addresses": summary.addresses.keyed.count,
-        "endpoints": sums_top(&summary.addresses, 3, 4, MAX_ENDPOINTS),
-        "pairs": sums_top(&summary.pairs, 3, 4, MAX_PAIRS),
-        "services": sums_top(&summary.services, 2, 2, MAX_SERVICES),
-        "largest": [row_told(&summary.largest.rows[index]) for index in range(summary.largest.count)],
-        "retransmitting": [row_told(&summary.repeating.rows[index]) for index in range(summary.repeating.count)],
-        "tcp": [side_told(&summary.tcp[0]), side_told(&summary.tcp[1])],
-        "bounded": summary.bounded,
-    }

@@ -160,7 +160,7 @@ cdef inline uint32_t reuse_mark(flow_t* flow, bint fresh) noexcept nogil:
 
 
 cdef inline void begin_lone(tcp_t* lone, int client, bint unmarked) noexcept nogil:
-    """The state that a lone SYN is counted with; unmarked: nobody will judge it, so there is no more than a heading."""
+    """What a client's lone SYN is counted with; unmarked: nobody will judge it, so there is no more than a heading."""
     if unmarked:
         heading_begin(&lone.heading)
         lone.client = <uint8_t>client
@@ -456,7 +456,8 @@ cdef inline void track_packet(
         # Of a flow that returned the other side may have said something.
         lone = (
             opened and is_lone(packet) and packet.tcp_flags & TCP_SYN and not packet.tcp_flags & TCP_ACK
-            and sets_base(packet) and side == first_side(flow) and not flow.direction[1 - side].letters
+            and sets_base(packet) and side == first_side(flow) and side == client_side(flow)
+            and not flow.direction[1 - side].letters
         )
         if lone:
             unmarked = batch.events == NULL and not flow.state & (FLOW_REUSES | FLOW_MOVED)
@@ -478,7 +479,7 @@ cdef inline void track_packet(
         elif packet.payload_length:              # a fragment: of no sequence
             leave_out(&flow.tcp.side[side], packet.payload_length)
         if lone:
-            if marks & ~<uint32_t>MARK_REUSED_PORTS:
+            if marks & ~<uint32_t>MARK_REUSED_PORTS:         # is_lone promises none: no more is lost than memory
                 adopt(table, flow)
             else:
                 pack_lone(flow, packet, side, marks)

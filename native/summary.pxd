@@ -26,6 +26,7 @@ cdef enum:
     ADDRESS_WORDS = 3                # of eight bytes: address, version and zeros
     PAIR_WORDS = 5
     SERVICE_WORDS = 1
+    ROWS_EXPECTED = 16               # flows of which what will be looked up is fetched before
 
 ctypedef struct durations_t:
     int64_t counts[MAX_EDGES]        # values in [edges[i], edges[i + 1])
@@ -287,3 +288,19 @@ cdef inline void add_flow(summary_t* summary, const flow_row_t* flow, const want
     if flow.kind == KIND_TCP or flow.kind == KIND_UDP or flow.kind == KIND_SCTP:
         add_service(summary, flow)
     keep_ranked(&summary.largest, flow.side[0].bytes + flow.side[1].bytes, flow)
+
+
+cdef inline void add_flows(summary_t* summary, const flow_row_t* rows, uint32_t count) noexcept nogil:
+    """Count whole flows, some at a time, so that what one waits for comes while others are counted."""
+    cdef wanted_t wanted[ROWS_EXPECTED]
+    cdef uint32_t upto, index
+    while count:
+        upto = count if count < ROWS_EXPECTED else ROWS_EXPECTED
+        for index in range(upto):
+            want_addresses(summary, &rows[index], &wanted[index])
+        for index in range(upto):
+            near_addresses(summary, &wanted[index])
+        for index in range(upto):
+            add_flow(summary, &rows[index], &wanted[index])
+        rows += upto
+        count -= upto

@@ -2,7 +2,7 @@
 
 Made once, when a flow is written out or at the end; the parts of a flow that was written out are added up.
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from coverage cimport missed_bytes

@@ -97,12 +97,20 @@ def ethernet(payload: bytes, ethertype: int = 0x0800) -> bytes:
 
 
 def ipv4(payload: bytes, protocol: int, src: str = A, dst: str = B, **fields: Any) -> bytes:
-    """fields: total (length), fragment (flags and offset as on the wire), options."""
+    """fields: total (length), fragment (flags and offset as on the wire), ttl, options."""
     options = fields.get("options", b"")
     header = 20 + len(options)
     total = fields.get("total", header + len(payload))
     start = struct.pack(
-        ">BBHHHBBH", 0x40 | header // 4, 0x2E, total, 0x1234, fields.get("fragment", 0), 64, protocol, 0
+        ">BBHHHBBH",
+        0x40 | header // 4,
+        0x2E,
+        total,
+        0x1234,
+        fields.get("fragment", 0),
+        fields.get("ttl", 64),
+        protocol,
+        0,
     )
     return start + socket.inet_aton(src) + socket.inet_aton(dst) + options + payload
 

@@ -161,6 +161,36 @@ def test_a_history_says_each_letter_once_however_often_its_flow_is_written_out()
     assert flows.column("history")[0].as_py() == "Sa"
 
 
+@pytest.mark.parametrize(
+    ("flags", "later"),
+    [
+        (SYN_ACK, [(SYN, True, 500)]),  # the server's own
+        (SYN_ACK, [(SYN, False, 0)]),
+        (RST, [(SYN, True, 500), (SYN_ACK, True, 500)]),
+        (SYN, [(SYN, False, 0), (SYN, False, 0), (SYN_ACK, True, 500)]),
+    ],
+)
+def test_a_handshake_is_told_from_the_clients_syn_before_the_answer(flags, later):
+    dice = Random(0)
+    one, *others = (Host(dice, number) for number in range(1, 70_000))
+    frames = [one.frame(flags, reply=flags != SYN, seq=0 if flags == SYN else 500)]
+    frames += [*(host.frame(SYN) for host in others), *(one.frame(kind, reply=by, seq=seq) for kind, by, seq in later)]
+    columns = ["client", "history", "syn_retries", "handshake_network", "initial_rtt", "conn_state"]
+    found = [told(pcap_file(frames), flow_limit=limit)[0].select(columns).slice(0, 1) for limit in (1_000_000, 300)]
+    assert found[0].equals(found[1])
+
+
+def test_the_latest_syn_says_how_far_away_its_sender_is():
+    dice = Random(0)
+    one, *others = (Host(dice, number) for number in range(1, 70_000))
+    near, far = (ethernet(ipv4(one.frame(SYN)[34:], 6, one.own, "100.0.0.1", ttl=ttl)) for ttl in (64, 32))
+    frames = [near, *(host.frame(SYN) for host in others), far]
+    place = layout()["client_ttl"][0]
+    for limit in (1_000_000, 300):
+        analysis = analyze_capture(io.BytesIO(pcap_file(frames)), flow_limit=limit)
+        assert analysis.memory.read(0, 1)[place] == 32
+
+
 def short_header(host: Host) -> bytes:
     """A number for its stream, but no packet of a flow."""
     frame = bytearray(host.frame(ACK))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pcap_analyzer.analysis.watches import Tally, Term, column
+from pcap_analyzer.analysis.watches import Tally, Term
 from pcap_analyzer.findings import terms
 from pcap_analyzer.findings.case import Case, Rule, Words, counted, last_frames, make, percent, stream_filter
 from pcap_analyzer.findings.model import Finding, Measure, harm_of
@@ -19,7 +19,6 @@ NAME = "connection_reset"
 STATES = {"client": "RSTO", "server": "RSTR"}
 established = terms.is_tcp & terms.state("S1", "S2", "S3", "SF", "RSTO", "RSTR")
 no_fin = (terms.flag("client", "fin") + terms.flag("server", "fin")).equals(0)
-has_data = (column("client_payload_bytes") + column("server_payload_bytes")) > 0
 
 
 def foreign_reset(side: str) -> Term:
@@ -83,7 +82,7 @@ RULE = Rule(
         f"{NAME}.established": Tally(where=established, score=terms.one, keep=0),
         **{
             f"{NAME}.{side}": Tally(
-                where=terms.is_tcp & terms.state(STATES[side]) & no_fin & has_data,
+                where=terms.is_tcp & terms.state(STATES[side]) & no_fin & terms.has_payload,
                 score=terms.whole_bytes,
                 sums={"bytes": terms.whole_bytes, "foreign": foreign_reset(side)},
             )

@@ -22,7 +22,7 @@ NAME = "exfiltration"
 MEGA = 1_000_000
 outward = (terms.tried | terms.is_udp) & terms.inside("client") & ~terms.inside("server") & ~terms.many("server")
 # A flood of connections that carry nothing takes no places from those that do.
-carrying = outward & (column("client_payload_bytes") + column("server_payload_bytes") > 0)
+carrying = outward & terms.has_payload
 sums = {
     "sent": column("client_payload_bytes"),
     "received": column("server_payload_bytes"),

@@ -27,6 +27,7 @@ is_udp = column("kind").equals(KIND_UDP)
 is_icmp = column("kind").equals(KIND_ICMP)
 one = where(is_tcp, 1, 1)
 whole_bytes = column("client_bytes") + column("server_bytes")
+has_payload = (column("client_payload_bytes") + column("server_payload_bytes")) > 0
 duration = column("last_ns") - column("first_ns")
 
 
