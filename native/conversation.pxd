@@ -350,6 +350,7 @@ cdef inline void fill_collected(flow_row_t* row, told_t* told) noexcept nogil:
 
 
 cdef inline uint32_t likeness_of_rows(const flow_row_t* rows, uint32_t count) noexcept nogil:
+    """Of a batch of rows, one at least; see flow_row_still_parts."""
     cdef uint32_t row
     cdef uint16_t kind = rows[0].lone
     for row in range(1, count):

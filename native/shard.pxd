@@ -479,7 +479,7 @@ cdef inline void track_packet(
         elif packet.payload_length:              # a fragment: of no sequence
             leave_out(&flow.tcp.side[side], packet.payload_length)
         if lone:
-            if marks & ~<uint32_t>MARK_REUSED_PORTS:         # is_lone promises none: no more is lost than memory
+            if marks & ~<uint32_t>MARK_REUSED_PORTS:         # is_lone promises none; were it wrong, nothing is lost
                 adopt(table, flow)
             else:
                 pack_lone(flow, packet, side, marks)
