@@ -39,7 +39,7 @@ from flow cimport (
 from flow_key cimport KIND_TCP, flow_key_t
 from grow cimport has_place
 from packet cimport HAS_PORTS, HAS_TCP, HAS_TIME, OPTION_FAST_OPEN, OPTION_SACK, packet_t
-from tcp cimport TCP_FIN, TCP_RST, TCP_SYN, tcp_begin, tcp_t
+from tcp cimport TCP_FIN, TCP_RST, TCP_SYN, tcp_count, tcp_t
 
 
 cdef inline bint is_lone(const packet_t* packet) noexcept nogil:
@@ -135,7 +135,7 @@ cdef inline void tell_counters(const lone_t* lone, flow_t* flow, tcp_t* scratch)
     set_bases(flow, opening.side, opening.seq, opening.ack, opening.flags)
     open_flow(flow, &packet, lone_frame(lone), opening.side)
     flow.state |= FLOW_COUNTED
-    tcp_begin(scratch, client_side(flow))
+    tcp_count(scratch, client_side(flow))
     flow.tcp = scratch
     count_packet(flow, &packet, lone_frame(lone), opening.side)
     note_completeness(flow, &packet, opening.side, True)

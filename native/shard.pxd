@@ -98,9 +98,9 @@ from tcp cimport (
     SIDE_SYN_TIME,
     TCP_ACK,
     TCP_SYN,
-    heading_begin,
     note_marks,
     tcp_begin,
+    tcp_count,
     tcp_free,
     tcp_move,
     tcp_t,
@@ -162,8 +162,7 @@ cdef inline uint32_t reuse_mark(flow_t* flow, bint fresh) noexcept nogil:
 cdef inline void begin_lone(tcp_t* lone, int client, bint unmarked) noexcept nogil:
     """What a client's lone SYN is counted with; unmarked: nobody will judge it, so there is no more than a heading."""
     if unmarked:
-        heading_begin(&lone.heading)
-        lone.client = <uint8_t>client
+        tcp_count(lone, client)
     else:
         tcp_begin(lone, client)
 

@@ -287,6 +287,16 @@ cdef inline void heading_begin(heading_t* heading) noexcept nogil:
     heading.scale[0] = heading.scale[1] = NO_SCALE
 
 
+cdef inline void tcp_count(tcp_t* tcp, int client) noexcept nogil:
+    """A stream whose segments are counted and not judged: its heading, and of its sides what note_full asks for."""
+    cdef int at
+    heading_begin(&tcp.heading)
+    tcp.client = <uint8_t>client
+    for at in range(2):
+        tcp.side[at].largest = 0
+        tcp.side[at].states = 0
+
+
 cdef inline void tcp_begin(tcp_t* tcp, int client) noexcept nogil:
     """A stream of which nothing is known yet but who opened it."""
     cdef int at
