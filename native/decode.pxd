@@ -11,7 +11,7 @@ from juniper cimport read_juniper
 from link cimport (
     layer_of_link_type, read_ethernet, read_mpls, read_pppoe, read_pseudowire, read_service_tag, read_vlan,
 )
-from llc cimport read_arcnet, read_clip, read_fddi, read_ipoib, read_llc
+from llc cimport read_arcnet, read_clip, read_fddi, read_ipoib, read_llc, read_token_ring
 from network cimport read_ah, read_arp, read_ipv4, read_ipv6
 from packet cimport (
     DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, HAS_TIME, LAYER_LINK, LAYER_NONE, LAYER_TRANSPORT,
@@ -24,8 +24,8 @@ from paths cimport (
     NAME_ICMPV6, NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_JUNIPER, NAME_L2TP, NAME_LISP, NAME_LLC, NAME_MACSEC,
     NAME_MP, NAME_MPLS, NAME_NETLINK, NAME_NFLOG, NAME_NONE, NAME_NSH, NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI,
     NAME_PPP, NAME_PPPOES, NAME_PRISM, NAME_PW_CONTROL, NAME_PW_ETH, NAME_RADIOTAP, NAME_RAW, NAME_SCTP, NAME_SLL,
-    NAME_TCP, NAME_TEREDO, NAME_TRILL, NAME_TZSP, NAME_UDP, NAME_UDPLITE, NAME_USER_DLT, NAME_VLAN, NAME_VNTAG,
-    NAME_VXLAN, NAME_WLAN, ROOT,
+    NAME_TCP, NAME_TEREDO, NAME_TR, NAME_TRILL, NAME_TZSP, NAME_UDP, NAME_UDPLITE, NAME_USER_DLT, NAME_VLAN,
+    NAME_VNTAG, NAME_VXLAN, NAME_WLAN, ROOT,
 )
 from ppp cimport is_chdlc, read_bridged, read_chdlc, read_frame_relay, read_multilink, read_ppp
 from pseudo cimport (
@@ -71,6 +71,7 @@ cdef inline decode_status_t read_layer(cursor_t* cursor, packet_t* packet, uint3
     elif name == NAME_CHDLC: return read_chdlc(cursor, packet)
     elif name == NAME_FR: return read_frame_relay(cursor, packet)
     elif name == NAME_FDDI: return read_fddi(cursor, packet)
+    elif name == NAME_TR: return read_token_ring(cursor, packet)
     elif name == NAME_ARCNET: return read_arcnet(cursor, packet)
     elif name == NAME_IPNET: return read_ipnet(cursor, packet)
     elif name == NAME_IPOIB: return read_ipoib(cursor, packet)

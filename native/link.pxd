@@ -8,14 +8,15 @@ from paths cimport (
     NAME_BATADV, NAME_CFP, NAME_CHDLC, NAME_CLIP, NAME_CMD, NAME_ENC, NAME_ETAG, NAME_ETH, NAME_FDDI, NAME_FR, NAME_HSR,
     NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_JUNIPER, NAME_LLC, NAME_MACSEC, NAME_MPLS, NAME_NETLINK,
     NAME_NFLOG, NAME_NONE, NAME_NSH, NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES, NAME_PRISM,
-    NAME_PW_ETH, NAME_PW_PLAIN, NAME_RADIOTAP, NAME_RAW, NAME_SLL, NAME_TRILL, NAME_USER_DLT, NAME_VLAN, NAME_VNTAG,
-    NAME_WLAN,
+    NAME_PW_ETH, NAME_PW_PLAIN, NAME_RADIOTAP, NAME_RAW, NAME_SLL, NAME_TR, NAME_TRILL, NAME_USER_DLT, NAME_VLAN,
+    NAME_VNTAG, NAME_WLAN,
 )
 from wire cimport be16, be32, clamp, has, skip, view_t
 
 cdef enum:
     LINK_NULL = 0
     LINK_ETHERNET = 1
+    LINK_TOKEN_RING = 6
     LINK_ARCNET_BSD = 7
     LINK_PPP = 9
     LINK_FDDI = 10
@@ -126,6 +127,7 @@ cdef inline uint32_t layer_of_link_type(uint32_t link_type) noexcept nogil:
     elif link_type == LINK_AVS: return NAME_AVS
     elif link_type == LINK_PPI: return NAME_PPI
     elif link_type == LINK_FDDI: return NAME_FDDI
+    elif link_type == LINK_TOKEN_RING: return NAME_TR
     elif link_type == LINK_ARCNET_BSD or link_type == LINK_ARCNET_LINUX: return NAME_ARCNET
     elif link_type == LINK_ATM_CLIP or link_type == LINK_ATM_CLIP_LINUX or link_type == LINK_ATM_CLIP_BSD:
         return NAME_CLIP

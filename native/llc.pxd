@@ -1,14 +1,18 @@
-"""LLC and SNAP, and the local networks beside Ethernet: FDDI, ARCNET, InfiniBand, ATM."""
+"""LLC and SNAP, and the local networks beside Ethernet: FDDI, Token Ring, ARCNET, InfiniBand, ATM."""
 from libc.stdint cimport uint32_t
 
 from cursor cimport cursor_t, lacking, unknown
-from link cimport LINK_ARCNET_LINUX, follow_ethertype, follow_frame
+from link cimport LINK_ARCNET_LINUX, follow_ethertype
 from packet cimport DECODE_OK, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t
-from paths cimport KIND_ARCNET, KIND_LLC_OUI, KIND_LLC_SAP, KIND_NLPID, NAME_ARP, NAME_ETH, NAME_IP, NAME_IPV6, NAME_LLC
+from paths cimport (
+    KIND_ARCNET, KIND_LLC_OUI, KIND_LLC_SAP, KIND_NLPID, NAME_ARP, NAME_ETH, NAME_FDDI, NAME_IP, NAME_IPV6, NAME_LLC,
+    NAME_TR,
+)
 from wire cimport be16, be32, has, skip, view_t
 
 cdef enum:
     SNAP_SAP = 0xAA
+    OUI_BRIDGED = 0x0080C2
 
 
 cdef inline decode_status_t read_llc(cursor_t* cursor, packet_t* packet) noexcept nogil:
@@ -35,10 +39,26 @@ cdef inline decode_status_t read_llc(cursor_t* cursor, packet_t* packet) noexcep
     skip(view, length)
     if oui == 0x000000 or oui == 0x0000F8:
         return follow_ethertype(cursor, kind)
-    if oui == 0x0080C2 and (kind == 1 or kind == 7):
-        # A bridged frame behind two bytes of padding (RFC 2684 section 5.2).
-        return follow_frame(cursor, 2)
+    if oui == OUI_BRIDGED:
+        return follow_bridged(cursor, kind, 2)
     return unknown(cursor, KIND_LLC_OUI, oui, LAYER_NETWORK)
+
+
+cdef inline decode_status_t follow_bridged(cursor_t* cursor, uint32_t kind, uint32_t padding) noexcept nogil:
+    """A frame of another network, with its checksum or without (RFC 2684 section 5.2, RFC 2427 section 4.2)."""
+    if kind == 1 or kind == 7:
+        cursor.next = NAME_ETH
+    elif kind == 3 or kind == 9:
+        cursor.next = NAME_TR
+    elif kind == 4 or kind == 10:
+        cursor.next = NAME_FDDI
+        padding += 1                 # in place of Token Ring's access control
+    else:
+        return unknown(cursor, KIND_LLC_OUI, OUI_BRIDGED, LAYER_NETWORK)
+    if not has(&cursor.view, padding):
+        return lacking(&cursor.view, padding)
+    skip(&cursor.view, padding)
+    return DECODE_OK
 
 
 cdef inline decode_status_t follow_sap(cursor_t* cursor, uint32_t sap, uint32_t length) noexcept nogil:
@@ -72,9 +92,8 @@ cdef inline decode_status_t read_snap(cursor_t* cursor) noexcept nogil:
     skip(view, 5)
     if oui == 0:
         return follow_ethertype(cursor, kind)
-    if oui == 0x0080C2 and (kind == 1 or kind == 7):
-        cursor.next = NAME_ETH
-        return DECODE_OK
+    if oui == OUI_BRIDGED:
+        return follow_bridged(cursor, kind, 0)
     return unknown(cursor, KIND_LLC_OUI, oui, LAYER_NETWORK)
 
 
@@ -87,6 +106,24 @@ cdef inline decode_status_t read_fddi(cursor_t* cursor, packet_t* packet) noexce
     if view.data[0] & 0xF0 != 0x50:
         return DECODE_UNSUPPORTED
     skip(view, 13)
+    cursor.next = NAME_LLC
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_token_ring(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """Token Ring, IEEE 802.5: access control, frame control, two addresses, and a route where the source says so."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t length = 14
+    cursor.layer = LAYER_LINK
+    if not has(view, 15):
+        return lacking(view, 15)
+    if view.data[1] >> 6 != 1:       # not LLC's, but the ring's own
+        return DECODE_UNSUPPORTED
+    if view.data[8] & 0x80:
+        length += view.data[14] & 0x1F
+        if not has(view, length):
+            return lacking(view, length)
+    skip(view, length)
     cursor.next = NAME_LLC
     return DECODE_OK
 

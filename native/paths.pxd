@@ -70,6 +70,7 @@ cdef enum layer_name_t:         # what the next bytes hold; also the token of a 
     NAME_CHDLC
     NAME_FR
     NAME_FDDI
+    NAME_TR
     NAME_ARCNET
     NAME_IPNET
     NAME_IPOIB
@@ -308,6 +309,7 @@ cdef inline const char* name_text(uint32_t name) noexcept nogil:
     elif name == NAME_CHDLC: return "chdlc"
     elif name == NAME_FR: return "fr"
     elif name == NAME_FDDI: return "fddi"
+    elif name == NAME_TR: return "tr"
     elif name == NAME_ARCNET: return "arcnet"
     elif name == NAME_IPNET: return "ipnet"
     elif name == NAME_IPOIB: return "ipoib"

@@ -30,6 +30,9 @@ RADIOTAP = struct.pack("<BBHI", 0, 0, 8, 0)
 WLAN = bytes([0x08, 0x01]) + bytes(22) + LLC_IPV4 + P
 WLAN_QOS = bytes([0x88, 0x01]) + bytes(24) + LLC_IPV4 + P
 WLAN_FOUR_ADDRESSES = bytes([0x08, 0x03]) + bytes(28) + LLC_IPV4 + P
+TOKEN_RING_ROUTED = b"\x10\x40" + bytes(6) + b"\x80" + bytes(5) + b"\x06\x30\0\x11\0\x10"
+BRIDGED = bytes.fromhex("aaaa03 0080c2")  # LLC and an organisation; the number of the kind of frame follows
+PADDING = bytes(2)
 PKTAP = struct.pack("<III", 108, 1, 1) + bytes(96)
 NETFILTER: list[str | int] = ["netlink", "netlink-netfilter"]
 
@@ -78,6 +81,22 @@ FRAMES = {
     "AVS": (163, struct.pack(">II", 0x80211001, 64) + bytes(56) + WLAN, ["wlancap", "wlan_radio", "wlan", "llc"]),
     "PPI": (192, struct.pack("<BBHI", 0, 0, 8, 105) + WLAN, ["ppi", "wlan_radio", "wlan", "llc"]),
     "FDDI": (10, b"\x50" + ADDRESSES + LLC_IPV4 + P, ["fddi", "llc"]),
+    "Token Ring": (6, b"\x10\x40" + ADDRESSES + LLC_IPV4 + P, ["tr", "llc"]),
+    "Token Ring, routed by the source": (6, TOKEN_RING_ROUTED + LLC_IPV4 + P, ["tr", "llc"]),
+    "Token Ring, IP by its own point": (6, b"\x10\x40" + ADDRESSES + b"\x06\x06\x03" + P, ["tr", "llc"]),
+    "bridged Ethernet": (100, BRIDGED + b"\0\1" + PADDING + ethernet(P), ["llc", "eth"]),
+    "bridged Token Ring": (100, BRIDGED + b"\0\3" + PADDING + TOKEN_RING_ROUTED + LLC_IPV4 + P, ["llc", "tr", "llc"]),
+    "bridged FDDI": (100, BRIDGED + b"\0\x0a" + PADDING + b"\0\x50" + ADDRESSES + LLC_IPV4 + P, ["llc", "fddi", "llc"]),
+    "Token Ring on Frame Relay": (
+        107,
+        b"\x18\x41\x03\0\x80\0\x80\xc2\0\x09\x10\x40" + ADDRESSES + LLC_IPV4 + P,
+        ["fr", "tr", "llc"],
+    ),
+    "FDDI on Frame Relay": (
+        107,
+        b"\x18\x41\x03\0\x80\0\x80\xc2\0\4\0\x50" + ADDRESSES + LLC_IPV4 + P,
+        ["fr", "fddi", "llc"],
+    ),
     "ARCNET": (129, b"\x01\x02\x00\x00\xd4\x00\x00\x01" + P, ["arcnet"]),
     "IP over InfiniBand": (242, bytes(40) + b"\x08\x00\x00\x00" + P, ["ipoib"]),
     "IPNET": (226, b"\x01\x02\x00\x00" + struct.pack(">I", len(P)) + bytes(16) + P, ["ipnet"]),

@@ -10,7 +10,19 @@ from tests.native.frames import LLC_IPV4, ethernet, inner, ipv4, ipv6, tcp, udp
 from tests.native.test_twin import assert_same, from_kernel
 from tests.reference.strategies import Frame
 
-ETHERNET, FDDI, RAW, CHDLC, FRAME_RELAY, SLL, PRISM, IPV4, IPV6, PKTAP = 1, 10, 101, 104, 107, 113, 119, 228, 229, 258
+ETHERNET, TOKEN_RING, FDDI, RAW, CHDLC, FRAME_RELAY, SLL, PRISM, IPV4, IPV6, PKTAP = (
+    1,
+    6,
+    10,
+    101,
+    104,
+    107,
+    113,
+    119,
+    228,
+    229,
+    258,
+)
 IP, BRIDGED = inner(), ethernet(inner())
 PPP = b"\xff\x03\0\x21" + IP
 LABELLED = b"\0\2\1\xff" + IP
@@ -63,6 +75,21 @@ WHOLE: list[tuple[str, int, bytes, int | str]] = [
     ("LLC, a bridged frame", ETHERNET, ethernet(b"\xaa\xaa\x03\0\x80\xc2\0\7\0\0" + BRIDGED, 67), INNER_PORT),
     ("LLC, IP behind ISO's point", ETHERNET, ethernet(b"\xfe\xfe\x03\xcc" + IP, 47), INNER_PORT),
     ("FDDI, a frame that is not LLC's", FDDI, b"\x92" + bytes(12) + LLC_IPV4 + IP, "unsupported link"),
+    ("Token Ring, a frame of the ring's own", TOKEN_RING, b"\x10\0" + bytes(12) + LLC_IPV4 + IP, "unsupported link"),
+    ("Token Ring, a reserved kind", TOKEN_RING, b"\x10\xc0" + bytes(12) + LLC_IPV4 + IP, "unsupported link"),
+    ("Token Ring, a route behind the frame", TOKEN_RING, b"\x10\x40" + b"\x80" * 12 + b"\x1f", "malformed link"),
+    (
+        "Token Ring, a route of no byte",
+        TOKEN_RING,
+        b"\x10\x40" + b"\x80" * 12 + b"\xe0\xe0\3",
+        "unsupported network",
+    ),
+    (
+        "LLC, a bridged token bus",
+        ETHERNET,
+        ethernet(b"\xaa\xaa\x03\0\x80\xc2\0\2\0\0" + BRIDGED, 67),
+        "unsupported network",
+    ),
     ("PPPoE, an address as in HDLC", ETHERNET, ethernet(b"\x11\0\0\1\0\x2f" + PPP, 0x8864), "unsupported network"),
     ("PKTAP, too short for one", PKTAP, struct.pack("<III", 52, 1, 1) + bytes(40) + BRIDGED, "malformed link"),
     (

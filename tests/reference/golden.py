@@ -19,10 +19,10 @@ Columns = dict[str, str]
 TRANSPORTS = ("tcp", "udp", "udplite", "sctp", "icmp", "icmpv6")
 # The layers that the twin reads; the rest of frame.protocols is applications and unread protocols.
 LAYERS = frozenset(
-    "eth vlan ieee8021ad llc mpls pwethheuristic pwethcw pppoes ppp chdlc sll null raw fr fddi arcnet ipnet ipoib"  # noqa: SIM905
-    " clip nflog netlink netlink-netfilter radiotap wlan_radio prism wlancap ppi wlan arp ip ipv6 ah tcp udp udplite"
-    " sctp icmp icmpv6 gre erspan etherip vxlan geneve gtp gtpprime teredo l2tp nsh cmd pktap ieee8021ah ieee8021cb"
-    " vntag etag hsr macsec avsp trill cfp batadv bcp_bpdu mp lisp-data capwap.data tzsp juniper".split()
+    "eth vlan ieee8021ad llc mpls pwethheuristic pwethcw pppoes ppp chdlc sll null raw fr fddi tr arcnet ipnet"  # noqa: SIM905
+    " ipoib clip nflog netlink netlink-netfilter radiotap wlan_radio prism wlancap ppi wlan arp ip ipv6 ah tcp udp"
+    " udplite sctp icmp icmpv6 gre erspan etherip vxlan geneve gtp gtpprime teredo l2tp nsh cmd pktap ieee8021ah"
+    " ieee8021cb vntag etag hsr macsec avsp trill cfp batadv bcp_bpdu mp lisp-data capwap.data tzsp juniper".split()
 )
 SHIMS = ("ethertype", "pcap_pktdata", "user_dlt", "data")  # Wireshark's internal steps between two layers
 

@@ -115,10 +115,12 @@ def snap(decoder: Decoder, before: int, padding: int) -> str:
     organisation, protocol = header[:3], u16(header, 3)
     if organisation in (b"\0\0\0", b"\0\0\xf8"):  # encapsulated Ethernet, and Cisco's form of it
         return ethertype(decoder, protocol)
-    if organisation == b"\0\x80\xc2" and protocol in (1, 7):  # bridged Ethernet, with and without checksum
-        decoder.view.take(padding, LINK)
-        return "ethernet"
-    raise End(UNSUPPORTED, NETWORK)
+    if organisation != b"\0\x80\xc2":
+        raise End(UNSUPPORTED, NETWORK)
+    kinds = {1: "ethernet", 3: "token_ring", 4: "fddi"}  # with their checksum; six more without
+    layer = following(kinds, protocol - 6 if protocol > 6 else protocol)
+    decoder.view.take(padding + (layer == "fddi"), LINK)
+    return layer
 
 
 @reads

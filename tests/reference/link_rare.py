@@ -143,6 +143,19 @@ def fddi(decoder: Decoder) -> str:
 
 
 @reads
+def token_ring(decoder: Decoder) -> str:
+    decoder.name("tr")
+    view = decoder.view
+    header = view.take(15, LINK)
+    view.give_back(header[14:])
+    if header[1] & 0xC0 != 0x40:  # LLC frames alone
+        raise End(UNSUPPORTED, LINK)
+    if header[8] & 0x80:  # source routing
+        view.take(header[14] & 31, LINK)
+    return "llc"
+
+
+@reads
 def arcnet(decoder: Decoder) -> str:
     """ARCNET as Linux gives it: source, destination, two bytes of offset, protocol."""
     decoder.name("arcnet")

@@ -64,6 +64,7 @@ LINK_LAYERS: dict[int, str] = {
     9: "ppp",
     50: "ppp",
     51: "pppoe_session",
+    6: "token_ring",
     10: "fddi",
     11: "llc",
     100: "llc",
