@@ -106,6 +106,12 @@ def test_what_an_icmp_error_quotes_is_not_a_layer():
     assert (found["src_port"], found[UDP_STREAM]) == (None, None)
 
 
+def test_a_header_says_what_follows_it_whatever_reads_that():
+    """tshark reads the old number of mobile IPv6 as the new one."""
+    six = {"ipv6.src": "fe80::1", "ipv6.dst": "ff02::2", "ipv6.nxt": "62", "ipv6.hlim": "1"}
+    assert columns("eth:ethertype:ipv6:mipv6", six)["protocol"] == 62
+
+
 @pytest.mark.parametrize("extension", ["ipv6.hopopts", "shim6"])
 def test_the_protocol_stands_behind_extension_headers(extension):
     six = {"ipv6.src": "fe80::1", "ipv6.dst": "ff02::2", "ipv6.nxt": "0", "ipv6.hlim": "1"}

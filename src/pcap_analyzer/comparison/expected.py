@@ -120,10 +120,10 @@ def _network(packet: TsharkPacket) -> dict[str, Any]:
     columns = dict(layer.columns)
     next_header = columns.pop("next_header", None)
     behind = [name for name in packet.layers[layer.position + 1 : packet.quote + 1] if name not in EXTENSIONS]
-    if behind and behind[0] in NUMBERS:
-        columns["protocol"] = NUMBERS[behind[0]]  # behind extension headers, which the header's own field is not
-    elif next_header is not None and not _extended(packet, layer.position):
+    if next_header is not None and not _extended(packet, layer.position):
         columns["protocol"] = next_header
+    elif behind and behind[0] in NUMBERS:
+        columns["protocol"] = NUMBERS[behind[0]]  # behind extension headers, which the header's own field is not
     return columns
 
 

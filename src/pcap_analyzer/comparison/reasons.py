@@ -61,9 +61,11 @@ def _bogus_header_length(column: str, packet: TsharkPacket, ours: Any, theirs: A
 
 
 def _cut_header(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
-    """A UDP header cut behind its length: we say nothing of a payload that no whole header stands in front of."""
-    captured = integer(packet.value("frame.cap_len"))
-    cut = captured is not None and captured < (integer(packet.value("frame.len")) or 0)
+    """A UDP header cut behind its length: we say nothing of a payload that no whole header stands in front of.
+
+    By the capture, or by a frame shorter than its IP header says. tshark numbers streams behind a whole header.
+    """
+    cut = len(packet.values("udp.stream")) < len(packet.values("udp.length"))
     return column == "payload_length" and ours is None and cut and packet.layers[-1] == "udp"
 
 
