@@ -17,7 +17,8 @@ from batch cimport (
     pieces_of,
     worker_t,
 )
-from flow cimport LONE, TOMBSTONE, choose, flow_at, flow_t, lone_at, lone_t, table_t
+from flow cimport LONE, TOMBSTONE, choose, flow_t, lone_t, table_t
+from flow_table cimport flow_at, lone_at
 from tcp cimport side_t, tcp_t
 from wire cimport prefetch_read, prefetch_write
 

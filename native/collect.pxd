@@ -4,7 +4,9 @@ from libc.stdlib cimport calloc
 from libc.string cimport memcpy
 
 from coverage cimport holes_of
-from flow cimport FLOW_LIVE, client_side, flow_at, flow_t, lone_at, lone_t, merge_flow, table_t
+from flow cimport FLOW_LIVE, client_side, flow_t, lone_t, table_t
+from flow_count cimport merge_flow
+from flow_table cimport flow_at, lone_at
 from lateness cimport lateness_of, lateness_t
 from packet cimport OPTION_MSS, OPTION_SCALE
 from sizes cimport add_or_stay

@@ -16,7 +16,6 @@ from flow cimport (
     LETTER_SYN,
     LETTER_SYN_ACK,
     LETTER_WINDOW,
-    begins_as_client,
     client_side,
     direction_t,
     flow_t,
@@ -27,7 +26,7 @@ from flow cimport (
 from flow_key cimport KIND_ICMP, KIND_TCP, KIND_UDP, flow_key_t
 from gaps cimport gap_deviation, gaps_t, mean_gap
 from likeness cimport ALIKE_LONE, ALIKE_QUIET, UNLIKE, likeness_of
-from lone cimport lone_frame
+from lone cimport client_sent, lone_frame
 from packet cimport NO_SCALE, OPTIONS_CUT
 from sizes cimport size_deviation
 from tcp cimport TCP_RST, WITHOUT_ACK, heading_t
@@ -119,7 +118,7 @@ ctypedef struct flow_row_t:
     uint8_t icmp_code
     uint8_t quiet                    # quiet_t
     char history[HISTORY]
-    uint16_t lone                    # of a flow that is nothing but a segment, see lone_kind; 0 of all others
+    uint16_t lone                    # of a flow that is nothing but a segment: its TCP flags, LONE_BY_SERVER; else 0
 
 
 cdef inline uint8_t tcp_state(uint16_t client, uint16_t server, bint answered) noexcept nogil:
@@ -251,14 +250,6 @@ cdef inline void fill_tcp(flow_row_t* row, const told_t* told, int client) noexc
     row.bounded = row.side[0].tcp.bounded != 0 or row.side[1].tcp.bounded != 0
 
 
-cdef inline uint16_t lone_kind(const lone_t* lone, bint* by_client) noexcept nogil:
-    """The segment's TCP flags, and whether the client sent it."""
-    cdef uint16_t source = lone.key.b_port if lone.opening.side else lone.key.a_port
-    cdef uint16_t destination = lone.key.a_port if lone.opening.side else lone.key.b_port
-    by_client[0] = begins_as_client(lone.opening.flags, source, destination)
-    return lone.opening.flags | (0 if by_client[0] else LONE_BY_SERVER)
-
-
 cdef inline void fill_ends(flow_row_t* row, const flow_key_t* key, int client) noexcept nogil:
     memcpy(row.client, &key.b[0] if client else &key.a[0], 16)
     memcpy(row.server, &key.a[0] if client else &key.b[0], 16)
@@ -315,8 +306,8 @@ cdef inline void fill_lone_row(flow_row_t* row, told_t* told, const lone_t* lone
     """
     cdef const opening_t* opening = &lone.opening
     cdef side_row_t* sender
-    cdef bint by_client
-    cdef uint16_t kind = lone_kind(lone, &by_client)
+    cdef bint by_client = client_sent(lone)
+    cdef uint16_t kind = opening.flags | (0 if by_client else LONE_BY_SERVER)
     if row.lone != kind:
         tell_lone(told, lone)
         fill_row(row, told)

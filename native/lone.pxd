@@ -15,28 +15,18 @@ from flow cimport (
     LONE,
     NO_NUMBER,
     TOMBSTONE,
-    begin_flow,
     client_side,
-    count_packet,
     fill_opening,
-    fill_slot,
-    find_slot,
-    flow_at,
     flow_t,
     keep_opening,
-    lone_at,
     lone_t,
-    new_flow,
-    note_completeness,
-    open_flow,
     opening_packet,
     opening_t,
-    push_fresh,
-    revive,
-    set_bases,
     table_t,
 )
+from flow_count cimport begins_as_client, count_packet, note_completeness, open_flow
 from flow_key cimport KIND_TCP, flow_key_t
+from flow_table cimport begin_flow, fill_slot, find_slot, flow_at, lone_at, new_flow, push_fresh, revive, set_bases
 from grow cimport has_place
 from packet cimport HAS_PORTS, HAS_TCP, HAS_TIME, OPTION_FAST_OPEN, OPTION_SACK, packet_t
 from tcp cimport TCP_FIN, TCP_RST, TCP_SYN, tcp_count, tcp_t
@@ -112,13 +102,25 @@ cdef inline uint64_t lone_frame(const lone_t* lone) noexcept nogil:
     return <uint64_t>lone.frame_high << 32 | lone.frame_low
 
 
+cdef inline uint16_t source_port(const lone_t* lone) noexcept nogil:
+    return lone.key.b_port if lone.opening.side else lone.key.a_port
+
+
+cdef inline uint16_t destination_port(const lone_t* lone) noexcept nogil:
+    return lone.key.a_port if lone.opening.side else lone.key.b_port
+
+
+cdef inline bint client_sent(const lone_t* lone) noexcept nogil:
+    """As decide_client() finds it."""
+    return begins_as_client(lone.opening.flags, source_port(lone), destination_port(lone))
+
+
 cdef inline void lone_packet(const lone_t* lone, packet_t* packet) noexcept nogil:
     """The segment, as far as a flow asks for it."""
-    cdef bint turned = lone.opening.side != 0
     opening_packet(&lone.opening, packet)
     packet.present |= HAS_TCP | HAS_PORTS
-    packet.src_port = lone.key.b_port if turned else lone.key.a_port
-    packet.dst_port = lone.key.a_port if turned else lone.key.b_port
+    packet.src_port = source_port(lone)
+    packet.dst_port = destination_port(lone)
     packet.original_length = lone.original_length
     packet.vlan_id = lone.vlan_id
     packet.path = lone.path

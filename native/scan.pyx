@@ -45,10 +45,9 @@ from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counte
 from dns cimport dns_free, dns_init, dns_t
 from dns_stream cimport streams_free
 from events cimport event_count, event_shard_t, events_free, events_new, merge_events, tcp_event_t
-from flow cimport (
-    CHUNK_FLOWS, FLOW_LIVE, NO_NUMBER, client_side, flow_at, flow_t, lone_t, table_free, table_init, table_t,
-)
+from flow cimport CHUNK_FLOWS, FLOW_LIVE, NO_NUMBER, client_side, flow_t, lone_t, table_t
 from flow_key cimport KIND_ADDRESSES
+from flow_table cimport flow_at, table_free, table_init
 from packet cimport NO_EXTRA, extra_t, packet_t
 from paths cimport path_names, paths_free, paths_new
 from relay cimport BATCHES_HELD, observer_t, place_of_batch, relay_begin, relay_end, relay_give, relay_t

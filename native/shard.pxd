@@ -38,26 +38,18 @@ from flow cimport (
     OPENING_REUSES,
     client_side,
     copy_base,
-    count_opening,
-    count_packet,
     fill_opening,
-    find_slot,
     first_side,
     flow_t,
     fresh_t,
     keep_opening,
-    new_tcp,
-    note_completeness,
-    open_flow,
     opening_packet,
     opening_t,
-    push_fresh,
     set_last_frame,
-    sort_fresh,
     table_t,
     take_opening,
-    touch_tcp,
 )
+from flow_count cimport count_opening, count_packet, note_completeness, open_flow
 from flow_key cimport (
     KIND_ADDRESSES,
     KIND_TCP,
@@ -70,6 +62,7 @@ from flow_key cimport (
     packet_side,
     stream_kind,
 )
+from flow_table cimport find_slot, new_tcp, push_fresh, sort_fresh, touch_tcp
 from judge cimport judge, judged_t, scaled_window
 from limits cimport note_full
 from lone cimport begin_lone_flow, find_flow, flow_of_slot, is_lone
@@ -102,7 +95,6 @@ from tcp cimport (
     tcp_begin,
     tcp_count,
     tcp_free,
-    tcp_move,
     tcp_t,
 )
 from window cimport window_t
@@ -283,18 +275,19 @@ cdef inline bint is_small(const batch_t* batch, const packet_t* packet) noexcept
     )
 
 
-cdef inline bint adopt(table_t* table, flow_t* flow) noexcept nogil:
-    """Keep the state that a stream's SYN was judged with."""
-    cdef const tcp_t* lone = flow.tcp
-    flow.tcp = new_tcp(table)
-    if flow.tcp == NULL:
-        return False
-    tcp_move(flow.tcp, lone)
-    return True
+cdef inline bint is_packable(const flow_t* flow, const packet_t* packet, uint32_t side) noexcept nogil:
+    """Whether the packet that opens a flow, or opens it again, may be all that is kept of its stream: a client's SYN.
+
+    Of a flow that returned the other side may have said something.
+    """
+    return (
+        is_lone(packet) and packet.tcp_flags & (TCP_SYN | TCP_ACK) == TCP_SYN and sets_base(packet)
+        and side == first_side(flow) and side == client_side(flow) and not flow.direction[1 - side].letters
+    )
 
 
 cdef inline void pack_lone(flow_t* flow, const packet_t* packet, uint32_t side, uint32_t marks) noexcept nogil:
-    """Keep the SYN that a stream began with instead. marks: MARK_REUSED_PORTS at most."""
+    """Keep the SYN that a stream began with instead. marks: MARK_REUSED_PORTS at most, of a packet that is_lone."""
     cdef opening_t opening
     fill_opening(&opening, packet, side)
     if marks:
@@ -452,12 +445,7 @@ cdef inline void track_packet(
         if flow.tcp != NULL:                     # judge_unsaid began it before that was decided
             flow.tcp.client = <uint8_t>client_side(flow)
     if kind == KIND_TCP and flow.tcp == NULL:
-        # Of a flow that returned the other side may have said something.
-        lone = (
-            opened and is_lone(packet) and packet.tcp_flags & TCP_SYN and not packet.tcp_flags & TCP_ACK
-            and sets_base(packet) and side == first_side(flow) and side == client_side(flow)
-            and not flow.direction[1 - side].letters
-        )
+        lone = opened and is_packable(flow, packet, side)
         if lone:
             unmarked = batch.events == NULL and not flow.state & (FLOW_REUSES | FLOW_MOVED)
             begin_lone(&worker.lone, side, unmarked)
@@ -478,10 +466,7 @@ cdef inline void track_packet(
         elif packet.payload_length:              # a fragment: of no sequence
             leave_out(&flow.tcp.side[side], packet.payload_length)
         if lone:
-            if marks & ~<uint32_t>MARK_REUSED_PORTS:         # is_lone promises none; were it wrong, nothing is lost
-                adopt(table, flow)
-            else:
-                pack_lone(flow, packet, side, marks)
+            pack_lone(flow, packet, side, marks)
         if is_socks(packet) and is_dissected(marks):
             follow_socks(table, batch.window, flow, packet, item)
     if is_dns(packet):

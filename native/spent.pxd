@@ -9,7 +9,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from blocks cimport BLOCK_BYTES, blocks_t, give_block
-from flow cimport CHUNK_FLOWS, CHUNK_LONES, flow_t, lone_at, lone_t, table_t
+from flow cimport CHUNK_FLOWS, CHUNK_LONES, flow_t, lone_t, table_t
+from flow_table cimport lone_at
 from tcp cimport tcp_free, tcp_t
 
 ctypedef struct spent_chunks_t:

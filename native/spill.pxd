@@ -10,21 +10,9 @@ from libc.string cimport memcmp, memcpy, memset
 from posix.types cimport off_t
 from posix.unistd cimport pwrite
 
-from flow cimport (
-    FLOW_LIVE,
-    FLOW_LONE,
-    LONE,
-    NO_NUMBER,
-    bury,
-    flow_at,
-    flow_t,
-    last_frame,
-    lone_at,
-    lone_t,
-    release_flow,
-    table_t,
-)
+from flow cimport FLOW_LIVE, FLOW_LONE, LONE, NO_NUMBER, flow_t, last_frame, lone_t, table_t
 from flow_key cimport KIND_TCP
+from flow_table cimport bury, flow_at, lone_at, release_flow
 from grow cimport has_place
 from lone cimport lone_frame, release_lone, unpack_lone
 from tcp cimport heading_t, tcp_t

@@ -6,15 +6,7 @@ goes the long way. Both leave the same counters (tests/scan/test_plain_segments.
 """
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
-from flow cimport (
-    BASES,
-    FLOW_COUNTED,
-    FLOW_SUPERSEDED,
-    FLOW_TIMED,
-    direction_t,
-    flow_t,
-    set_last_frame,
-)
+from flow cimport BASES, FLOW_COUNTED, FLOW_SUPERSEDED, FLOW_TIMED, direction_t, flow_t, set_last_frame
 from flow_key cimport KIND_TCP, has_packet_key
 from packet cimport HAS_TIME, IN_FRAGMENT, packet_t
 from sizes cimport carry_of_square, stay_or_add

@@ -12,7 +12,7 @@ from coverage cimport coverage_free, coverage_t
 from lateness cimport lateness_free
 from packet cimport NO_SCALE, packet_t
 from spread cimport spread_free, spread_t
-from unacked cimport UNACKED_BOUNDED, unacked_begin, unacked_copied, unacked_free, unacked_t
+from unacked cimport UNACKED_BOUNDED, unacked_begin, unacked_free, unacked_t
 
 cdef extern from * nogil:
     """
@@ -309,14 +309,6 @@ cdef inline void tcp_begin(tcp_t* tcp, int client) noexcept nogil:
         tcp.side[at].bits = SIDE_FLIGHT_KNOWN
         tcp.side[at].limit = LIMIT_NONE
         tcp.side[at].full = LEAST_FULL
-
-
-cdef inline void tcp_move(tcp_t* into, const tcp_t* tcp) noexcept nogil:
-    """A state to another place; where it was it is not used any more."""
-    cdef int at
-    into[0] = tcp[0]
-    for at in range(2):
-        unacked_copied(&into.side[at].unacked, &tcp.side[at].unacked)
 
 
 cdef inline int64_t initial_rtt(const tcp_t* tcp) noexcept nogil:

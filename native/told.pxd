@@ -2,7 +2,8 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
-from flow cimport FLOW_LONE, OPENING_REUSES, count_opening, flow_t, lone_t, opening_packet, opening_t, take_opening
+from flow cimport FLOW_LONE, OPENING_REUSES, flow_t, lone_t, opening_packet, opening_t, take_opening
+from flow_count cimport count_opening
 from flow_key cimport KIND_TCP
 from lone cimport tell_counters
 from packet cimport packet_t
@@ -46,20 +47,11 @@ cdef inline void tell_reuse(told_t* told, int sender) noexcept nogil:
 
 
 cdef inline void tell_rest(told_t* told) noexcept nogil:
-    """Beside a flow without state of TCP, which is there."""
+    """Beside a flow without state of TCP and its heading, which are there."""
     cdef int at
-    cdef opening_t opening
-    cdef packet_t packet
     told.initial_rtt = 0
     told.first_byte = -1
     told.quiet = 1
-    heading_begin(&told.heading)
-    if told.flow.state & FLOW_LONE:
-        opening = take_opening(&told.flow)
-        opening_packet(&opening, &packet)
-        count_opening(&told.heading, opening.side, &packet)
-        if opening.flags & OPENING_REUSES:
-            tell_reuse(told, opening.side)
     for at in range(2):
         told.squares[at] = sum_of_squares(
             told.flow.direction[at].pushes if told.flow.key.kind != KIND_TCP else 0, told.flow.direction[at].squares
@@ -68,16 +60,27 @@ cdef inline void tell_rest(told_t* told) noexcept nogil:
 
 cdef inline void tell_quiet(told_t* told, const flow_t* flow) noexcept nogil:
     """Of a flow without state of TCP."""
+    cdef opening_t opening
+    cdef packet_t packet
     told.flow = flow[0]
+    heading_begin(&told.heading)
+    if not flow.state & FLOW_LONE:
+        tell_rest(told)
+        return
+    opening = take_opening(&told.flow)
+    opening_packet(&opening, &packet)
+    count_opening(&told.heading, opening.side, &packet)
     tell_rest(told)
+    if opening.flags & OPENING_REUSES:
+        tell_reuse(told, opening.side)
 
 
 cdef inline void tell_lone(told_t* told, const lone_t* lone) noexcept nogil:
     """As tell_quiet of the same flow unpacked."""
     cdef tcp_t scratch
     tell_counters(lone, &told.flow, &scratch)
-    tell_rest(told)
     told.heading = scratch.heading
+    tell_rest(told)
 
 
 cdef inline bint says_nothing(const tcp_side_row_t* side) noexcept nogil:

@@ -54,12 +54,6 @@ cdef inline segment_t* memory_of(const unacked_t* unacked) noexcept nogil:
     return unacked.first - unacked.head
 
 
-cdef inline void unacked_copied(unacked_t* unacked, const unacked_t* original) noexcept nogil:
-    """It is a copy of what is no longer used: its few segments lie in itself."""
-    if memory_of(original) == &original.few[0]:
-        unacked.first = &unacked.few[0] + unacked.head
-
-
 cdef inline void free_memory(unacked_t* unacked) noexcept nogil:
     if memory_of(unacked) != &unacked.few[0]:
         free(memory_of(unacked))
