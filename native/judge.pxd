@@ -363,6 +363,22 @@ cdef inline void note_sacked(side_t* own, const sack_t* sack) noexcept nogil:
     own.bits |= SIDE_SACKED
 
 
+cdef inline void glance(tcp_t* tcp, int sender, const packet_t* packet, const sack_t* sack) noexcept nogil:
+    """Take from a segment that is not judged, its header being longer than itself, what tshark reads of it before that.
+
+    What a handshake and options settle for the segments behind it.
+    """
+    cdef side_t* own = &tcp.side[sender]
+    cdef side_t* other = &tcp.side[1 - sender]
+    note_syn(own, other, packet)
+    note_initial_rtt(tcp, packet.tcp_flags, packet.timestamp if packet.present & HAS_TIME else 0)
+    own.bits &= ~<uint16_t>SIDE_SACKED
+    if packet.tcp_options & OPTION_SACK:
+        note_sacked(own, sack)
+    if packet.tcp_options & OPTION_SCALE or packet.tcp_flags & TCP_SYN:
+        note_scale(own, other, packet)
+
+
 cdef inline void judge(
     tcp_t* tcp, int sender, const packet_t* packet, uint64_t frame, uint32_t base, uint32_t beyond, const sack_t* sack,
     judged_t* judged

@@ -31,7 +31,8 @@ cdef inline void read_blocks(const uint8_t* at, uint32_t length, sack_t* sack) n
 cdef inline void read_sack(const uint8_t* frame, const packet_t* packet, sack_t* sack) noexcept nogil:
     """The last SACK option of a packet. Of one that was cut, the blocks that were captured."""
     cdef uint32_t begin = <uint32_t>packet.transport_offset + TCP_HEADER
-    cdef uint32_t end = <uint32_t>packet.transport_offset + packet.transport_length
+    # Without a length: the header is longer than what was sent, see read_tcp().
+    cdef uint32_t end = packet.transport_offset + packet.transport_length if packet.transport_length else 0xFFFFFFFF
     cdef uint32_t left, whole, length
     cdef const uint8_t* at
     cdef bint read = False

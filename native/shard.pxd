@@ -63,7 +63,7 @@ from flow_key cimport (
     stream_kind,
 )
 from flow_table cimport find_slot, new_tcp, push_fresh, sort_fresh, touch_tcp
-from judge cimport judge, judged_t, scaled_window
+from judge cimport glance, judge, judged_t, scaled_window
 from limits cimport note_full
 from lone cimport begin_lone_flow, find_flow, flow_of_slot, is_lone
 from measure cimport measure
@@ -237,6 +237,24 @@ cdef inline void judge_unsaid(
         flow.tcp.side[at].scale = scale[at]
 
 
+cdef inline void glance_at(
+    table_t* table, const batch_t* batch, flow_t* flow, const packet_t* packet, int sender
+) noexcept nogil:
+    """A segment whose header is longer than itself."""
+    cdef sack_t sack
+    if packet.present & IN_FRAGMENT:
+        return
+    if flow.tcp == NULL:
+        begin_stream(table, flow)
+        if flow.tcp == NULL:
+            return
+    flow.tcp.quiet = 0
+    sack.count = 0
+    if packet.tcp_options & OPTION_SACK:
+        read_sack(batch.window.base + (packet.offset - batch.window.file_offset), packet, &sack)
+    glance(flow.tcp, sender, packet, &sack)
+
+
 cdef inline void track_stream_only(
     table_t* table, batch_t* batch, const decoder_t* decoder, uint32_t item
 ) noexcept nogil:
@@ -263,8 +281,11 @@ cdef inline void track_stream_only(
     set_last_frame(flow, batch.frame_number[row])
     if batch.told:
         batch.stream[row] = flow
-    if kind == KIND_TCP and not stream_kind(packet):
-        judge_unsaid(table, flow, packet, batch.frame_number[row], side)
+    if kind == KIND_TCP:
+        if not stream_kind(packet):
+            judge_unsaid(table, flow, packet, batch.frame_number[row], side)
+        elif packet.transport_length == 0:
+            glance_at(table, batch, flow, packet, side)
 
 
 cdef inline bint is_small(const batch_t* batch, const packet_t* packet) noexcept nogil:

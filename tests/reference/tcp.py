@@ -60,6 +60,16 @@ class Conversation:
         self._judged(own, peer, segment, handshakes=False)
         own.unscaled, own.scale, peer.scale = kept
 
+    def glance(self, forward: bool, segment: Segment) -> None:
+        """What it reads of one that is shorter than its own header, which it does not judge."""
+        own, peer = self.sides[forward], self.sides[not forward]
+        _unscale(own, peer, segment)
+        if segment.opens:
+            own.next_seq = own.contiguous
+        self._measure_handshake(segment)
+        own.sack = segment.sack[:MAX_SACK]
+        _settle_scale(own, peer, segment)
+
     def _judged(self, own: Side, peer: Side, segment: Segment, *, handshakes: bool) -> Verdict:
         verdict = Verdict(window=_scaled(own, segment))
         verdict.marks = self._begin(own, peer, segment, verdict) | self._marks(own, peer, segment, verdict)
@@ -75,10 +85,7 @@ class Conversation:
     def _begin(self, own: Side, peer: Side, segment: Segment, verdict: Verdict) -> Mark:
         """What SYNs say, and what they reset."""
         marks = NO_MARK
-        if segment.flags & (SYN | ACK):
-            own.unscaled = segment.flags & SYN != 0
-        if segment.flags & SYN and segment.scale is None and own.scale == UNKNOWN_SCALE and not segment.cut:
-            own.scale = peer.scale = NO_SCALE
+        _unscale(own, peer, segment)
         if segment.opens:
             own.next_seq = own.contiguous  # what was behind a hole, and the far number of a RST, is forgotten
             verdict.examined |= own.base is not None
@@ -254,6 +261,14 @@ def _measure_flight(own: Side, peer: Side, segment: Segment, verdict: Verdict) -
 
 def _scaled(own: Side, segment: Segment) -> int:
     return segment.window << max(own.scale, 0) if not segment.flags & SYN else segment.window
+
+
+def _unscale(own: Side, peer: Side, segment: Segment) -> None:
+    """What a SYN says of windows before it is judged."""
+    if segment.flags & (SYN | ACK):
+        own.unscaled = segment.flags & SYN != 0
+    if segment.flags & SYN and segment.scale is None and own.scale == UNKNOWN_SCALE and not segment.cut:
+        own.scale = peer.scale = NO_SCALE
 
 
 def _settle_scale(own: Side, peer: Side, segment: Segment) -> None:

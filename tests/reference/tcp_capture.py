@@ -31,9 +31,11 @@ class Analysis:
         if conversation is None:
             conversation = self.conversations[number] = Conversation(reused=frozenset(ends) in self.keys)
             self.keys.add(frozenset(ends))
+        segment = segment_of(frame, time, header)
+        if header.longer:
+            conversation.glance(ends[0] > ends[1], segment)
         if not header.analysed or header.length is None:
             return None
-        segment = segment_of(frame, time, header)
         if header.bogus:
             conversation.overhear(ends[0] > ends[1], segment)
             return None

@@ -37,6 +37,7 @@ def tcp(decoder: Decoder) -> None:
     one = _header(decoder, TCP, data)
     one.seq, one.ack, one.flags = u32(data, 4), u32(data, 8), u16(data, 12) & 0xFFF
     one.analysed = not packet.in_fragment and size <= wire
+    one.longer = not packet.in_fragment and size > wire
     if size < 20:
         # Quirk: its stream number is taken all the same, and it is judged, though nothing is said of it.
         one.window, one.length, one.bogus = u16(data, 14), wire - size, True

@@ -87,6 +87,12 @@ def _empty_sack(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bo
     return _is_judged(column) and theirs is None and "0" in packet.values("tcp.options.sack.count")
 
 
+def _longer_header(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
+    """A TCP header longer than its packet: tshark looks for fast open alone, and judges nothing."""
+    judged = not packet.values("tcp.flags") or bool(packet.values("tcp.len"))
+    return column.startswith("mark tfo_") and ours is None and not judged
+
+
 def _frame_relay(column: str, packet: TsharkPacket, ours: Any, theirs: Any) -> bool:
     """tshark's conversations on Frame Relay are circuits, not pairs of ports."""
     return (column in (TCP_STREAM, UDP_STREAM) or _is_judged(column)) and "fr" in packet.layers
@@ -127,6 +133,7 @@ RULES: dict[str, Rule] = {
     "UDP header cut": _cut_header,
     "TCP options cut": _cut_options,
     "SACK option without a block": _empty_sack,
+    "TCP header longer than its packet": _longer_header,
     "tshark numbers circuits of Frame Relay": _frame_relay,
     "several packets in a netlink frame": _netlink,
     "a tunnel guessed behind a well-known port": _well_known_port,
