@@ -1,6 +1,6 @@
 """A flow as people ask for it: client and server told apart, how it opened and ended, in Zeek's words.
 
-The table keeps a flow by the order of its addresses (flow.pxd); this is its row in the results.
+The table keeps a flow by the order of its addresses (flow_key.pxd); this is its row in the results.
 """
 from libc.stdint cimport INT64_MIN, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset

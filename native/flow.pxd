@@ -45,6 +45,7 @@ cdef enum flow_state_t:              # bits of flow_t.state
     FLOW_OPENING = 1024              # a SYN/ACK waits for its ACK
     FLOW_MOVED = 4096                # this packet is a SYN/ACK with another number than the one before
     FLOW_REUSES = 2048               # its first SYN used the ports of a flow before it
+    FLOW_ASKED = 2048                # of KIND_BESIDE: its number was asked for
     FLOW_SYN = 16384                 # a pure SYN of the client was seen, with a time
     FLOW_LONE = 8192                 # nothing but its first segment was seen: opening_of has it, there is no tcp_t
 

@@ -71,6 +71,7 @@ cdef enum kind_t:
     KIND_SCTP = 3
     KIND_ICMP = 4
     KIND_OTHER = 5
+    KIND_BESIDE = 6                  # no flow: the entry beside one of UDP, see snmp.pxd
 
 ctypedef struct flow_key_t:          # canonical: the smaller of (address, port) is a
     uint64_t a[2]

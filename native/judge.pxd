@@ -364,9 +364,9 @@ cdef inline void note_sacked(side_t* own, const sack_t* sack) noexcept nogil:
 
 
 cdef inline void glance(tcp_t* tcp, int sender, const packet_t* packet, const sack_t* sack) noexcept nogil:
-    """Take from a segment that is not judged, its header being longer than itself, what tshark reads of it before that.
+    """Take from a segment that is not judged what tshark reads of it before: what settles things for those behind it.
 
-    What a handshake and options settle for the segments behind it.
+    Its header is longer than itself, or it is the first fragment of one.
     """
     cdef side_t* own = &tcp.side[sender]
     cdef side_t* other = &tcp.side[1 - sender]

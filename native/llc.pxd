@@ -8,45 +8,48 @@ from paths cimport (
     KIND_ARCNET, KIND_LLC_OUI, KIND_LLC_SAP, KIND_NLPID, NAME_ARP, NAME_ETH, NAME_FDDI, NAME_IP, NAME_IPV6, NAME_LLC,
     NAME_TR,
 )
-from wire cimport be16, be32, has, skip, view_t
+from wire cimport be16, be32, cut_off, has, skip, view_t
 
 cdef enum:
     SNAP_SAP = 0xAA
     OUI_BRIDGED = 0x0080C2
+    BRIDGE_PADDING = 2               # behind LLC
+    CONTROL_UI = 0x03
+    CHECKSUM = 4
 
 
 cdef inline decode_status_t read_llc(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """IEEE 802.2 LLC, with SNAP behind it where both SAPs say so."""
     cdef view_t* view = &cursor.view
-    cdef uint32_t sap, oui, kind, length
+    cdef uint32_t sap, oui = 0, length
+    cdef bint carries
     cursor.layer = LAYER_LINK
     if not has(view, 3):
         return lacking(view, 3)
     sap = view.data[0]
-    # Unnumbered frames have one control byte, all others two. Only UI and I frames carry packets.
+    carries = not view.data[2] & 1 or view.data[2] == CONTROL_UI
+    # Unnumbered frames have one control byte, all others two. Only UI and I frames carry packets; what is bridged tshark
+    # reads behind any.
     length = 3 if view.data[2] & 3 == 3 else 4
     if not has(view, length):
         return lacking(view, length)
-    if view.data[2] & 1 and view.data[2] & 0xEF != 3:
+    if sap == SNAP_SAP and view.data[1] == SNAP_SAP:
+        if has(view, length + 5):
+            oui = be32(view.data + length) >> 8
+        if not carries and oui != OUI_BRIDGED:
+            return unknown(cursor, KIND_LLC_SAP, sap, LAYER_NETWORK)
+        skip(view, length)
+        return read_snap(cursor, BRIDGE_PADDING)
+    if not carries:
         return unknown(cursor, KIND_LLC_SAP, sap, LAYER_NETWORK)
-    if sap != SNAP_SAP or view.data[1] != SNAP_SAP:
-        return follow_sap(cursor, sap, length)
-    length += 5
-    if not has(view, length):
-        return lacking(view, length)
-    oui = be32(view.data + length - 5) >> 8
-    kind = be16(view.data + length - 2)
-    skip(view, length)
-    if oui == 0x000000 or oui == 0x0000F8:
-        return follow_ethertype(cursor, kind)
-    if oui == OUI_BRIDGED:
-        return follow_bridged(cursor, kind, 2)
-    return unknown(cursor, KIND_LLC_OUI, oui, LAYER_NETWORK)
+    return follow_sap(cursor, sap, length)
 
 
 cdef inline decode_status_t follow_bridged(cursor_t* cursor, uint32_t kind, uint32_t padding) noexcept nogil:
     """A frame of another network, with its checksum or without (RFC 2684 section 5.2, RFC 2427 section 4.2)."""
     if kind == 1 or kind == 7:
+        if kind == 1:
+            cut_off(&cursor.view, CHECKSUM)
         cursor.next = NAME_ETH
     elif kind == 3 or kind == 9:
         cursor.next = NAME_TR
@@ -81,8 +84,8 @@ cdef inline decode_status_t follow_sap(cursor_t* cursor, uint32_t sap, uint32_t 
     return DECODE_OK
 
 
-cdef inline decode_status_t read_snap(cursor_t* cursor) noexcept nogil:
-    """A SNAP header without LLC in front."""
+cdef inline decode_status_t read_snap(cursor_t* cursor, uint32_t padding) noexcept nogil:
+    """A SNAP header, behind LLC or without; padding: bytes between it and a bridged frame."""
     cdef view_t* view = &cursor.view
     cdef uint32_t oui, kind
     if not has(view, 5):
@@ -90,10 +93,10 @@ cdef inline decode_status_t read_snap(cursor_t* cursor) noexcept nogil:
     oui = be32(view.data) >> 8
     kind = be16(view.data + 3)
     skip(view, 5)
-    if oui == 0:
+    if oui == 0x000000 or oui == 0x0000F8:      # Cisco's, likewise
         return follow_ethertype(cursor, kind)
     if oui == OUI_BRIDGED:
-        return follow_bridged(cursor, kind, 0)
+        return follow_bridged(cursor, kind, padding)
     return unknown(cursor, KIND_LLC_OUI, oui, LAYER_NETWORK)
 
 

@@ -17,6 +17,8 @@ cdef enum:
     CONTROL_UNNUMBERED = 3          # its lower two bits are those of every unnumbered frame
     CONTROL_XID = 0xAF
     BRIDGE_CONTROL = 0x10
+    BRIDGE_CHECKED = 0x80            # the frame has its checksum,
+    BRIDGE_CHECKSUM = 4              # of so many bytes
     LAN_ETHERNET = 1
     MULTILINK_WHOLE = 0xC0          # begin and end of a packet
 
@@ -88,7 +90,7 @@ cdef inline decode_status_t read_bridged(cursor_t* cursor, packet_t* packet) noe
     skip(view, 2)
     if flags & BRIDGE_CONTROL or kind != LAN_ETHERNET:
         return DECODE_UNSUPPORTED
-    cut_off(view, flags & 0x0F)
+    cut_off(view, (flags & 0x0F) + (BRIDGE_CHECKSUM if flags & BRIDGE_CHECKED else 0))
     cursor.next = NAME_ETH
     return DECODE_OK
 
@@ -172,5 +174,5 @@ cdef inline decode_status_t read_frame_relay(cursor_t* cursor, packet_t* packet)
         cursor.bare = 1
         return DECODE_OK
     if kind == 0x80:
-        return read_snap(cursor)
+        return read_snap(cursor, 0)
     return unknown(cursor, KIND_NLPID, kind, LAYER_NETWORK)

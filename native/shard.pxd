@@ -79,6 +79,7 @@ from packet cimport (
 from plain cimport note_quiet, take_plain
 from repairs cimport FOUND_AGAIN, FOUND_FILL, FOUND_TRIP, measured_t
 from sack cimport read_sack, sack_t
+from snmp cimport is_snmp, stream_beside
 from socks cimport is_dissected, is_socks, opens_stream
 from steady cimport count_steady, is_steady
 from tcp cimport (
@@ -124,6 +125,8 @@ cdef inline void track_conversation(
         return
     if fresh:
         push_fresh(table, flow.key.kind, &flow.flow_id, item, True, False)
+    if conversation.protocol != 6 and is_snmp(conversation.src_port, conversation.dst_port):
+        stream_beside(table, flow, NULL, NULL, item)
     flow.state &= ~<uint32_t>FLOW_MOVED          # which was said of this packet
     set_last_frame(flow, batch.frame_number[item >> ITEM_BITS])
 
@@ -240,10 +243,8 @@ cdef inline void judge_unsaid(
 cdef inline void glance_at(
     table_t* table, const batch_t* batch, flow_t* flow, const packet_t* packet, int sender
 ) noexcept nogil:
-    """A segment whose header is longer than itself."""
+    """A segment that is not judged."""
     cdef sack_t sack
-    if packet.present & IN_FRAGMENT:
-        return
     if flow.tcp == NULL:
         begin_stream(table, flow)
         if flow.tcp == NULL:
@@ -279,6 +280,8 @@ cdef inline void track_stream_only(
     if fresh:
         push_fresh(table, kind, &flow.flow_id, item, True, False)
     set_last_frame(flow, batch.frame_number[row])
+    if kind == KIND_UDP and is_snmp(packet.src_port, packet.dst_port):
+        flow = stream_beside(table, flow, packet, batch.window, item)
     if batch.told:
         batch.stream[row] = flow
     if kind == KIND_TCP:
@@ -484,8 +487,9 @@ cdef inline void track_packet(
                 count_lone(worker, batch, packet, row)
             else:
                 marks = judge_packet(worker, batch, flow, packet, row, side, fresh)
-        elif packet.payload_length:              # a fragment: of no sequence
+        else:                                    # a fragment: of no sequence
             leave_out(&flow.tcp.side[side], packet.payload_length)
+            glance_at(table, batch, flow, packet, side)
         if lone:
             pack_lone(flow, packet, side, marks)
         if is_socks(packet) and is_dissected(marks):
@@ -497,6 +501,9 @@ cdef inline void track_packet(
         )
     if batch.told:
         batch.flow[row] = flow
+    if kind == KIND_UDP and is_snmp(packet.src_port, packet.dst_port):
+        flow = stream_beside(table, flow, packet, batch.window, item)
+    if batch.told:
         batch.stream[row] = flow if kind <= KIND_UDP else NULL
         batch.side[row] = <uint8_t>side
 

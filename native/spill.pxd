@@ -6,7 +6,7 @@ nothing of threads or batches.
 """
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcpy, memset
 from posix.types cimport off_t
 from posix.unistd cimport pwrite
 

@@ -1,6 +1,6 @@
 """What is kept of a TCP flow beside its counters: the state of Wireshark's judgement and of our own measures.
 
-A flow costs `tcp_t` (704 bytes, from flow.pxd's pool) from its second packet on. What most segments touch lies
+A flow costs `tcp_t` (704 bytes, from flow_table.pxd's pool) from its second packet on. What most segments touch lies
 together: payload reaches the first line of the stream and of both sides, and the sender's others; an acknowledgement
 the same of the side that is acknowledged. What only a direction with trouble needs is allocated when trouble comes.
 """

@@ -5,9 +5,6 @@ excuses more than it did.
 """
 
 REMAINING: dict[str, dict[str, int]] = {
-    "tshark opens a second stream for SNMP": {
-        "ICS-Security-Tools/Sample_File_MMS_and_GOOSE.pcap": 26,
-    },
     "a fraction of a second or more in the record's time": {
         "PcapPlusPlus/clusterfuzz-testcase-FuzzTarget-5781142119907328": 1,
         "PcapPlusPlus/clusterfuzz-testcase-minimized-FuzzTarget-5114733584449536": 1,

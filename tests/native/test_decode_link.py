@@ -84,7 +84,10 @@ FRAMES = {
     "Token Ring": (6, b"\x10\x40" + ADDRESSES + LLC_IPV4 + P, ["tr", "llc"]),
     "Token Ring, routed by the source": (6, TOKEN_RING_ROUTED + LLC_IPV4 + P, ["tr", "llc"]),
     "Token Ring, IP by its own point": (6, b"\x10\x40" + ADDRESSES + b"\x06\x06\x03" + P, ["tr", "llc"]),
-    "bridged Ethernet": (100, BRIDGED + b"\0\1" + PADDING + ethernet(P), ["llc", "eth"]),
+    "bridged Ethernet": (100, BRIDGED + b"\0\7" + PADDING + ethernet(P), ["llc", "eth"]),
+    "bridged Ethernet with its checksum": (100, BRIDGED + b"\0\1" + PADDING + ethernet(P) + bytes(4), ["llc", "eth"]),
+    "PPP, bridged with its checksum": (9, b"\0\x31\x80\1" + ethernet(P) + bytes(4), ["ppp", "bcp_bpdu", "eth"]),
+    "Cisco's SNAP on Frame Relay": (107, b"\x18\x41\x03\0\x80\0\0\xf8\x08\0" + P, ["fr"]),
     "bridged Token Ring": (100, BRIDGED + b"\0\3" + PADDING + TOKEN_RING_ROUTED + LLC_IPV4 + P, ["llc", "tr", "llc"]),
     "bridged FDDI": (100, BRIDGED + b"\0\x0a" + PADDING + b"\0\x50" + ADDRESSES + LLC_IPV4 + P, ["llc", "fddi", "llc"]),
     "Token Ring on Frame Relay": (

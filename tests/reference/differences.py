@@ -12,14 +12,12 @@ SUN_ATM = "tshark takes ATM's pseudo-header off the lengths"
 PARTIAL = "tshark prints the first fields of a header that is cut"
 QINQ = "tshark has another field for the 802.1ad tag"
 NAMELESS = "tshark leaves out the name of a layer that it found bogus, or goes on guessing"
-SNMP = "tshark opens a second stream for SNMP"
 SDP = "the RTP that SDP announces is a stream in each direction"
 SOCKS = "HTTP inside SOCKS takes a stream number that no packet shows"
 CIRCUITS = "tshark opens a stream for each Frame Relay circuit"
 
 # Reason, capture, and by column the packets that differ.
 DIFFERENCES: tuple[tuple[str, str, dict[str, int]], ...] = (
-    (SNMP, "ICS-Security-Tools/Sample_File_MMS_and_GOOSE.pcap", {"udp_stream": 29}),
     (CUT_FRACTION, "PcapPlusPlus/clusterfuzz-testcase-FuzzTarget-5781142119907328", {"timestamp": 1}),
     (CUT_FRACTION, "PcapPlusPlus/clusterfuzz-testcase-minimized-FuzzTarget-5114733584449536", {"timestamp": 1}),
     (CUT_FRACTION, "PcapPlusPlus/clusterfuzz-testcase-minimized-FuzzTarget-5165927376355328", {"timestamp": 1}),

@@ -36,7 +36,8 @@ class Header:
     cookie: bool = False  # a fast open option holds one
     cut: bool = False  # there were more options than were captured
     bogus: bool = False  # its header is shorter than any
-    longer: bool = False  # or longer than what was sent of it
+    glanced: bool = False  # it is whole, or longer than what was sent, and no more than its options are looked at
+    snmp: bool = False  # a message of SNMP stands behind it
     analysed: bool = False  # tshark looks at its sequence numbers
     quoted: bool = False  # in an ICMP error
     own: bool = False  # the packet's own transport header
@@ -161,7 +162,7 @@ class Decoder:
             with contextlib.suppress(End):
                 inner.walk(outer.quoted)
             for header in inner.packet.headers:
-                self.packet.headers.append(replace(header, quoted=True, own=False, analysed=False, longer=False))
+                self.packet.headers.append(replace(header, quoted=True, own=False, analysed=False, glanced=False))
             outer = inner
 
     def name(self, layer: str) -> None:

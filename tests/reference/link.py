@@ -86,7 +86,8 @@ def llc(decoder: Decoder) -> str:
     view = decoder.view
     unnumbered = len(view.data) < 3 or view.data[2] & 3 == 3  # all others have a control field of two bytes
     dsap, ssap, control, *_ = header = view.take(3 if unnumbered else 4, LINK)
-    if control & 1 and control & 0xEF != 3:  # neither UI nor I: nothing that carries a packet
+    bridged = (dsap, ssap) == (0xAA, 0xAA) and view.data[:3] == b"\0\x80\xc2" and len(view.data) >= 5
+    if control & 1 and control != 3 and not bridged:  # neither UI nor I: nothing that carries a packet
         raise End(UNSUPPORTED, NETWORK)
     if (dsap, ssap) == (0xAA, 0xAA):
         view.give_back(header)
@@ -119,6 +120,8 @@ def snap(decoder: Decoder, before: int, padding: int) -> str:
         raise End(UNSUPPORTED, NETWORK)
     kinds = {1: "ethernet", 3: "token_ring", 4: "fddi"}  # with their checksum; six more without
     layer = following(kinds, protocol - 6 if protocol > 6 else protocol)
+    if protocol == 1:
+        decoder.view.clamp(max(decoder.view.wire - 4, 0))
     decoder.view.take(padding + (layer == "fddi"), LINK)
     return layer
 
@@ -220,7 +223,7 @@ def bridged(decoder: Decoder) -> str:
     flags, kind = view.take(2, LINK)
     if flags & 0x10 or kind != 1:
         raise End(UNSUPPORTED, LINK)
-    view.clamp(max(view.wire - (flags & 15), 0))
+    view.clamp(max(view.wire - (flags & 15) - (4 if flags & 0x80 else 0), 0))
     return "ethernet"
 
 

@@ -21,6 +21,8 @@ class Stream:
 
     number: int
     base: dict[Side, int] = field(default_factory=dict)
+    second: bool = False  # of two ports between which SNMP is spoken
+    spoken: bool = False  # its first message was the packet before
 
 
 class Streams:
@@ -38,7 +40,7 @@ class Streams:
         if stream is None:
             stream = self._open(key, header.protocol)
         if header.protocol == UDP:
-            return stream.number
+            return self._datagram(key, stream, header)
         base = stream.base.get(sender)
         kind = header.flags & (SYN | ACK)
         # FIN and RST, whether set here or seen before, change nothing in 4.0.
@@ -51,6 +53,14 @@ class Streams:
             stream.base.setdefault(sender, header.seq if header.flags & SYN else (header.seq - 1) & 0xFFFFFFFF)
             if header.flags & ACK:
                 stream.base.setdefault(receiver, (header.ack - 1) & 0xFFFFFFFF)
+        return stream.number
+
+    def _datagram(self, key: tuple[object, ...], stream: Stream, header: Header) -> int:
+        """Quirk: what follows the first message of SNMP is a second stream."""
+        if stream.spoken:
+            stream = self._open(key, UDP)
+            stream.second = True
+        stream.spoken = stream.spoken or (header.own and header.snmp and not stream.second)
         return stream.number
 
     def _open(self, key: tuple[object, ...], protocol: int) -> Stream:
@@ -103,7 +113,7 @@ class Flows:
         if packet.ip_version is None or packet.src is None or packet.dst is None or packet.status == MALFORMED:
             return None
         if own is not None:
-            return own.protocol, stream
+            return (TCP, stream) if own.protocol == TCP else (UDP, packet.ip_version, *sorted(_sides(own)))
         addresses = packet.ip_version, *sorted((packet.src, packet.dst))
         if packet.protocol == SCTP and packet.payload_length is not None:
             return SCTP, *sorted(((packet.src, packet.src_port), (packet.dst, packet.dst_port)))

@@ -32,7 +32,7 @@ class Analysis:
             conversation = self.conversations[number] = Conversation(reused=frozenset(ends) in self.keys)
             self.keys.add(frozenset(ends))
         segment = segment_of(frame, time, header)
-        if header.longer:
+        if header.glanced:
             conversation.glance(ends[0] > ends[1], segment)
         if not header.analysed or header.length is None:
             return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.reference.frame import MALFORMED, TCP, TRANSPORT, UDP, Decoder, End, Header, Packet, reads, u16, u32
 from tests.reference.numbers import TUNNEL_PORTS
 
+SNMP_PORTS = (161, 162)
+
 
 def _header(decoder: Decoder, protocol: int, header: bytes) -> Header:
     """Remember a header that takes a stream number."""
@@ -37,7 +39,7 @@ def tcp(decoder: Decoder) -> None:
     one = _header(decoder, TCP, data)
     one.seq, one.ack, one.flags = u32(data, 4), u32(data, 8), u16(data, 12) & 0xFFF
     one.analysed = not packet.in_fragment and size <= wire
-    one.longer = not packet.in_fragment and size > wire
+    one.glanced = size >= 20 and not one.analysed
     if size < 20:
         # Quirk: its stream number is taken all the same, and it is judged, though nothing is said of it.
         one.window, one.length, one.bogus = u16(data, 14), wire - size, True
@@ -130,9 +132,11 @@ def _datagram(decoder: Decoder, name: str) -> str | None:
     # Quirk: a length beyond the IP payload is malformed, and believed, and takes a number.
     decoder.flawed |= length > wire and not packet.in_fragment
     packet.payload_length = length - 8
-    _header(decoder, UDP, header)
+    one = _header(decoder, UDP, header)
     view.clamp(length - 8)
     packet.payload = view.data
+    whole = not packet.fragment_offset and not packet.more_fragments and not packet.in_fragment
+    one.snmp = whole and min(one.src_port, one.dst_port) in SNMP_PORTS and _is_snmp(view.data, view.wire)
     if not view.wire:  # nothing that a tunnel could have lost
         return None
     # Wireshark asks for the lower port first. A well-known one is taken to be what the packet is about; Wireshark
@@ -141,6 +145,16 @@ def _datagram(decoder: Decoder, name: str) -> str | None:
     if low in TUNNEL_PORTS or low < 1024:
         return TUNNEL_PORTS.get(low)
     return TUNNEL_PORTS.get(high)
+
+
+def _is_snmp(data: bytes, wire: int) -> bool:
+    """A sequence that ends in the datagram, and begins with an integer: BER, RFC 1157."""
+    if len(data) < 3 or data[0] & 0xDF != 0x10 or data[1] == 0x80:
+        return False
+    of_length = max(data[1] - 0x80, 0)
+    length = int.from_bytes(data[2 : 2 + of_length], "big") % 2**32 if of_length else data[1]
+    content = 2 + of_length
+    return len(data) > content and length <= wire - content and data[content] & 0xDF == 2
 
 
 @reads

@@ -18,7 +18,7 @@ from pcap_analyzer.analysis.tcp import tcp_direction
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# kind_t and sentinels of native/flow.pxd
+# kind_t of native/flow_key.pxd, and sentinels of flow.pxd and packet.pxd
 KIND_ADDRESSES, KIND_TCP, KIND_UDP, KIND_SCTP, KIND_ICMP, KIND_OTHER = range(6)
 NO_NUMBER, NO_VLAN, NO_TIME = 0xFFFFFFFF, 0xFFFF, -(1 << 63)
 MAX_BATCH = 65536
