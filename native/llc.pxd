@@ -28,8 +28,8 @@ cdef inline decode_status_t read_llc(cursor_t* cursor, packet_t* packet) noexcep
         return lacking(view, 3)
     sap = view.data[0]
     carries = not view.data[2] & 1 or view.data[2] == CONTROL_UI
-    # Unnumbered frames have one control byte, all others two. Only UI and I frames carry packets; what is bridged tshark
-    # reads behind any.
+    # Unnumbered frames have one control byte, all others two. Only UI and I frames carry packets; but what is bridged
+    # tshark reads behind any.
     length = 3 if view.data[2] & 3 == 3 else 4
     if not has(view, length):
         return lacking(view, length)

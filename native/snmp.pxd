@@ -29,7 +29,7 @@ cdef inline bint is_snmp(uint16_t src_port, uint16_t dst_port) noexcept nogil:
 
 
 cdef inline bint is_message(const uint8_t* data, uint32_t captured, uint32_t size) noexcept nogil:
-    """Whether a payload of `size` bytes begins as a message, RFC 1157: a sequence that ends in it, an integer in that."""
+    """Whether a payload begins as a message (RFC 1157): a sequence that ends in its `size` bytes, an integer in it."""
     cdef uint32_t at = 2, length, left
     if captured < 3 or data[0] & TYPE_BITS != SEQUENCE:
         return False

@@ -112,6 +112,12 @@ def test_a_header_says_what_follows_it_whatever_reads_that():
     assert columns("eth:ethertype:ipv6:mipv6", six)["protocol"] == 62
 
 
+def test_an_address_is_one_however_it_is_written():
+    six = {"ipv6.src": "::74.0.0.1", "ipv6.dst": "::ffff:1.2.3.4", "ipv6.nxt": "59", "ipv6.hlim": "1"}
+    found = columns("eth:ethertype:ipv6", six)
+    assert (found["src"], found["dst"]) == ("::4a00:1", "::ffff:1.2.3.4")
+
+
 @pytest.mark.parametrize("extension", ["ipv6.hopopts", "shim6"])
 def test_the_protocol_stands_behind_extension_headers(extension):
     six = {"ipv6.src": "fe80::1", "ipv6.dst": "ff02::2", "ipv6.nxt": "0", "ipv6.hlim": "1"}

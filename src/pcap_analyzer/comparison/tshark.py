@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from ipaddress import IPv6Address
 from itertools import takewhile
 from pathlib import Path
 
@@ -210,13 +211,20 @@ def _ipv6(values: tuple[str, ...], fragment: tuple[str, str] | None) -> dict[str
     offset, more = fragment or ("", "")
     return {
         "ip_version": 6,
-        "src": src,
-        "dst": dst,
+        "src": _hexadecimal(src),
+        "dst": _hexadecimal(dst),
         "next_header": integer(next_header),
         "ttl": integer(hop_limit),
         "ip_id": None,
         **fragment_columns((integer(offset) or 0) * 8, boolean(more)),
     }
+
+
+def _hexadecimal(address: str) -> str:
+    """tshark ends an address as IPv4's do where it begins with 96 zeros (RFC 4291 section 2.5.5.1), which we do not."""
+    if "." not in address or address.startswith("::ffff:"):
+        return address
+    return str(IPv6Address(address))
 
 
 def fragment_columns(offset: int, more: bool) -> dict[str, object]:
