@@ -68,16 +68,16 @@ def test_a_frame_on_one_side_alone_is_counted(rows, frames, only_ours, only_thei
     assert (found.only_ours.first, found.only_theirs.first, found.agrees) == (only_ours, only_theirs, False)
 
 
-def test_streams_after_a_split_of_snmp_are_the_same_streams_with_other_numbers():
+def test_streams_after_a_split_are_the_same_streams_with_other_numbers():
     found = compare(
         "x",
         ours((1, 53, 0), (2, 53, 0), (3, 53, 1), (4, 53, 0), (5, 53, 1)),
-        [theirs(1), theirs(2, stream=1, application="snmp"), theirs(3, stream=2), theirs(4), theirs(5, stream=2)],
+        [theirs(1), theirs(2, stream=1, application="rtp"), theirs(3, stream=2), theirs(4), theirs(5, stream=2)],
     )
     column = found.columns["stream (UDP)"]
     assert (column.equal, dict(column.explained), column.different) == (
         2,
-        {"tshark opens a second stream for SNMP": 3},
+        {"tshark opens a second stream for announced media": 3},
         0,
     )
 
@@ -88,7 +88,7 @@ def test_a_shift_without_a_layer_that_explains_it_counts_against_us():
 
 
 def test_a_wrong_stream_is_not_excused_by_a_split():
-    found = compare("x", ours((1, 53, 0), (2, 53, 7)), [theirs(1), theirs(2, stream=1, application="snmp")])
+    found = compare("x", ours((1, 53, 0), (2, 53, 7)), [theirs(1), theirs(2, stream=1, application="rtp")])
     assert found.columns["stream (UDP)"].different == 1
 
 

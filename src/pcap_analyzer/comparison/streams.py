@@ -12,7 +12,6 @@ from pcap_analyzer.comparison.layers import TsharkPacket
 
 # Layers that open a second conversation between endpoints that already have one.
 SPLITTING = {
-    "snmp": "tshark opens a second stream for SNMP",
     "rtp": "tshark opens a second stream for announced media",
     "rtcp": "tshark opens a second stream for announced media",
 }
