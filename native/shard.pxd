@@ -466,7 +466,7 @@ cdef inline void track_packet(
             )
         open_flow(flow, packet, batch.frame_number[row], side)
         flow.state |= FLOW_COUNTED
-        if flow.tcp != NULL:                     # judge_unsaid began it before that was decided
+        if flow.tcp != NULL:                     # begun by what is not judged, before that was decided
             flow.tcp.client = <uint8_t>client_side(flow)
     if kind == KIND_TCP and flow.tcp == NULL:
         lone = opened and is_packable(flow, packet, side)
