@@ -5,7 +5,7 @@ from dns cimport dns_t, leave, met_t, settle_numbers, take_datagram
 from dns_stream cimport forget_idle, take_segment
 from flow cimport flow_t
 from packet cimport HAS_TCP, packet_t
-from window cimport window_t
+from window cimport payload_of, window_t
 
 
 cdef inline void begin_dns(dns_t* dns) noexcept nogil:
@@ -21,12 +21,9 @@ cdef inline void follow_dns(
     dns_t* dns, const window_t* window, const flow_t* flow, const packet_t* packet, uint64_t frame, uint32_t side
 ) noexcept nogil:
     """A packet of a flow on a port of DNS.  side: of the flow's key that it comes from."""
-    cdef uint32_t header = <uint32_t>packet.transport_offset + packet.transport_length
-    cdef uint32_t captured = packet.captured_length - header if header < packet.captured_length else 0
-    cdef const uint8_t* payload = window.base + (packet.offset - window.file_offset) + header
+    cdef uint32_t captured
+    cdef const uint8_t* payload = payload_of(window, packet, &captured)
     cdef met_t met
-    if captured > packet.payload_length:
-        captured = packet.payload_length
     met.flow = flow
     met.packet = packet
     met.frame = frame

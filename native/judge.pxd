@@ -363,6 +363,17 @@ cdef inline void note_sacked(side_t* own, const sack_t* sack) noexcept nogil:
     own.bits |= SIDE_SACKED
 
 
+cdef inline void note_options(
+    side_t* own, const side_t* other, const packet_t* packet, const sack_t* sack
+) noexcept nogil:
+    """What counts from the next packet on: the SACK blocks of this one, and a scale."""
+    own.bits &= ~<uint16_t>SIDE_SACKED
+    if packet.tcp_options & OPTION_SACK:
+        note_sacked(own, sack)
+    if packet.tcp_options & OPTION_SCALE or packet.tcp_flags & TCP_SYN:
+        note_scale(own, other, packet)
+
+
 cdef inline void glance(tcp_t* tcp, int sender, const packet_t* packet, const sack_t* sack) noexcept nogil:
     """Take from a segment that is not judged what tshark reads of it before: what settles things for those behind it.
 
@@ -372,11 +383,7 @@ cdef inline void glance(tcp_t* tcp, int sender, const packet_t* packet, const sa
     cdef side_t* other = &tcp.side[1 - sender]
     note_syn(own, other, packet)
     note_initial_rtt(tcp, packet.tcp_flags, packet.timestamp if packet.present & HAS_TIME else 0)
-    own.bits &= ~<uint16_t>SIDE_SACKED
-    if packet.tcp_options & OPTION_SACK:
-        note_sacked(own, sack)
-    if packet.tcp_options & OPTION_SCALE or packet.tcp_flags & TCP_SYN:
-        note_scale(own, other, packet)
+    note_options(own, other, packet, sack)
 
 
 cdef inline void judge(
@@ -420,9 +427,5 @@ cdef inline void judge(
     judged.in_flight = bytes_in_flight(own, other, packet, base)
     if judged.in_flight > own.flight_most:
         own.flight_most = judged.in_flight
-    own.bits &= ~<uint16_t>SIDE_SACKED
-    if packet.tcp_options & OPTION_SACK:
-        note_sacked(own, sack)
-    if packet.tcp_options & OPTION_SCALE or flags & TCP_SYN:
-        note_scale(own, other, packet)
+    note_options(own, other, packet, sack)
     judged.marks |= marks

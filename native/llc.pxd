@@ -15,41 +15,38 @@ cdef enum:
     OUI_BRIDGED = 0x0080C2
     BRIDGE_PADDING = 2               # behind LLC
     CONTROL_UI = 0x03
-    CHECKSUM = 4
+    BRIDGE_CHECKSUM = 4              # bytes behind a bridged frame of Ethernet
 
 
 cdef inline decode_status_t read_llc(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """IEEE 802.2 LLC, with SNAP behind it where both SAPs say so."""
     cdef view_t* view = &cursor.view
-    cdef uint32_t sap, oui = 0, length
-    cdef bint carries
+    cdef uint32_t sap, length
+    cdef bint snap, bridged
     cursor.layer = LAYER_LINK
     if not has(view, 3):
         return lacking(view, 3)
     sap = view.data[0]
-    carries = not view.data[2] & 1 or view.data[2] == CONTROL_UI
     # Unnumbered frames have one control byte, all others two. Only UI and I frames carry packets; but what is bridged
     # tshark reads behind any.
     length = 3 if view.data[2] & 3 == 3 else 4
     if not has(view, length):
         return lacking(view, length)
-    if sap == SNAP_SAP and view.data[1] == SNAP_SAP:
-        if has(view, length + 5):
-            oui = be32(view.data + length) >> 8
-        if not carries and oui != OUI_BRIDGED:
-            return unknown(cursor, KIND_LLC_SAP, sap, LAYER_NETWORK)
-        skip(view, length)
-        return read_snap(cursor, BRIDGE_PADDING)
-    if not carries:
+    snap = sap == SNAP_SAP and view.data[1] == SNAP_SAP
+    bridged = snap and has(view, length + 5) and be32(view.data + length) >> 8 == OUI_BRIDGED
+    if view.data[2] & 1 and view.data[2] != CONTROL_UI and not bridged:
         return unknown(cursor, KIND_LLC_SAP, sap, LAYER_NETWORK)
-    return follow_sap(cursor, sap, length)
+    if not snap:
+        return follow_sap(cursor, sap, length)
+    skip(view, length)
+    return read_snap(cursor, BRIDGE_PADDING)
 
 
 cdef inline decode_status_t follow_bridged(cursor_t* cursor, uint32_t kind, uint32_t padding) noexcept nogil:
     """A frame of another network, with its checksum or without (RFC 2684 section 5.2, RFC 2427 section 4.2)."""
     if kind == 1 or kind == 7:
         if kind == 1:
-            cut_off(&cursor.view, CHECKSUM)
+            cut_off(&cursor.view, BRIDGE_CHECKSUM)
         cursor.next = NAME_ETH
     elif kind == 3 or kind == 9:
         cursor.next = NAME_TR

@@ -5,7 +5,7 @@ from cursor cimport cursor_t, lacking, unknown
 from link cimport (
     ETHERTYPE_ETHERNET, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MPLS, ETHERTYPE_MPLS_UPPER, layer_of_ethertype,
 )
-from llc cimport read_snap
+from llc cimport BRIDGE_CHECKSUM, read_snap
 from packet cimport DECODE_OK, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t
 from paths cimport (
     KIND_ETHERTYPE, KIND_NLPID, KIND_PPP, NAME_BCP, NAME_CHDLC, NAME_ETH, NAME_IP, NAME_IPV6, NAME_MP, NAME_MPLS,
@@ -17,8 +17,7 @@ cdef enum:
     CONTROL_UNNUMBERED = 3          # its lower two bits are those of every unnumbered frame
     CONTROL_XID = 0xAF
     BRIDGE_CONTROL = 0x10
-    BRIDGE_CHECKED = 0x80            # the frame has its checksum,
-    BRIDGE_CHECKSUM = 4              # of so many bytes
+    BRIDGE_CHECKED = 0x80           # the frame has its checksum
     LAN_ETHERNET = 1
     MULTILINK_WHOLE = 0xC0          # begin and end of a packet
 

@@ -98,7 +98,7 @@ from tcp cimport (
     tcp_free,
     tcp_t,
 )
-from window cimport window_t
+from window cimport frame_of, payload_of, window_t
 from wire cimport seldom
 
 
@@ -135,11 +135,8 @@ cdef inline void follow_socks(
     table_t* table, const window_t* window, flow_t* flow, const packet_t* packet, uint32_t item
 ) noexcept nogil:
     """Pass over a stream number where Wireshark gives one to the connection behind a proxy."""
-    cdef uint32_t header = <uint32_t>packet.transport_offset + packet.transport_length
-    cdef uint32_t captured = packet.captured_length - header if header < packet.captured_length else 0
-    cdef const uint8_t* payload = window.base + (packet.offset - window.file_offset) + header
-    if captured > packet.payload_length:
-        captured = packet.payload_length
+    cdef uint32_t captured
+    cdef const uint8_t* payload = payload_of(window, packet, &captured)
     if opens_stream(&flow.socks, packet, payload, captured):
         push_fresh(table, KIND_TCP, NULL, item, True, False)
 
@@ -252,7 +249,7 @@ cdef inline void glance_at(
     flow.tcp.quiet = 0
     sack.count = 0
     if packet.tcp_options & OPTION_SACK:
-        read_sack(batch.window.base + (packet.offset - batch.window.file_offset), packet, &sack)
+        read_sack(frame_of(batch.window, packet), packet, &sack)
     glance(flow.tcp, sender, packet, &sack)
 
 
@@ -343,7 +340,7 @@ cdef inline void judge_thoroughly(
     judged.marks = reuse_mark(flow, fresh)
     sack.count = 0
     if packet.tcp_options & OPTION_SACK:
-        read_sack(batch.window.base + (packet.offset - batch.window.file_offset), packet, &sack)
+        read_sack(frame_of(batch.window, packet), packet, &sack)
     if seldom(batch.events != NULL):
         note_earlier(&worker.earlier, flow.tcp, sender, client)
     judged.marks |= measure(flow.tcp, sender, packet, number, &sack, &measured)
@@ -435,6 +432,7 @@ cdef inline void track_packet(
     cdef bint fresh = False, opened, lone = False, unmarked = False
     cdef uint64_t* slot
     cdef flow_t* flow
+    cdef flow_t* streamed
     if guess != NULL and not guess.state & FLOW_SUPERSEDED and has_packet_key(&guess.key, packet, kind, side):
         flow = <flow_t*>guess
     else:
@@ -499,12 +497,12 @@ cdef inline void track_packet(
             &batch.dns[shard_of(packet.hash, batch.shards)], batch.window, flow, packet, batch.frame_number[row],
             side,
         )
+    streamed = flow if kind <= KIND_UDP else NULL
+    if kind == KIND_UDP and is_snmp(packet.src_port, packet.dst_port):
+        streamed = stream_beside(table, flow, packet, batch.window, item)
     if batch.told:
         batch.flow[row] = flow
-    if kind == KIND_UDP and is_snmp(packet.src_port, packet.dst_port):
-        flow = stream_beside(table, flow, packet, batch.window, item)
-    if batch.told:
-        batch.stream[row] = flow if kind <= KIND_UDP else NULL
+        batch.stream[row] = streamed
         batch.side[row] = <uint8_t>side
 
 

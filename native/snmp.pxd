@@ -11,7 +11,7 @@ from flow_key cimport KIND_BESIDE, KIND_UDP, flow_key_t, hash_key
 from flow_table cimport find_slot, push_fresh
 from lone cimport flow_of_slot
 from packet cimport HAS_FRAGMENT, HAS_UDP, IN_FRAGMENT, packet_t
-from window cimport window_t
+from window cimport payload_of, window_t
 
 cdef enum:
     SNMP_PORT = 161
@@ -50,18 +50,15 @@ cdef inline bint is_message(const uint8_t* data, uint32_t captured, uint32_t siz
 
 cdef inline bint begins(const packet_t* packet, const window_t* window) noexcept nogil:
     """Whether a packet holds a message."""
-    cdef uint32_t header = <uint32_t>packet.transport_offset + packet.transport_length
-    cdef uint32_t captured, size = packet.payload_length
+    cdef uint32_t captured, size = packet.payload_length, sent
+    cdef const uint8_t* payload
     if not packet.present & HAS_UDP or packet.present & (HAS_FRAGMENT | IN_FRAGMENT):
         return False
-    if header >= packet.captured_length:
-        return False
-    captured = packet.captured_length - header
-    if size > packet.original_length - header:   # it claims more than was sent
-        size = packet.original_length - header
-    if captured > size:
-        captured = size
-    return is_message(window.base + (packet.offset - window.file_offset) + header, captured, size)
+    payload = payload_of(window, packet, &captured)
+    sent = packet.original_length - packet.transport_offset - packet.transport_length
+    if size > sent:                              # it claims more than was sent
+        size = sent
+    return is_message(payload, captured if captured < size else size, size)
 
 
 cdef inline flow_t* stream_beside(

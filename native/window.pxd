@@ -16,6 +16,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
+from packet cimport packet_t
 from walk cimport (
     DAMAGE_CUT,
     PCAP,
@@ -403,3 +404,19 @@ cdef inline bint begin_read(
     cut_pieces(window, left)
     file.position += wanted
     return has_records(window)
+
+
+cdef inline const uint8_t* frame_of(const window_t* window, const packet_t* packet) noexcept nogil:
+    """The bytes of a packet of the window."""
+    return window.base + (packet.offset - window.file_offset)
+
+
+cdef inline const uint8_t* payload_of(
+    const window_t* window, const packet_t* packet, uint32_t* captured
+) noexcept nogil:
+    """The transport's payload; captured: as many bytes of it as there are."""
+    cdef uint32_t header = <uint32_t>packet.transport_offset + packet.transport_length
+    captured[0] = packet.captured_length - header if header < packet.captured_length else 0
+    if captured[0] > packet.payload_length:
+        captured[0] = packet.payload_length
+    return frame_of(window, packet) + header

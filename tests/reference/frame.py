@@ -36,7 +36,7 @@ class Header:
     cookie: bool = False  # a fast open option holds one
     cut: bool = False  # there were more options than were captured
     bogus: bool = False  # its header is shorter than any
-    glanced: bool = False  # it is whole, or longer than what was sent, and no more than its options are looked at
+    glanced: bool = False  # it is in a fragment, or longer than what was sent: tshark reads it and does not analyse it
     snmp: bool = False  # a message of SNMP stands behind it
     analysed: bool = False  # tshark looks at its sequence numbers
     quoted: bool = False  # in an ICMP error

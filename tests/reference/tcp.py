@@ -61,7 +61,7 @@ class Conversation:
         own.unscaled, own.scale, peer.scale = kept
 
     def glance(self, forward: bool, segment: Segment) -> None:
-        """What it reads of one that is shorter than its own header, which it does not judge."""
+        """What tshark reads of one that it does not judge: in a fragment, or shorter than its own header."""
         own, peer = self.sides[forward], self.sides[not forward]
         _unscale(own, peer, segment)
         if segment.opens:
