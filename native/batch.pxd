@@ -12,6 +12,7 @@ from dns cimport dns_t
 from events cimport earlier_t, event_shard_t
 from flow cimport flow_t
 from flow_key cimport KIND_TCP, KIND_UDP, fill_key, flow_key_t, side_of, stream_kind
+from media cimport media_t
 from packet cimport HAS_PORTS, NO_EXTRA, aligned_alloc, conversation_t, decoder_t, extra_t, packet_t
 from peaks cimport LEVELS, ends_t
 from tcp cimport tcp_t
@@ -61,7 +62,7 @@ ctypedef struct batch_t:
     packet_t* packets                # (capacity,)
     uint64_t* frame_number           # (capacity,)
     flow_t** flow                    # (capacity,) with `told` the flow a row is counted in, or NULL
-    flow_t** stream                  # (capacity,) with `told` the entry whose stream number a row shows, or NULL
+    const uint32_t** stream          # (capacity,) with `told` where the stream number of a row lies, or NULL
     uint8_t* side                    # (capacity,) with `told` 0 or 1: of the flow's key, the sender
     tcp_row_t* tcp                   # (capacity,) or NULL where nobody asks for it
     event_shard_t* events            # (shards,) or NULL where nobody asks for them; the scan's
@@ -69,6 +70,8 @@ ctypedef struct batch_t:
     piece_t* pieces                  # (capacity / PIECE_ROWS, rounded up,)
     list_t* lists                    # (pieces, shards)
     dns_t* dns                       # (shards,)
+    list_t* said                     # (pieces,) rows that may hold messages of calls.pxd, in file order
+    const media_t* media             # what was announced up to the batch's end
     uint8_t told                     # somebody may ask what flows and streams its rows are of
 
 ctypedef struct worker_t:
@@ -101,7 +104,7 @@ cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards, bint
     batch.packets = <packet_t*>aligned_alloc(128, rows * sizeof(packet_t))
     batch.frame_number = <uint64_t*>aligned_alloc(128, whole * sizeof(uint64_t))
     batch.flow = <flow_t**>aligned_alloc(128, whole * sizeof(flow_t*))
-    batch.stream = <flow_t**>aligned_alloc(128, whole * sizeof(flow_t*))
+    batch.stream = <const uint32_t**>aligned_alloc(128, whole * sizeof(uint32_t*))
     batch.side = <uint8_t*>aligned_alloc(128, whole)
     if tcp:
         batch.tcp = <tcp_row_t*>aligned_alloc(128, whole * sizeof(tcp_row_t))
@@ -109,6 +112,7 @@ cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards, bint
             return False
     batch.extras = <extra_t*>malloc(rows * sizeof(extra_t))
     batch.pieces = <piece_t*>calloc(pieces_of(rows), sizeof(piece_t))
+    batch.said = <list_t*>calloc(pieces_of(rows), sizeof(list_t))
     # Of a size that the alignment divides, as C asks for; of eight shards it is.
     lists = (pieces_of(rows) * shards * sizeof(list_t) + 127) // 128 * 128
     batch.lists = <list_t*>aligned_alloc(128, lists)
@@ -117,6 +121,7 @@ cdef inline bint batch_init(batch_t* batch, uint32_t rows, uint32_t shards, bint
     return (
         batch.packets != NULL and batch.frame_number != NULL and batch.flow != NULL and batch.stream != NULL
         and batch.side != NULL and batch.extras != NULL and batch.pieces != NULL and batch.lists != NULL
+        and batch.said != NULL
     )
 
 
@@ -125,7 +130,7 @@ cdef inline void batch_tell(batch_t* batch, bint told) noexcept nogil:
     batch.told = told
     if told:
         memset(batch.flow, 0, batch.rows * sizeof(flow_t*))
-        memset(batch.stream, 0, batch.rows * sizeof(flow_t*))
+        memset(batch.stream, 0, batch.rows * sizeof(uint32_t*))
 
 
 cdef inline void batch_free(batch_t* batch, uint32_t rows) noexcept nogil:
@@ -133,6 +138,9 @@ cdef inline void batch_free(batch_t* batch, uint32_t rows) noexcept nogil:
     if batch.lists != NULL:
         for index in range(pieces_of(rows) * batch.shards):
             free(batch.lists[index].items)
+    for index in range(pieces_of(rows) if batch.said != NULL else 0):
+        free(batch.said[index].items)
+    free(batch.said)
     free(batch.packets)
     free(batch.frame_number)
     free(batch.flow)

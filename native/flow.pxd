@@ -47,6 +47,7 @@ cdef enum flow_state_t:              # bits of flow_t.state
     FLOW_REUSES = 2048               # its first SYN used the ports of a flow before it
     FLOW_ASKED = 2048                # of KIND_BESIDE: its number was asked for
     FLOW_SYN = 16384                 # a pure SYN of the client was seen, with a time
+    FLOW_ANNOUNCED = 32768           # of UDP: its packets have the numbers of what was announced, see media.pxd
     FLOW_LONE = 8192                 # nothing but its first segment was seen: opening_of has it, there is no tcp_t
 
 cdef enum letter_t:                  # Zeek's history letters, in each direction
@@ -141,7 +142,8 @@ ctypedef struct fresh_t:             # something that wants a number
     uint8_t wants_stream
     uint8_t wants_flow
     uint8_t kind                     # of the flow
-    uint32_t* numbers                # its flow_id and stream; NULL: a number of KIND_TCP that nothing of ours has
+    uint32_t* numbers                # its flow_id and stream; NULL: a stream number that no flow of ours has
+    uint32_t* shared                 # the stream number to take, to be given where it is NO_NUMBER; NULL: its own
 
 ctypedef struct table_t:
     uint64_t* slots                  # hash << 32 | index + 1; 0 is empty

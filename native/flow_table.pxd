@@ -170,14 +170,14 @@ cdef inline void release_tcp(table_t* table, tcp_t* tcp) noexcept nogil:
 
 
 cdef inline bint push_fresh(
-    table_t* table, uint8_t kind, uint32_t* numbers, uint32_t order, bint stream, bint counted
+    table_t* table, uint8_t kind, uint32_t* numbers, uint32_t order, bint stream, bint counted, uint32_t* shared=NULL
 ) noexcept nogil:
-    """Ask for numbers. stream: for one of its kind.  counted: for a flow_id."""
+    """Ask for numbers. stream: for one of its kind.  counted: for a flow_id.  shared: see fresh_t."""
     if not has_place(&table.fresh, &table.fresh_capacity, table.fresh_count, 2 * sizeof(fresh_t), 1024):
         table.failed = 1
         return False
     table.fresh[table.fresh_count] = fresh_t(
-        order=order, wants_stream=stream, wants_flow=counted, kind=kind, numbers=numbers
+        order=order, wants_stream=stream, wants_flow=counted, kind=kind, numbers=numbers, shared=shared
     )
     table.fresh_count += 1
     return True

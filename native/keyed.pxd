@@ -244,14 +244,12 @@ cdef inline uint8_t* add_row(keyed_t* table, const uint8_t* key, uint32_t hash, 
     return row
 
 
-cdef inline uint8_t* find_row(keyed_t* table, const uint8_t* key, uint32_t hash, uint32_t* number) noexcept nogil:
-    """The row of a key and its number, made where there is none: the table counts one more, and behind the key lies
-    anything. NULL: it finds no place.  hash: as hash_of gives it.
-    """
+cdef inline uint8_t* known_row(
+    const keyed_t* table, const uint8_t* key, uint32_t hash, uint32_t* number
+) noexcept nogil:
+    """The row of a key and its number. NULL: it has none.  hash: as hash_of gives it."""
     cdef uint32_t at = hash & table.mask
     cdef uint8_t* row
-    if is_beyond(table, hash):
-        return NULL
     while table.slots[at]:
         if <uint32_t>(table.slots[at] >> 32) == hash:
             number[0] = <uint32_t>table.slots[at] - 1
@@ -259,4 +257,16 @@ cdef inline uint8_t* find_row(keyed_t* table, const uint8_t* key, uint32_t hash,
             if equal_keys(row, key, table.width):
                 return row
         at = (at + 1) & table.mask
-    return add_row(table, key, hash, number)
+    return NULL
+
+
+cdef inline uint8_t* find_row(keyed_t* table, const uint8_t* key, uint32_t hash, uint32_t* number) noexcept nogil:
+    """As known_row, and where there is none it is made: the table counts one more, and behind the key lies anything.
+
+    NULL: it finds no place.
+    """
+    cdef uint8_t* row
+    if is_beyond(table, hash):
+        return NULL
+    row = known_row(table, key, hash, number)
+    return row if row != NULL else add_row(table, key, hash, number)

@@ -23,6 +23,7 @@ from batch cimport (
 )
 from counters cimport count_interval, count_one, count_rows, counters_t, note_bounds
 from decode cimport decode_frame
+from calls cimport may_speak
 from dns cimport is_dns
 from flow_key cimport KIND_ADDRESSES, KIND_TCP, flow_key_t, hash_key, packet_key, packet_kind, packet_side
 from grow cimport has_place
@@ -94,6 +95,14 @@ cdef inline void push_packet(
     )
 
 
+cdef inline void push_speech(worker_t* worker, list_t* said, uint32_t row) noexcept nogil:
+    if not has_place(&said.items, &said.capacity, said.count, sizeof(uint64_t), 1):
+        worker.failed = 1
+        return
+    said.items[said.count] = row
+    said.count += 1
+
+
 cdef inline void push_row(
     worker_t* worker, batch_t* batch, packet_t* packet, uint32_t row
 ) noexcept nogil:
@@ -113,6 +122,7 @@ cdef inline void begin_piece(worker_t* worker, batch_t* batch, uint32_t piece) n
     worker.lists = &batch.lists[piece * batch.shards]
     for shard in range(batch.shards):
         worker.lists[shard].count = 0
+    batch.said[piece].count = 0
     worker.decoder.extras = batch.extras
     worker.decoder.extra_count = piece * PIECE_ROWS
 
@@ -204,6 +214,8 @@ cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader
             interface_id, of_interface = record.interface_id, 0
         of_interface += 1
         push_row(worker, batch, packet, row)
+        if seldom(may_speak(window, packet)):
+            push_speech(worker, &batch.said[piece], row)
         packet += 1
     note_interface(reader, interface_id, of_interface)
     note_piece(worker, &told, end - begin)

@@ -39,6 +39,7 @@ from batch cimport (
     worker_t,
 )
 from blocks cimport blocks_free, blocks_t
+from calls cimport calls_free, calls_init
 from collect cimport as_lone, collect, first_at_or_after, live_by_id, tell_written
 from conversation cimport fill_collected, fill_row, flow_row_t, likeness_of_rows
 from counters cimport FIRST_WIDTH_NS, MAX_PATHS, bucket_t, counters_init, counters_t, merge_counters
@@ -162,12 +163,15 @@ cdef class Scanner:
         scan.dns.shards = <dns_t*>calloc(scan.shards, sizeof(dns_t))
         if not (scan.paths and scan.reader.events and scan.workers and scan.tables and scan.dns.shards and self.summed):
             raise MemoryError
+        if not calls_init(&scan.calls, scan.seed):
+            raise MemoryError
         counters_init(&self.summed[0])
         scan.dns.count = scan.shards
         for index in range(scan.shards):
             dns_init(&scan.dns.shards[index], &scan.dns.file, scan.seed)
         for index in range(2):
             scan.batches[index].dns = scan.dns.shards
+            scan.batches[index].media = &scan.calls.media
             if not batch_init(&scan.batches[index], scan.batch_rows, scan.shards, self.tcp_rows):
                 raise MemoryError
             scan.batches[index].events = self.event_shards
@@ -218,6 +222,7 @@ cdef class Scanner:
             for index in range(scan.shards):
                 table_free(&scan.tables[index])
         events_free(self.event_shards, scan.shards)
+        calls_free(&scan.calls)
         if scan.dns.shards != NULL:
             for index in range(scan.shards):
                 streams_free(&scan.dns.shards[index])
@@ -522,7 +527,7 @@ cdef class Scanner:
             for row in range(rows):
                 frame_number[row] = batch.frame_number[row]
                 flow_id[row] = batch.flow[row].flow_id if batch.flow[row] != NULL else NO_NUMBER
-                stream[row] = batch.stream[row].stream if batch.stream[row] != NULL else NO_NUMBER
+                stream[row] = batch.stream[row][0] if batch.stream[row] != NULL else NO_NUMBER
                 from_client[row] = 0
                 if batch.flow[row] != NULL:
                     from_client[row] = batch.side[row] == client_side(batch.flow[row])

@@ -35,6 +35,7 @@ from flow cimport (
     FLOW_RETURNED,
     FLOW_REUSES,
     FLOW_SUPERSEDED,
+    NO_NUMBER,
     OPENING_REUSES,
     client_side,
     copy_base,
@@ -67,6 +68,7 @@ from judge cimport glance, judge, judged_t, scaled_window
 from limits cimport note_full
 from lone cimport begin_lone_flow, find_flow, flow_of_slot, is_lone
 from measure cimport measure
+from media cimport announced_t, media_of
 from packet cimport (
     DECODE_MALFORMED,
     HAS_TIME,
@@ -114,6 +116,8 @@ cdef inline void track_conversation(
     cdef flow_key_t key
     cdef uint32_t side = conversation_key(&key, conversation)
     cdef bint fresh = False
+    cdef uint64_t number = batch.frame_number[item >> ITEM_BITS]
+    cdef announced_t* announced = NULL
     cdef flow_t* flow
     flow = find_flow(table, &key, conversation.hash, &fresh)
     if flow != NULL and conversation.protocol == 6:
@@ -123,12 +127,38 @@ cdef inline void track_conversation(
         )
     if flow == NULL:
         return
+    if conversation.protocol != 6:
+        announced = media_of(
+            batch.media, flow, conversation.src, conversation.src_port, conversation.dst_port, number, fresh
+        )
     if fresh:
-        push_fresh(table, flow.key.kind, &flow.flow_id, item, True, False)
-    if conversation.protocol != 6 and is_snmp(conversation.src_port, conversation.dst_port):
-        stream_beside(table, flow, NULL, NULL, item)
+        push_fresh(table, flow.key.kind, &flow.flow_id, item, True, False, shared_number(announced))
+    if conversation.protocol != 6:
+        number_beside(table, flow, NULL, NULL, item, announced, conversation.src_port, conversation.dst_port)
     flow.state &= ~<uint32_t>FLOW_MOVED          # which was said of this packet
-    set_last_frame(flow, batch.frame_number[item >> ITEM_BITS])
+    set_last_frame(flow, number)
+
+
+cdef inline uint32_t* shared_number(announced_t* announced) noexcept nogil:
+    """Of a flow that begins: the stream number of what was announced, NULL where nothing was."""
+    return &announced.stream if announced != NULL else NULL
+
+
+cdef inline const uint32_t* number_beside(
+    table_t* table, flow_t* flow, const packet_t* packet, const window_t* window, uint32_t item,
+    announced_t* announced, uint16_t src_port, uint16_t dst_port
+) noexcept nogil:
+    """Where the stream number of a UDP header lies: that of its flow, or the one that Wireshark has beside it.
+
+    packet: NULL for a header that is not a packet's own.
+    """
+    if seldom(announced != NULL):
+        if announced.stream == NO_NUMBER:
+            push_fresh(table, KIND_UDP, NULL, item, True, False, &announced.stream)
+        return &announced.stream
+    if is_snmp(src_port, dst_port):
+        flow = stream_beside(table, flow, packet, window, item)
+    return &flow.stream
 
 
 cdef inline void follow_socks(
@@ -264,6 +294,8 @@ cdef inline void track_stream_only(
     cdef uint32_t side = packet_side(packet, kind)
     cdef bint fresh = False
     cdef uint32_t hash
+    cdef announced_t* announced = NULL
+    cdef const uint32_t* streamed
     cdef flow_t* flow
     packet_key(&key, packet, kind, side)
     hash = hash_key(&key, table.seed)
@@ -274,13 +306,20 @@ cdef inline void track_stream_only(
         )
     if flow == NULL:
         return
+    if kind == KIND_UDP:
+        announced = media_of(
+            batch.media, flow, packet.src, packet.src_port, packet.dst_port, batch.frame_number[row], fresh
+        )
     if fresh:
-        push_fresh(table, kind, &flow.flow_id, item, True, False)
+        push_fresh(table, kind, &flow.flow_id, item, True, False, shared_number(announced))
     set_last_frame(flow, batch.frame_number[row])
-    if kind == KIND_UDP and is_snmp(packet.src_port, packet.dst_port):
-        flow = stream_beside(table, flow, packet, batch.window, item)
+    streamed = &flow.stream
+    if kind == KIND_UDP:
+        streamed = number_beside(
+            table, flow, packet, batch.window, item, announced, packet.src_port, packet.dst_port
+        )
     if batch.told:
-        batch.stream[row] = flow
+        batch.stream[row] = streamed
     if kind == KIND_TCP:
         if not stream_kind(packet):
             judge_unsaid(table, flow, packet, batch.frame_number[row], side)
@@ -413,7 +452,8 @@ cdef inline bint track_steady(
     count_steady(flow, packet, batch.frame_number[row], side)
     if seldom(batch.told):
         judge_packet(worker, batch, flow, packet, row, side, False)
-        batch.flow[row] = batch.stream[row] = flow
+        batch.flow[row] = flow
+        batch.stream[row] = &flow.stream
         batch.side[row] = <uint8_t>side
         return True
     judge_segment(worker, batch, flow, packet, row, side, False, True, &judged)
@@ -431,8 +471,9 @@ cdef inline void track_packet(
     cdef uint32_t marks = 0
     cdef bint fresh = False, opened, lone = False, unmarked = False
     cdef uint64_t* slot
+    cdef announced_t* announced = NULL
     cdef flow_t* flow
-    cdef flow_t* streamed
+    cdef const uint32_t* streamed
     if guess != NULL and not guess.state & FLOW_SUPERSEDED and has_packet_key(&guess.key, packet, kind, side):
         flow = <flow_t*>guess
     else:
@@ -452,6 +493,10 @@ cdef inline void track_packet(
     if kind == KIND_ADDRESSES:
         count_packet(flow, packet, batch.frame_number[row], side)
         return
+    if kind == KIND_UDP:
+        announced = media_of(
+            batch.media, flow, packet.src, packet.src_port, packet.dst_port, batch.frame_number[row], fresh
+        )
     # One that was written out begins anew. The other direction is not looked at for nothing: it was not fetched.
     opened = not flow.state & FLOW_COUNTED or (
         flow.state & FLOW_RETURNED
@@ -460,7 +505,8 @@ cdef inline void track_packet(
     if opened:
         if fresh or not flow.state & FLOW_COUNTED:
             push_fresh(
-                table, kind, &flow.flow_id, item, fresh and kind <= KIND_UDP, not flow.state & FLOW_COUNTED
+                table, kind, &flow.flow_id, item, fresh and kind <= KIND_UDP, not flow.state & FLOW_COUNTED,
+                shared_number(announced)
             )
         open_flow(flow, packet, batch.frame_number[row], side)
         flow.state |= FLOW_COUNTED
@@ -497,9 +543,11 @@ cdef inline void track_packet(
             &batch.dns[shard_of(packet.hash, batch.shards)], batch.window, flow, packet, batch.frame_number[row],
             side,
         )
-    streamed = flow if kind <= KIND_UDP else NULL
-    if kind == KIND_UDP and is_snmp(packet.src_port, packet.dst_port):
-        streamed = stream_beside(table, flow, packet, batch.window, item)
+    streamed = &flow.stream if kind <= KIND_UDP else NULL
+    if kind == KIND_UDP:
+        streamed = number_beside(
+            table, flow, packet, batch.window, item, announced, packet.src_port, packet.dst_port
+        )
     if batch.told:
         batch.flow[row] = flow
         batch.stream[row] = streamed
@@ -556,7 +604,7 @@ cdef inline void number_fresh(
     An item is row << ITEM_BITS | code, so their order is that of the file, and in a frame that of its headers. (A
     packet's own flow comes last; it takes no stream number where headers quoted behind it do, in an ICMP error.)
     """
-    cdef uint32_t shard, best
+    cdef uint32_t shard, best, number
     cdef uint32_t[MAX_SHARDS] merged
     cdef fresh_t* fresh
     cdef fresh_t* candidate
@@ -575,9 +623,14 @@ cdef inline void number_fresh(
             break
         merged[best] += 1
         if fresh.wants_stream:
+            number = fresh.shared[0] if fresh.shared != NULL else <uint32_t>NO_NUMBER
+            if number == NO_NUMBER:
+                number = next_stream[fresh.kind]
+                next_stream[fresh.kind] += 1
+            if fresh.shared != NULL:
+                fresh.shared[0] = number
             if fresh.numbers != NULL:
-                fresh.numbers[1] = next_stream[fresh.kind]
-            next_stream[fresh.kind] += 1
+                fresh.numbers[1] = number
         if fresh.wants_flow:
             fresh.numbers[0] = next_flow[0]
             next_flow[0] += 1

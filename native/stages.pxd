@@ -18,6 +18,7 @@ from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from barrier cimport barrier_arrive, barrier_await, barrier_open, barrier_t, barrier_wait
 from batch cimport MAX_SHARDS, MAX_THREADS, batch_t, batch_tell, piece_t, pieces_of, worker_t
+from calls cimport calls_failed, calls_t, hear_batch
 from counters cimport intervals_t
 from dns cimport dns_shards_t, reach_boundary
 from flow cimport table_t
@@ -100,6 +101,7 @@ ctypedef struct scan_t:
     clock_t clocks[MAX_THREADS]
     table_t* tables                  # (shards,)
     dns_shards_t dns
+    calls_t calls
     uint64_t seed[4]
     paths_t* paths
     spill_t spill
@@ -247,6 +249,8 @@ cdef inline void end_phase(scan_t* scan) noexcept nogil:
             scan.failed = FAILED_MEMORY
         if scan.dns.shards[index].out.failed_disk:
             scan.failed = FAILED_DISK
+    if calls_failed(&scan.calls):
+        scan.failed = FAILED_MEMORY
     if scan.failed:
         return
     if scan.tracking != NULL:
@@ -256,6 +260,7 @@ cdef inline void end_phase(scan_t* scan) noexcept nogil:
             find_paths_again(scan.paths, scan.decoding, scan.workers, scan.threads)
         settle(scan.paths)
         join_times(scan, scan.decoding)
+        hear_batch(&scan.calls, scan.decoding)
         scan.decoded = scan.decoding
         scan.decoding = NULL
     began = clocked(scan, 0, STAGE_NUMBER, began)

@@ -38,6 +38,7 @@ class Header:
     bogus: bool = False  # its header is shorter than any
     glanced: bool = False  # it is in a fragment, or longer than what was sent: tshark reads it and does not analyse it
     snmp: bool = False  # a message of SNMP stands behind it
+    said: bytes = b""  # what stands behind it, where that is whole
     analysed: bool = False  # tshark looks at its sequence numbers
     quoted: bool = False  # in an ICMP error
     own: bool = False  # the packet's own transport header

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tests.reference.calls import Calls
 from tests.reference.frame import ICMP, ICMPV6, MALFORMED, SCTP, TCP, TRUNCATED, UDP, Header, Packet
 
 SYN, ACK = 2, 16
@@ -31,11 +32,34 @@ class Streams:
     def __init__(self) -> None:
         self.newest: dict[tuple[object, ...], Stream] = {}
         self.counts = {TCP: 0, UDP: 0}
+        self.calls = Calls()
+        self.packets = 0  # that have a header of their own
 
     def number(self, header: Header) -> int:
         """The stream number of a header, opening a stream where Wireshark does."""
         sender, receiver = _sides(header)
         key = (header.protocol, header.ip_version, *sorted((sender, receiver)))
+        number = self._announced(key, header) if header.protocol == UDP else None
+        if number is None:
+            number = self._number(key, header, sender, receiver)
+        if header.own:
+            self.packets += 1
+            self.calls.hear(header, self.packets)
+        return number
+
+    def _announced(self, key: tuple[object, ...], header: Header) -> int | None:
+        """The number of the announcement that a datagram is of, if its ends had no conversation before."""
+        if key in self.newest:
+            return None
+        announced = self.calls.announced(header)
+        if announced is None:
+            return None
+        if announced.number is None:
+            announced.number = self.counts[UDP]
+            self.counts[UDP] += 1
+        return announced.number
+
+    def _number(self, key: tuple[object, ...], header: Header, sender: Side, receiver: Side) -> int:
         stream = self.newest.get(key)
         if stream is None:
             stream = self._open(key, header.protocol)

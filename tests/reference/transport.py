@@ -56,6 +56,8 @@ def tcp(decoder: Decoder) -> None:
     view.take(20, TRANSPORT)
     view.take(size - 20, TRANSPORT)
     packet.payload = view.data[: one.length]
+    if not packet.fragment_offset and not packet.more_fragments and not packet.in_fragment:
+        one.said = packet.payload
 
 
 def _tcp_options(packet: Packet, one: Header, data: bytes, whole: int) -> None:
@@ -136,6 +138,7 @@ def _datagram(decoder: Decoder, name: str) -> str | None:
     view.clamp(length - 8)
     packet.payload = view.data
     whole = not packet.fragment_offset and not packet.more_fragments and not packet.in_fragment
+    one.said = view.data if whole else b""
     one.snmp = whole and min(one.src_port, one.dst_port) in SNMP_PORTS and _is_snmp(view.data, view.wire)
     if not view.wire:  # nothing that a tunnel could have lost
         return None
