@@ -1,28 +1,25 @@
 """What a batch's packets announce: its SIP messages in file order, before its flows are tracked."""
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memset
 
-from batch cimport PIECE_ROWS, batch_t, list_t, pieces_of
+from batch cimport batch_t, list_t, pieces_of
 from dns cimport is_dns
 from keyed cimport keyed_free, keyed_init, keyed_t
 from media cimport announce, announce_beside, end_of, end_t, media_free, media_init, media_t
 from packet cimport HAS_FRAGMENT, HAS_TCP, HAS_UDP, IN_FRAGMENT, packet_t
 from parts cimport next_description, skip_to_boundary
-from sdp cimport MOST_MEDIA, TRANSPORT_RTP, begin_description, description_t, next_medium
+from sdp cimport TRANSPORT_RTP, begin_description, description_t, next_medium
 from sip cimport (
     MAX_DIALOGS,
     SIP_PORT,
     dialog_key_t,
-    dialog_of,
     dialog_t,
-    direction_of,
-    is_heard,
     read_sip,
     session_of,
     session_t,
     sip_t,
+    was_heard,
 )
-from text cimport text_t
+from text cimport is_letter, text_t
 from window cimport payload_of, window_t
 
 cdef enum:
@@ -54,7 +51,7 @@ cdef inline bint calls_failed(const calls_t* calls) noexcept nogil:
 cdef inline uint32_t announce_all(
     media_t* media, const text_t* body, uint64_t setup, uint32_t offered, uint64_t frame
 ) noexcept nogil:
-    """What a description says. Returns how many media there are with those that were offered before."""
+    """What a description says. Returns how many media there are, as of MOST_MEDIA, with those offered before."""
     cdef description_t description
     cdef end_t end
     begin_description(&description, body, offered)
@@ -74,7 +71,7 @@ cdef inline void announce_session(
     cdef uint32_t offered = session.offer.media if session.offer != NULL else 0
     offered = announce_all(media, &message.body, session.setup, offered, frame)
     if session.offer != NULL:
-        session.offer.media = <uint8_t>(offered if offered < MOST_MEDIA else MOST_MEDIA)
+        session.offer.media = <uint8_t>offered
 
 
 cdef inline void announce_parts(media_t* media, const sip_t* message, uint64_t frame) noexcept nogil:
@@ -86,24 +83,13 @@ cdef inline void announce_parts(media_t* media, const sip_t* message, uint64_t f
         announce_all(media, &body, frame, 0, frame)
 
 
-cdef inline bint was_heard(calls_t* calls, const packet_t* packet) noexcept nogil:
-    """Whether a TCP segment comes again."""
-    cdef sip_t none
-    cdef dialog_key_t key
-    cdef dialog_t* segments
-    memset(&none, 0, sizeof(sip_t))
-    key = direction_of(packet, &none, calls.seed, False)
-    segments = dialog_of(&calls.dialogs, &key)
-    return segments != NULL and is_heard(segments, packet)
-
-
 cdef inline void hear(calls_t* calls, const packet_t* packet, text_t payload, uint64_t frame) noexcept nogil:
     """The messages of a packet: one of a datagram, of a segment as many as there are."""
     cdef sip_t message
     cdef session_t session
     cdef bint datagram = packet.present & HAS_UDP, asked = False
     while read_sip(&payload, &message):
-        if not datagram and (not message.whole or not asked and was_heard(calls, packet)):
+        if not datagram and (not message.whole or not asked and was_heard(&calls.dialogs, packet, calls.seed)):
             return                               # it goes on in another segment, or comes again
         asked = True
         session = session_of(&calls.dialogs, packet, &message, frame, calls.seed)
@@ -113,10 +99,6 @@ cdef inline void hear(calls_t* calls, const packet_t* packet, text_t payload, ui
             announce_parts(&calls.media, &message, frame)
         if datagram:
             return
-
-
-cdef inline bint is_letter(uint8_t character) noexcept nogil:
-    return b"a" <= (character | 32) <= b"z"
 
 
 cdef inline bint may_speak(const window_t* window, const packet_t* packet) noexcept nogil:

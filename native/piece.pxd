@@ -46,16 +46,19 @@ cdef enum:
     AHEAD_FRAME = 16                 # measured: 12 to 24 are alike
 
 
+cdef inline void append(worker_t* worker, list_t* items, uint64_t item) noexcept nogil:
+    if not has_place(&items.items, &items.capacity, items.count, sizeof(uint64_t), FIRST_ITEMS):
+        worker.failed = 1
+        return
+    items.items[items.count] = item
+    items.count += 1
+
+
 cdef inline void push_item(
     worker_t* worker, batch_t* batch, uint32_t hash, uint32_t row, uint32_t code
 ) noexcept nogil:
     """code: with the flags of an item."""
-    cdef list_t* items = &worker.lists[shard_of(hash, batch.shards)]
-    if not has_place(&items.items, &items.capacity, items.count, sizeof(uint64_t), FIRST_ITEMS):
-        worker.failed = 1
-        return
-    items.items[items.count] = <uint64_t>hash << 32 | row << ITEM_BITS | code
-    items.count += 1
+    append(worker, &worker.lists[shard_of(hash, batch.shards)], <uint64_t>hash << 32 | row << ITEM_BITS | code)
 
 
 cdef inline void push_conversation(
@@ -93,14 +96,6 @@ cdef inline void push_packet(
         worker, batch, packet.hash, row,
         ITEM_OWN | side << ITEM_SIDE | turn_of(packet, kind) << ITEM_TURN
     )
-
-
-cdef inline void push_speech(worker_t* worker, list_t* said, uint32_t row) noexcept nogil:
-    if not has_place(&said.items, &said.capacity, said.count, sizeof(uint64_t), 1):
-        worker.failed = 1
-        return
-    said.items[said.count] = row
-    said.count += 1
 
 
 cdef inline void push_row(
@@ -215,7 +210,7 @@ cdef inline void decode_piece(worker_t* worker, batch_t* batch, reader_t* reader
         of_interface += 1
         push_row(worker, batch, packet, row)
         if seldom(may_speak(window, packet)):
-            push_speech(worker, &batch.said[piece], row)
+            append(worker, &batch.said[piece], row)
         packet += 1
     note_interface(reader, interface_id, of_interface)
     note_piece(worker, &told, end - begin)

@@ -31,7 +31,7 @@ ctypedef struct description_t:       # one that is being read
     connection_t connection          # of the medium that is being read
     uint32_t port                    # 0: none
     uint32_t control_port            # of RTCP, where the medium says so; 0: the next one
-    uint32_t media                   # that were read, and before them in an offer
+    uint32_t media                   # that were read, and before them in an offer: MOST_MEDIA at most
     uint32_t taken                   # of RTP, as many as `ports` has
     uint32_t ports[MOST_MEDIA]
     uint8_t transport                # transport_t
@@ -146,9 +146,10 @@ cdef inline bint next_medium(description_t* description) noexcept nogil:
             description.within = 1
             description.connection = description.session
             read_medium(part(&line, 2, line.size), description)
-            description.media += 1
-            if description.media > MOST_MEDIA:
+            if description.media == MOST_MEDIA:
                 description.transport = TRANSPORT_UNKNOWN
+            else:
+                description.media += 1
         elif line.at[0] == b"c" and description.within:
             description.connection.ip_version = 0
             read_connection(part(&line, 2, line.size), &description.connection)

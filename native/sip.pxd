@@ -13,7 +13,7 @@ from media cimport end_t
 from packet cimport HAS_UDP, packet_t
 from parts cimport boundary_of, is_description
 from serial cimport after
-from text cimport find, is_text, is_word, leading_number, next_line, part, strip_left, text_t
+from text cimport find, is_letter, is_text, is_word, leading_number, next_line, part, strip_left, text_t
 
 cdef enum:
     SIP_PORT = 5060
@@ -90,7 +90,7 @@ cdef inline bint read_sequence(const text_t* value, sip_t* message) noexcept nog
     cdef text_t method
     message.number = leading_number(value, 0xFFFFFFFFu, &at)
     message.numbered = 1
-    while at < value.size and not (b"a" <= (value.at[at] | 32) <= b"z"):
+    while at < value.size and not is_letter(value.at[at]):
         at += 1
     method = part(value, at, value.size)
     if method.size == 0 or method.size > LONGEST_METHOD:
@@ -162,11 +162,11 @@ cdef inline void digest(const text_t* text, const uint64_t* seed, uint64_t[2] in
 
 
 cdef inline dialog_key_t direction_of(
-    const packet_t* packet, const sip_t* message, const uint64_t* seed, bint reverse
+    const packet_t* packet, const text_t* call_id, const uint64_t* seed, bint reverse
 ) noexcept nogil:
     cdef dialog_key_t key
     memset(&key, 0, sizeof(dialog_key_t))
-    digest(&message.call_id, seed, key.call_id)
+    digest(call_id, seed, key.call_id)
     memcpy(key.ends[reverse].address, packet.src, 16)
     memcpy(key.ends[not reverse].address, packet.dst, 16)
     key.ends[reverse].port, key.ends[not reverse].port = packet.src_port, packet.dst_port
@@ -214,7 +214,7 @@ cdef inline dialog_t* request_of(
     keyed_t* dialogs, const packet_t* packet, const sip_t* message, const uint64_t* seed
 ) noexcept nogil:
     """What a response answers; NULL: it is not known."""
-    cdef dialog_key_t key = direction_of(packet, message, seed, True)
+    cdef dialog_key_t key = direction_of(packet, &message.call_id, seed, True)
     cdef dialog_t* asked
     cdef uint32_t number
     if known_row(dialogs, <const uint8_t*>&key, hash_of(dialogs, <const uint8_t*>&key), &number) == NULL:
@@ -226,16 +226,6 @@ cdef inline dialog_t* request_of(
     ):
         return NULL
     return asked
-
-
-cdef inline bint is_heard(dialog_t* segments, const packet_t* packet) noexcept nogil:
-    """Whether a TCP segment was heard before: nobody reads it twice."""
-    cdef uint32_t end = packet.tcp_seq + packet.payload_length
-    if segments.state != DIALOG_NEW and not after(end, segments.number):
-        return True
-    segments.state = DIALOG_ASKED
-    segments.number = end
-    return False
 
 
 cdef inline dialog_t* dialog_of(keyed_t* dialogs, const dialog_key_t* key) noexcept nogil:
@@ -250,6 +240,23 @@ cdef inline dialog_t* dialog_of(keyed_t* dialogs, const dialog_key_t* key) noexc
     return dialog
 
 
+cdef inline bint was_heard(keyed_t* dialogs, const packet_t* packet, const uint64_t* seed) noexcept nogil:
+    """Whether a TCP segment comes again: nobody reads it twice. A direction has an entry beside those of its calls."""
+    cdef text_t none = text_t(at=NULL, size=0)
+    cdef dialog_key_t key = direction_of(packet, &none, seed, False)
+    cdef uint32_t end = packet.tcp_seq + packet.payload_length
+    cdef dialog_t* segments
+    key.ends[0].zero[0] = packet.protocol            # no datagram has it
+    segments = dialog_of(dialogs, &key)
+    if segments == NULL:
+        return False
+    if segments.state != DIALOG_NEW and not after(end, segments.number):
+        return True
+    segments.state = DIALOG_ASKED
+    segments.number = end
+    return False
+
+
 cdef inline session_t session_of(
     keyed_t* dialogs, const packet_t* packet, const sip_t* message, uint64_t frame, const uint64_t* seed
 ) noexcept nogil:
@@ -262,7 +269,7 @@ cdef inline session_t session_of(
     session.setup = frame if message.described else 0
     session.offer = NULL
     if packet.present & HAS_UDP and message.numbered:
-        key = direction_of(packet, message, seed, False)
+        key = direction_of(packet, &message.call_id, seed, False)
         dialog = dialog_of(dialogs, &key)
     if dialog == NULL:
         return session

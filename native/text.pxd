@@ -20,6 +20,10 @@ cdef inline uint32_t find(const text_t* text, uint8_t character) noexcept nogil:
     return at
 
 
+cdef inline bint is_letter(uint8_t character) noexcept nogil:
+    return b"a" <= (character | 32) <= b"z"
+
+
 cdef inline bint is_space(uint8_t character) noexcept nogil:
     """Whether it may stand around a value, the end of a folded line included."""
     return character == 32 or 9 <= character <= 13
