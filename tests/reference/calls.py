@@ -16,7 +16,6 @@ QUOTED_LINE = re.compile(rb'((?:"[^"]*(?:"|\Z)|[^"\r\n])*)(?:\r\n|\r|\n|\Z)')
 REQUEST = re.compile(rb"[^ ]* [^ ]*:[^ ]* SIP/2\.0")
 RESPONSE = re.compile(rb"SIP/2\.0 (\d{3}) .*", re.DOTALL)
 SPACE = b" \t\n\v\f\r"
-
 DNS_PORTS = {53, 5353, 5355}
 
 End = tuple[int, bytes, int]  # IP version, address, port
@@ -308,7 +307,8 @@ def connection(value: bytes) -> tuple[int, bytes] | None:
     if words is None:
         return None
     try:
-        address = ipaddress.ip_address(words[2].decode("ascii"))
+        # Quirk: it ends at a zero byte.
+        address = ipaddress.ip_address(words[2].partition(b"\0")[0].decode("ascii"))
     except ValueError:
         return None
     return (address.version, address.packed) if address.version == int(words[1][2:]) else None

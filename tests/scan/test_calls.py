@@ -8,8 +8,11 @@ import struct
 from collections.abc import Iterable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pcap_analyzer.pipeline import analyze_capture, open_capture
+from tests.native.examples import examples
 from tests.reference.packets import decode
 from tests.reference.streams import Streams
 from tests.scan.files import pcap_file
@@ -283,3 +286,26 @@ def test_of_more_ends_than_are_remembered_the_first_are() -> None:
         asks(*(audio(port + at) for at in range(1, 9, 2)), sequence=f"{port} INVITE") for port in range(0, 60000, 8)
     ]
     assert streams([*calls, udp(A, 1, B, 1), udp(A, 1, B, 2)])[-2:] == [1, 1]
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> list[bytes]:
+    """An exchange in which messages were changed, cut, or have bytes put into them."""
+    frames = list(CASES[draw(st.sampled_from(sorted(CASES)))][0])
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(frames) - 1))
+        payload = frames[at][42:]
+        place = draw(st.integers(0, len(payload)))
+        put = draw(
+            st.sampled_from(
+                [b"", b"\r\n", b'"', b" ", b":", b"\0", b"9", b"m=", b"c=", b"a=rtcp:7\r\n", b"\xff", b"--x"]
+            )
+        )
+        frames[at] = udp(A, 5060, B, 5060, payload[:place] + put + payload[place + draw(st.integers(0, 3)) :])
+    return [*frames, *both(), *both(4001, 5001)]
+
+
+@settings(max_examples=examples(300), derandomize=True)
+@given(damaged())
+def test_damaged_messages_are_read_as_the_twin_reads_them(frames: list[bytes]) -> None:
+    assert streams(frames) == twin_streams(frames)
