@@ -18,8 +18,8 @@ from keyed cimport NO_KEY, find_row, hash_of, kept_at, keyed_free, keyed_init, k
 from wire cimport seldom
 
 cdef enum:
-    MAX_ENDS = 65536                 # what is announced beyond is not followed: its packets have their flow's number
-    MAX_ANNOUNCED = 131072
+    MAX_ENDS = 262144                # what is announced beyond is not followed: its packets have their flow's number
+    MAX_ANNOUNCED = 524288
 
 ctypedef struct end_t:               # 24 bytes: a key
     uint8_t address[16]              # IPv4 as ::ffff:a.b.c.d
@@ -31,10 +31,12 @@ ctypedef struct announced_key_t:     # 32 bytes
     end_t end
     uint64_t setup                   # frame number
 
-ctypedef struct announced_t:         # 16 bytes, behind its key
+ctypedef struct announced_t:         # 24 bytes, behind its key
     uint64_t since                   # number of the frame that says so
     uint32_t stream                  # NO_NUMBER before a packet is of it
     uint32_t before                  # the one before it of the same end, NO_KEY: none
+    uint32_t jump                    # one further before it, NO_KEY: none. By jumps any is near
+    uint32_t depth                   # how many are before it
 
 ctypedef struct latest_t:            # 8 bytes, behind an end
     uint32_t number                  # of the announcement
@@ -87,6 +89,23 @@ cdef inline uint64_t setup_of(const media_t* media, uint32_t number) noexcept no
     return (<const announced_key_t*>(<const uint8_t*>announced_of(media, number) - sizeof(announced_key_t))).setup
 
 
+cdef inline void chain(const media_t* media, announced_t* announced, uint32_t before) noexcept nogil:
+    """Put an announcement before the others of its end. Two jumps of one length make a longer one."""
+    cdef const announced_t* last
+    cdef const announced_t* middle
+    announced.before = announced.jump = before
+    announced.depth = 0
+    if before == NO_KEY:
+        return
+    last = announced_of(media, before)
+    announced.depth = last.depth + 1
+    if last.jump == NO_KEY:
+        return
+    middle = announced_of(media, last.jump)
+    if middle.jump != NO_KEY and last.depth - middle.depth == middle.depth - announced_of(media, middle.jump).depth:
+        announced.jump = middle.jump
+
+
 cdef inline void announce(media_t* media, const end_t* end, uint64_t setup, uint64_t since) noexcept nogil:
     """Frame `since` says that media will be sent to an end, which counts from frame `setup` on."""
     cdef announced_key_t key
@@ -111,7 +130,7 @@ cdef inline void announce(media_t* media, const end_t* end, uint64_t setup, uint
     announced = announced_of(media, number)
     announced.since = since
     announced.stream = NO_NUMBER
-    announced.before = latest.number
+    chain(media, announced, latest.number)
     latest.number = number
 
 
@@ -133,7 +152,10 @@ cdef inline announced_t* announced_to(const media_t* media, const end_t* end, ui
         announced = announced_of(media, number)
         if announced.since < frame:
             return announced
+        # A batch can hold many announcements behind a frame: never one by one.
         number = announced.before
+        if announced.jump != NO_KEY and announced_of(media, announced.jump).since >= frame:
+            number = announced.jump
     return NULL
 
 

@@ -21,9 +21,9 @@ from batch cimport (
     tcp_row_t,
     worker_t,
 )
+from calls cimport may_speak
 from counters cimport count_interval, count_one, count_rows, counters_t, note_bounds
 from decode cimport decode_frame
-from calls cimport may_speak
 from dns cimport is_dns
 from flow_key cimport KIND_ADDRESSES, KIND_TCP, flow_key_t, hash_key, packet_key, packet_kind, packet_side
 from grow cimport has_place

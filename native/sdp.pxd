@@ -19,7 +19,8 @@ cdef enum:
 cdef enum transport_t:
     TRANSPORT_UNKNOWN = 0
     TRANSPORT_RTP = 1                # and RTCP on the next port
-    TRANSPORT_DATAGRAMS = 2          # T.38, SPRT
+    TRANSPORT_FAX = 2                # T.38
+    TRANSPORT_MODEM = 3              # SPRT
 
 ctypedef struct connection_t:
     uint8_t address[16]              # IPv4 as ::ffff:a.b.c.d
@@ -32,6 +33,9 @@ ctypedef struct description_t:       # one that is being read
     uint32_t port                    # 0: none
     uint32_t control_port            # of RTCP, where the medium says so; 0: the next one
     uint32_t media                   # that were read, and before them in an offer: MOST_MEDIA at most
+    uint32_t position                # of the medium that is being read: 1, 2, …
+    uint32_t announced               # and of the last one that can be sent
+    uint32_t refused                 # the first media without a port: 1 << position
     uint32_t taken                   # of RTP, as many as `ports` has
     uint32_t ports[MOST_MEDIA]
     uint8_t transport                # transport_t
@@ -70,8 +74,10 @@ cdef inline uint8_t transport_of(const text_t* name) noexcept nogil:
         or is_text(name, "RTP/SAVPF") or is_text(name, "UDP/TLS/RTP/SAVP") or is_text(name, "UDP/TLS/RTP/SAVPF")
     ):
         return TRANSPORT_RTP
-    if is_text(name, "udptl") or is_text(name, "UDPTL") or is_text(name, "udpsprt") or is_text(name, "UDPSPRT"):
-        return TRANSPORT_DATAGRAMS
+    if is_text(name, "udptl") or is_text(name, "UDPTL"):
+        return TRANSPORT_FAX
+    if is_text(name, "udpsprt") or is_text(name, "UDPSPRT"):
+        return TRANSPORT_MODEM
     return TRANSPORT_UNKNOWN
 
 
@@ -116,6 +122,9 @@ cdef inline bint is_announced(description_t* description) noexcept nogil:
     cdef uint32_t at
     if description.transport == TRANSPORT_UNKNOWN or not description.port or not description.connection.ip_version:
         return False
+    description.announced = description.position
+    if description.transport == TRANSPORT_FAX and description.connection.ip_version != 4:
+        return False                             # Wireshark knows T.38 over IPv4 alone
     if description.transport == TRANSPORT_RTP:
         for at in range(description.taken):
             if description.ports[at] == description.port:
@@ -146,6 +155,9 @@ cdef inline bint next_medium(description_t* description) noexcept nogil:
             description.within = 1
             description.connection = description.session
             read_medium(part(&line, 2, line.size), description)
+            description.position += 1
+            if description.position <= MOST_MEDIA and not description.port:
+                description.refused |= 1u << description.position
             if description.media == MOST_MEDIA:
                 description.transport = TRANSPORT_UNKNOWN
             else:

@@ -12,14 +12,16 @@ from keyed cimport find_row, hash_of, kept_at, keyed_t, known_row
 from media cimport end_t
 from packet cimport HAS_UDP, packet_t
 from parts cimport boundary_of, is_description
-from serial cimport after
-from text cimport find, is_letter, is_text, is_word, leading_number, next_line, part, strip_left, text_t
+from text cimport find, is_letter, is_text, is_word, leading_number, next_header, next_line, part, strip_left, text_t
+from wire cimport be32
 
 cdef enum:
     SIP_PORT = 5060
     LONGEST_METHOD = 16
     LONGEST_CALL_ID = 127            # of a longer one Wireshark compares so much
-    MAX_DIALOGS = 65536              # what comes beyond is taken as over TCP
+    MAX_DIALOGS = 262144             # what comes beyond is taken as over TCP
+    ANY_BEFORE = 0x80000000          # bytes: half of all sequence numbers
+    SENT_AGAIN = 1048576             # of another port: what is further back is another connection
 
 cdef enum start_t:
     START_NONE = 0
@@ -118,12 +120,15 @@ cdef inline bint read_header(const text_t* line, sip_t* message, uint32_t* lengt
         message.boundary = boundary_of(&value)
     elif is_word(&name, "content-length") or is_word(&name, "l"):
         length[0] = leading_number(&value, 0x7FFFFFFFu, &digits)
+        if digits != value.size:
+            # Nor a space behind it: Wireshark takes such a message to have no body.
+            length[0] = 0
     return True
 
 
 cdef inline bint read_sip(text_t* rest, sip_t* message) noexcept nogil:
     """Take a message from the bytes that were captured. False: none begins there that Wireshark reads to its end."""
-    cdef text_t line, more
+    cdef text_t line
     cdef uint32_t length = 0xFFFFFFFFu
     memset(message, 0, sizeof(sip_t))
     if not next_line(rest, &line, False):
@@ -131,10 +136,7 @@ cdef inline bint read_sip(text_t* rest, sip_t* message) noexcept nogil:
     message.start = read_start(line, &message.code)
     if message.start == START_NONE:
         return False
-    while next_line(rest, &line, False) and line.size:
-        while rest.size and (rest.at[0] == b" " or rest.at[0] == b"\t"):
-            next_line(rest, &more, False)
-            line.size = <uint32_t>(more.at + more.size - line.at)
+    while next_header(rest, &line):
         if not read_header(&line, message, &length):
             return False
     message.whole = length <= rest.size or length == 0xFFFFFFFFu
@@ -142,6 +144,19 @@ cdef inline bint read_sip(text_t* rest, sip_t* message) noexcept nogil:
     rest[0] = part(rest, message.body.size, rest.size)
     message.described = message.described and message.body.size
     return True
+
+
+cdef inline bint names_method(const uint8_t* payload) noexcept nogil:
+    """Whether a response begins here, or a request with a method that is registered, by the first four bytes."""
+    cdef uint32_t word = be32(payload)
+    return (
+        word == 0x5349502F                                                      # SIP/
+        or word == 0x494E5649 or word == 0x41434B20 or word == 0x42594520       # INVI, ACK, BYE
+        or word == 0x43414E43 or word == 0x4F505449 or word == 0x52454749       # CANC, OPTI, REGI
+        or word == 0x50524143 or word == 0x53554253 or word == 0x4E4F5449       # PRAC, SUBS, NOTI
+        or word == 0x5055424C or word == 0x494E464F or word == 0x52454645       # PUBL, INFO, REFE
+        or word == 0x4D455353 or word == 0x55504441                             # MESS, UPDA
+    )
 
 
 # ---------------------------------------------------------------- dialogs
@@ -182,7 +197,7 @@ cdef inline bint is_again(const dialog_t* dialog, const sip_t* message) noexcept
         return dialog.state == DIALOG_ANSWERED and message.code >= 200 and message.code == dialog.code
     return (
         dialog.state == DIALOG_ASKED
-        and memcmp(message.method, <const char*>"ACK", 4) and memcmp(message.method, <const char*>"CANCEL", 7)
+        and memcmp(message.method, <const char*>"ACK\0", 4) and memcmp(message.method, <const char*>"CANCEL\0", 7)
     )
 
 
@@ -240,17 +255,38 @@ cdef inline dialog_t* dialog_of(keyed_t* dialogs, const dialog_key_t* key) noexc
     return dialog
 
 
-cdef inline bint was_heard(keyed_t* dialogs, const packet_t* packet, const uint64_t* seed) noexcept nogil:
-    """Whether a TCP segment comes again: nobody reads it twice. A direction has an entry beside those of its calls."""
+cdef inline dialog_key_t segments_of(const packet_t* packet, const uint64_t* seed, bint reverse) noexcept nogil:
+    """The entry of a direction's TCP segments, beside those of its calls."""
     cdef text_t none = text_t(at=NULL, size=0)
-    cdef dialog_key_t key = direction_of(packet, &none, seed, False)
+    cdef dialog_key_t key = direction_of(packet, &none, seed, reverse)
+    key.ends[0].zero[0] = packet.protocol            # no datagram has it
+    return key
+
+
+cdef inline void forget_heard(keyed_t* dialogs, const packet_t* packet, const uint64_t* seed) noexcept nogil:
+    """A connection begins anew."""
+    cdef dialog_key_t key
+    cdef uint32_t number, reverse
+    for reverse in range(2):
+        key = segments_of(packet, seed, reverse)
+        if known_row(dialogs, <const uint8_t*>&key, hash_of(dialogs, <const uint8_t*>&key), &number) != NULL:
+            (<dialog_t*>kept_at(dialogs, number)).state = DIALOG_NEW
+
+
+cdef inline bint was_heard(keyed_t* dialogs, const packet_t* packet, const uint64_t* seed) noexcept nogil:
+    """Whether a TCP segment comes again: nobody reads it twice.
+
+    Of another port than SIP's no SYN is looked for: a later connection of the same ends is known by its numbers,
+    seldom just before the last one's.
+    """
+    cdef dialog_key_t key = segments_of(packet, seed, False)
     cdef uint32_t end = packet.tcp_seq + packet.payload_length
     cdef dialog_t* segments
-    key.ends[0].zero[0] = packet.protocol            # no datagram has it
+    cdef uint32_t reach = ANY_BEFORE if packet.src_port == SIP_PORT or packet.dst_port == SIP_PORT else SENT_AGAIN
     segments = dialog_of(dialogs, &key)
     if segments == NULL:
         return False
-    if segments.state != DIALOG_NEW and not after(end, segments.number):
+    if segments.state != DIALOG_NEW and <uint32_t>(segments.number - end) < reach:
         return True
     segments.state = DIALOG_ASKED
     segments.number = end

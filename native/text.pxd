@@ -68,6 +68,17 @@ cdef inline bint next_line(text_t* rest, text_t* line, bint quotes) noexcept nog
     return True
 
 
+cdef inline bint next_header(text_t* rest, text_t* line) noexcept nogil:
+    """Take a header from the rest, with the lines that it goes on in. False: an empty line, or nothing, was left."""
+    cdef text_t more
+    if not next_line(rest, line, False) or line.size == 0:
+        return False
+    while rest.size and (rest.at[0] == b" " or rest.at[0] == b"\t"):
+        next_line(rest, &more, False)
+        line.size = <uint32_t>(more.at + more.size - line.at)
+    return True
+
+
 cdef inline bint next_word(text_t* rest, text_t* word) noexcept nogil:
     """Take a word from the rest, and the space behind it. False: none is left."""
     cdef uint32_t end

@@ -10,7 +10,13 @@ from tests.reference.frame import TCP, UDP, Header
 
 SIP_PORT, LEAST_MESSAGE, MOST_MEDIA = 5060, 32, 4
 RTP = (b"RTP/AVP", b"RTP/AVPF", b"RTP/SAVP", b"RTP/SAVPF", b"UDP/TLS/RTP/SAVP", b"UDP/TLS/RTP/SAVPF")
-DATAGRAMS = (b"udptl", b"UDPTL", b"udpsprt", b"UDPSPRT")
+FAX, MODEM = (b"udptl", b"UDPTL"), (b"udpsprt", b"UDPSPRT")
+METHODS = (
+    b"SIP/", b"INVI", b"ACK ", b"BYE ", b"CANC", b"OPTI", b"REGI", b"PRAC", b"SUBS", b"NOTI", b"PUBL", b"INFO",
+    b"REFE", b"MESS", b"UPDA",
+)  # fmt: skip
+TAKEN = {80, 554, 8080}  # ports where Wireshark reads text of another protocol
+SAP_PORT, SENT_AGAIN, SYN = 9875, 2**20, 2
 LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 QUOTED_LINE = re.compile(rb'((?:"[^"]*(?:"|\Z)|[^"\r\n])*)(?:\r\n|\r|\n|\Z)')
 REQUEST = re.compile(rb"[^ ]* [^ ]*:[^ ]* SIP/2\.0")
@@ -61,11 +67,13 @@ class Message:
         kind, _, parameters = self.headers.get(b"content-type", b"").partition(b";")
         if kind.partition(b"/")[0].lower() != b"multipart":
             return b""
-        for parameter in parameters.split(b";"):
-            name, equals, value = parameter.partition(b"=")
-            if equals and name.lstrip(SPACE).lower() == b"boundary":
-                value = value.rstrip(SPACE)
-                return value[1:-1] if len(value) > 1 and value[:1] == value[-1:] == b'"' else value
+        for parameter in re.findall(rb'(?:"[^"]*(?:"|\Z)|[^";])+', parameters):
+            name, _, value = parameter.partition(b"=")
+            if name.strip(SPACE).lower() == b"boundary":
+                value = value.lstrip(SPACE)
+                quoted = re.match(rb'"([^"]*)', value) or re.match(rb"([^ \t-\r]*)", value)
+                assert quoted is not None
+                return quoted[1]
         return b""
 
 
@@ -80,6 +88,7 @@ class Dialog:
     described: bool = False
     answered: bool = False
     media: int = 0
+    offered: dict[int, End] = field(default_factory=dict)  # fax and modem, by their places
 
 
 @dataclass
@@ -100,11 +109,21 @@ class Calls:
     def hear(self, header: Header, packet: int) -> None:
         """Take the messages behind a packet's own header."""
         rest = header.said
-        if header.protocol == TCP and SIP_PORT not in (header.src_port, header.dst_port):
+        ports = {header.src_port, header.dst_port}
+        if ports & DNS_PORTS:
             return
-        if header.protocol == UDP and {header.src_port, header.dst_port} & DNS_PORTS:
+        if header.protocol == TCP and SIP_PORT in ports and header.flags & SYN:
+            self.heard.pop(ends_of(header), None)
+            self.heard.pop(ends_of(header)[::-1], None)
             return
-        if len(rest) < LEAST_MESSAGE or not re.match(rb"[A-Za-z]{3}", rest):
+        if len(rest) < LEAST_MESSAGE:
+            return
+        if header.protocol == UDP and SAP_PORT in ports:
+            self._announce_group(rest, packet)
+            return
+        if not re.match(rb"[A-Za-z]{3}", rest):
+            return
+        if header.protocol == TCP and SIP_PORT not in ports and (ports & TAKEN or not rest.startswith(METHODS)):
             return
         asked = False
         while True:
@@ -124,7 +143,8 @@ class Calls:
     def _is_heard(self, header: Header) -> bool:
         end = (header.seq + (header.length or 0)) % 2**32
         before = self.heard.get(ends_of(header))
-        if before is not None and (end - before - 1) % 2**32 >= 2**31 - 1:
+        reach = 2**31 if SIP_PORT in (header.src_port, header.dst_port) else SENT_AGAIN
+        if before is not None and (before - end) % 2**32 < reach:
             return True
         self.heard[ends_of(header)] = end
         return False
@@ -156,14 +176,17 @@ class Calls:
             return
         if message.code is None:
             if not (again and offered):
-                dialog.media = self._announce(message.body, packet, packet, dialog.media)
+                dialog.media, dialog.offered, _ = self._announce(message.body, packet, packet, dialog.media)
             return
         asked = self.dialogs.get((call, receiver, sender))
         final = 200 <= message.code < 300 or message.code >= 400
         if again or not final or asked is None or asked.state != "asked" or asked.sequence != sequence:
             self._announce(message.body, packet, packet, 0)
         elif not asked.answered:
-            asked.media = self._announce(message.body, asked.packet, packet, asked.media)
+            asked.media, _, refused = self._announce(message.body, asked.packet, packet, asked.media)
+            for place, end in asked.offered.items():
+                if place not in refused:
+                    self._add(end, packet)
             asked.described = asked.answered = True
 
     @staticmethod
@@ -177,7 +200,8 @@ class Calls:
         if message.code is None:
             dialog.state = "asked"
             if not again:
-                dialog.packet, dialog.described, dialog.answered, dialog.media = packet, described, False, 0
+                dialog.packet, dialog.described, dialog.answered = packet, described, False
+                dialog.media, dialog.offered = 0, {}
         elif message.code >= 200:
             dialog.state, dialog.code = "answered", message.code
             if not again:
@@ -185,14 +209,28 @@ class Calls:
         else:
             dialog.state = "goes on"
 
-    def _announce(self, body: bytes, setup: int, packet: int, media: int) -> int:
-        """Take a description; how many media there are then."""
-        found, media = describe(body, media)
-        for version, address, port, control in found:
+    def _announce_group(self, data: bytes, packet: int) -> None:
+        """SAP: behind the sender and what proves it, the type may stand, or not."""
+        if data[0] & 3:
+            return
+        data = data[4 + (16 if data[0] & 16 else 4) + data[1] * 4 :]
+        if len(data) < 2:
+            return
+        if data[:2] != b"v=":
+            _, _, data = data.partition(b"\0")
+        self._announce(data, packet, packet, 0)
+
+    def _announce(self, body: bytes, setup: int, packet: int, media: int) -> tuple[int, dict[int, End], set[int]]:
+        """Take a description; how many media there are then, fax and modem by their places, places without a port."""
+        found, media, refused = describe(body, media)
+        offered = {}
+        for place, version, address, port, control in found:
             self._add((version, address, port), packet if control is None else setup)
-            if control is not None and (version, address, control) not in self.ends:
+            if control is None:
+                offered[place] = (version, address, port)
+            elif (version, address, control) not in self.ends:
                 self._add((version, address, control), setup)
-        return media
+        return media, offered, refused
 
     def _add(self, end: End, setup: int) -> None:
         known = self.ends.setdefault(end, [])
@@ -207,19 +245,25 @@ def ends_of(header: Header) -> tuple[End, End]:
     )
 
 
-def read(data: bytes) -> tuple[Message | None, bytes]:
-    """The first message, and what is behind it."""
-    lines, at = [], 0
+def read_headers(data: bytes, at: int, *, folded: int) -> tuple[list[bytes], int]:
+    """Lines up to an empty one, those unfolded that more lines than `folded` are before; where the next one begins."""
+    lines: list[bytes] = []
     while at < len(data):
         line = LINE.match(data, at)
         assert line is not None
         at = line.end()
         if not line[1]:
             break
-        if len(lines) > 1 and line[1][:1] in (b" ", b"\t"):
+        if len(lines) > folded and line[1][:1] in (b" ", b"\t"):
             lines[-1] += b"\n" + line[1]
         else:
             lines.append(line[1])
+    return lines, at
+
+
+def read(data: bytes) -> tuple[Message | None, bytes]:
+    """The first message, and what is behind it."""
+    lines, at = read_headers(data, 0, folded=1)
     response = RESPONSE.fullmatch(lines[0]) if lines else None
     if not lines or not (response or REQUEST.fullmatch(lines[0])):
         return None, b""
@@ -229,10 +273,10 @@ def read(data: bytes) -> tuple[Message | None, bytes]:
         if colon:
             name = {b"i": b"call-id", b"c": b"content-type", b"l": b"content-length"}.get(name.lower(), name.lower())
             message.headers[name] = value.lstrip(SPACE)
-    digits = re.match(rb"\d*", message.headers.get(b"content-length", b""))
+    digits = message.headers.get(b"content-length")
     length = len(data)
-    if b"content-length" in message.headers and digits:
-        length = int(digits[0] or b"0")
+    if digits is not None:
+        length = int(digits) if re.fullmatch(rb"\d+", digits) else 0
         message.whole = length <= len(data) - at
     message.body = data[at : at + length]
     return message, data[at + length :]
@@ -245,20 +289,22 @@ def parts(message: Message) -> list[bytes]:
         rb"(?:\A|(?<=[\r\n]))--" + re.escape(message.boundary) + rb"[^\r\n]*(?:\r\n|\r|\n|\Z)", message.body
     )
     for piece in pieces[1:-1]:
-        at = 0
-        kind = b""
-        while (line := LINE.match(piece, at)) and line[1]:
-            at = line.end()
-            name, _, value = line[1].partition(b":")
-            if name.lower() == b"content-type":
+        described = False
+        headers, body = read_headers(piece, 0, folded=0)
+        for line in headers:
+            name, _, value = line.partition(b":")
+            if name.lower() in (b"content-type", b"c"):
                 kind = Message(None, {b"content-type": value.lstrip(SPACE)}).content_type
-        if kind == b"application/sdp" and line:
-            found.append(piece[line.end() :])
+                described = kind == b"application/sdp"
+        if described:
+            found.append(piece[body:])
     return found
 
 
-def describe(body: bytes, media: int) -> tuple[list[tuple[int, bytes, int, int | None]], int]:
-    """IP version, address, port and RTCP's port of each medium that can be sent; how many media were counted."""
+def describe(body: bytes, media: int) -> tuple[list[tuple[int, int, bytes, int, int | None]], int, set[int]]:
+    """Place, IP version, address, port and RTCP's port of each medium that can be sent; how many media were counted,
+    places of those without a port.
+    """
     session: tuple[int, bytes] | None = None
     found: list[dict[str, object]] = []
     at = 0
@@ -282,16 +328,19 @@ def describe(body: bytes, media: int) -> tuple[list[tuple[int, bytes, int, int |
                 port = port.lstrip(SPACE)
                 found[-1]["rtcp"] = int(port) if re.fullmatch(rb"\d+", port) and int(port) < 65536 else 0
     sent = []
-    for one in found:
-        if one["address"] and one["port"] and one["counted"] and one["transport"] in RTP + DATAGRAMS:
+    for place, one in enumerate(found):
+        if one["address"] and one["port"] and one["counted"] and one["transport"] in RTP + FAX + MODEM:
             version, address = one["address"]  # type: ignore[misc]
+            if one["transport"] in FAX and version != 4:
+                continue
             port = one["port"]
             assert isinstance(port, int)
             control = one.get("rtcp") or (port + 1) % 65536 if one["transport"] in RTP else None
             assert control is None or isinstance(control, int)
-            if control is None or port not in {other for _, _, other, at in sent if at is not None}:
-                sent.append((version, address, port, control))
-    return sent, min(media, MOST_MEDIA)
+            if control is None or port not in {other for _, _, _, other, at in sent if at is not None}:
+                sent.append((place, version, address, port, control))
+    refused = {place for place, one in enumerate(found[:MOST_MEDIA]) if not one["port"]}
+    return sent, min(media, MOST_MEDIA), refused
 
 
 def medium(value: bytes) -> dict[str, object]:

@@ -33,8 +33,15 @@ def udp(src: str, src_port: int, dst: str, dst_port: int, data: bytes = MEDIA, f
     return ip(src, dst, 17, struct.pack(">HHHH", src_port, dst_port, 8 + len(data), 0) + data, fragment)
 
 
-def tcp(src: str, src_port: int, dst: str, dst_port: int, data: bytes, seq: int = 1) -> bytes:
-    return ip(src, dst, 6, struct.pack(">HHIIBBHHH", src_port, dst_port, seq, 1, 0x50, 0x18, 1000, 0, 0) + data)
+def tcp(
+    src: str, src_port: int, dst: str, dst_port: int, data: bytes, seq: int = 1, ack: int = 1, flags: int = 0x18
+) -> bytes:
+    header = struct.pack(">HHIIBBHHH", src_port, dst_port, seq, ack, 0x50, flags, 1000, 0, 0)
+    return ip(src, dst, 6, header + data)
+
+
+def opens(src: str, src_port: int, dst: str, seq: int) -> bytes:
+    return tcp(src, src_port, dst, 5060, b"", seq, 0, 2)
 
 
 def described(address: str, *lines: str, connection: str | None = None) -> str:
@@ -83,6 +90,30 @@ PARTS = "--x\r\nContent-Type: {}\r\n\r\n" + described(A, audio(4000)) + "\r\n--x
 OFFER, REPLY = message(INVITE, described(A, audio(4000))), message(OK, described(B, audio(5000)))
 OPTIONS = message("OPTIONS sip:b SIP/2.0", call="c9")
 UNANNOUNCED = [0, 0, 1, 1]  # where the answer alone announces an end
+
+FAX, FAX_ANSWER = asks("m=image 4000 udptl t38"), says("m=image 5000 udptl t38")
+
+
+def over_tcp(seq: int, call: str = "c1") -> list[bytes]:
+    """A call over a connection from port 9."""
+    offer = message(INVITE, described(A, audio(4000)), call=call)
+    reply = message(OK, described(B, audio(5000)), call=call)
+    return [
+        tcp(A, 9, B, 5060, offer, seq, seq),
+        tcp(B, 5060, A, 9, reply, seq, seq + len(offer)),
+    ]
+
+
+def sap(flags: int = 0x20, sender: bytes = bytes(4), kind: bytes = SDP.encode() + b"\0", proof: bytes = b"") -> bytes:
+    """Session Announcement Protocol, RFC 2974."""
+    body = described("239.1.1.1/32", audio(4000)).encode()
+    head = bytes([flags, len(proof) // 4]) + b"\0\1" + sender + proof
+    return udp(A, 9875, "224.2.127.254", 9875, head + kind + body)
+
+
+def to_group() -> list[bytes]:
+    return [udp(A, 7000, "239.1.1.1", 4000), udp(C, 7001, "239.1.1.1", 4000)]
+
 
 CASES: dict[str, tuple[list[bytes], list[int | None]]] = {
     "offer and answer": ([INV, ANSWER, *both()], [0, 0, 1, 2]),
@@ -223,6 +254,70 @@ CASES: dict[str, tuple[list[bytes], list[int | None]]] = {
         [tcp(A, 5060, B, 5060, OPTIONS + OFFER), tcp(B, 5060, A, 5060, REPLY), *both()],
         [None, None, 0, 1],
     ),
+    "over TCP, another connection": (
+        [opens(A, 9, B, 999), *over_tcp(1000), *both(), opens(A, 9, B, 499), *over_tcp(500, "c2"), *both()],
+        [None, None, None, 0, 1, None, None, None, 2, 3],
+    ),
+    "over TCP, numbers before": (
+        [*over_tcp(2_000_000_000), *both(), *over_tcp(1_000_000_000, "c2"), *both()],
+        [None, None, 0, 1, None, None, 0, 1],
+    ),
+    "over TCP on other ports": (
+        [tcp(A, 34567, B, 5080, OFFER), tcp(B, 5080, A, 34567, REPLY, ack=len(OFFER) + 1), *both()],
+        [None, None, 0, 1],
+    ),
+    "over TCP on the port of something else": (
+        [tcp(A, 34567, B, 8080, OFFER), tcp(B, 8080, A, 34567, REPLY, ack=len(OFFER) + 1), *both()],
+        [None, None, 0, 0],
+    ),
+    "fax, media before the answer": (
+        [FAX, udp(A, 4000, B, 5000), says("m=image 5000 udptl t38"), *both()],
+        [0, 1, 0, 2, 3],
+    ),
+    "fax, its answer sent again": (
+        [FAX, FAX_ANSWER, *both(), FAX_ANSWER, *both()],
+        [0, 0, 1, 2, 0, 1, 3],
+    ),
+    "fax, refused": (
+        [FAX, udp(A, 4000, B, 5000), says("m=image 0 udptl t38"), *both()],
+        [0, 1, 0, 1, 1],
+    ),
+    "sound, then fax": (
+        [asks(audio(4000), "m=image 4002 udptl t38"), *both(4002, 5002), says(audio(5000)), *both(4002, 5002)],
+        [0, 1, 1, 0, 2, 2],
+    ),
+    "fax over IPv6": (
+        [changed(FAX, b"IN IP4 10.0.0.1", b"IN IP6 ::ffff:10.0.0.1"), says(), *both()],
+        [0, 0, 1, 1],
+    ),
+    "modem": (
+        [asks("m=audio 4000 udpsprt 100"), udp(A, 4000, B, 5000), says("m=audio 5000 udpsprt 100"), *both()],
+        [0, 1, 0, 2, 3],
+    ),
+    "a space behind the Content-Length": ([changed(INV, b"\r\n\r\n", b" \r\n\r\n"), ANSWER, *both()], UNANNOUNCED),
+    "more behind the Content-Length": ([changed(INV, b"\r\n\r\n", b"x\r\n\r\n"), ANSWER, *both()], UNANNOUNCED),
+    "parts whose header goes on": (
+        [described_by(PARTS.replace(": {}", ":\r\n {}").format(SDP), "multipart/mixed;boundary=x"), ANSWER, *both()],
+        [0, 0, 1, 2],
+    ),
+    "parts with short names": (
+        [described_by(PARTS.replace("Content-Type", "c").format(SDP), "multipart/mixed;boundary=x"), ANSWER, *both()],
+        [0, 0, 1, 2],
+    ),
+    "spaces around the boundary": (
+        [described_by(PARTS.format(SDP), 'multipart/mixed ; type = "a;b" ; boundary = x (y)'), ANSWER, *both()],
+        [0, 0, 1, 2],
+    ),
+    "a group": (
+        [sap(), *to_group(), sap(), *to_group()],
+        [0, 1, 1, 0, 2, 2],
+    ),
+    "a group without the type": ([sap(kind=b""), *to_group()], [0, 1, 1]),
+    "a group of an IPv6 sender": ([sap(0x30, bytes(16)), *to_group()], [0, 1, 1]),
+    "a group, proved": ([sap(proof=b"\x20\0\0\0"), *to_group()], [0, 1, 1]),
+    "a group that is left": ([sap(0x24), *to_group()], [0, 1, 1]),
+    "a group, encrypted": ([sap(0x22), *to_group()], [0, 1, 2]),
+    "a group, compressed": ([sap(0x21), *to_group()], [0, 1, 2]),
     "an ICMP error about it": (
         [INV, ANSWER, udp(A, 4000, B, 5000), ip(B, A, 1, b"\3\3" + bytes(6) + udp(A, 4000, B, 5000)[14:]), *both()],
         [0, 0, 1, None, 1, 2],
