@@ -9,23 +9,26 @@ from libc.string cimport memset
 from cursor cimport cursor_t, enter, note_outer_transport, unknown
 from juniper cimport read_juniper
 from link cimport (
-    layer_of_link_type, read_ethernet, read_mpls, read_pppoe, read_pseudowire, read_service_tag, read_vlan,
+    LINK_PPP_WITH_DIRECTION, is_isl, layer_of_link_type, read_ethernet, read_mpls, read_pppoe, read_pseudowire,
+    read_service_tag, read_vlan,
 )
-from llc cimport read_arcnet, read_clip, read_fddi, read_ipoib, read_llc, read_token_ring
+from llc cimport (
+    read_ap1394, read_arcnet, read_clip, read_fddi, read_ipoib, read_lane, read_llc, read_sunatm, read_token_ring,
+)
 from network cimport read_ah, read_arp, read_ipv4, read_ipv6
 from packet cimport (
     DECODE_MALFORMED, DECODE_OK, DECODE_UNSUPPORTED, HAS_TIME, LAYER_LINK, LAYER_NONE, LAYER_TRANSPORT,
     MAX_CONVERSATIONS, MAX_DEPTH, NO_EXTRA, NO_SCALE, NO_VLAN, decode_status_t, decoder_t, packet_t,
 )
 from paths cimport (
-    KIND_LINK_TYPE, NAME_8021AD, NAME_8021AH, NAME_8021CB, NAME_AH, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_AVSP,
-    NAME_BATADV, NAME_BCP, NAME_CAPWAP, NAME_CFP, NAME_CHDLC, NAME_CLIP, NAME_CMD, NAME_ENC, NAME_ERSPAN, NAME_ETAG,
-    NAME_ETH, NAME_ETHERIP, NAME_FDDI, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP, NAME_GTPPRIME, NAME_HSR, NAME_ICMP,
-    NAME_ICMPV6, NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_JUNIPER, NAME_L2TP, NAME_LISP, NAME_LLC, NAME_MACSEC,
-    NAME_MP, NAME_MPLS, NAME_NETLINK, NAME_NFLOG, NAME_NONE, NAME_NSH, NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI,
-    NAME_PPP, NAME_PPPOES, NAME_PRISM, NAME_PW_CONTROL, NAME_PW_ETH, NAME_RADIOTAP, NAME_RAW, NAME_SCTP, NAME_SLL,
-    NAME_TCP, NAME_TEREDO, NAME_TR, NAME_TRILL, NAME_TZSP, NAME_UDP, NAME_UDPLITE, NAME_USER_DLT, NAME_VLAN,
-    NAME_VNTAG, NAME_VXLAN, NAME_WLAN, ROOT,
+    KIND_LINK_TYPE, NAME_8021AD, NAME_8021AH, NAME_8021CB, NAME_AH, NAME_AP1394, NAME_ARCNET, NAME_ARP, NAME_ATM,
+    NAME_AVS, NAME_AVSP, NAME_AYIYA, NAME_BATADV, NAME_BCP, NAME_CAPWAP, NAME_CFP, NAME_CHDLC, NAME_CLIP, NAME_CMD,
+    NAME_ENC, NAME_ERSPAN, NAME_ETAG, NAME_ETH, NAME_ETHERIP, NAME_FDDI, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP,
+    NAME_GTPPRIME, NAME_HSR, NAME_ICMP, NAME_ICMPV6, NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_ISL, NAME_JUNIPER,
+    NAME_L2TP, NAME_LANE, NAME_LISP, NAME_LLC, NAME_MACSEC, NAME_MP, NAME_MPLS, NAME_NETLINK, NAME_NFLOG, NAME_NONE,
+    NAME_NSH, NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES, NAME_PRISM, NAME_PW_CONTROL,
+    NAME_PW_ETH, NAME_RADIOTAP, NAME_RAW, NAME_SCTP, NAME_SLL, NAME_TCP, NAME_TEREDO, NAME_TR, NAME_TRILL, NAME_TZSP,
+    NAME_UDP, NAME_UDPLITE, NAME_USER_DLT, NAME_VLAN, NAME_VNTAG, NAME_VXLAN, NAME_WLAN, ROOT,
 )
 from ppp cimport is_chdlc, read_bridged, read_chdlc, read_frame_relay, read_multilink, read_ppp
 from pseudo cimport (
@@ -36,9 +39,10 @@ from straight cimport decode_straight
 from tags cimport is_macsec, read_arista, read_batman, read_fabric_path, read_macsec, read_tag, read_trill, read_vn_tag
 from transport cimport read_icmp, read_icmpv6, read_sctp, read_tcp, read_udp
 from tunnel cimport (
-    gtp_name, is_l2tp, is_lisp, is_tzsp, read_capwap, read_erspan, read_etherip, read_geneve, read_gre, read_gtp,
-    read_l2tp, read_lisp, read_nsh, read_teredo, read_tzsp, read_vxlan,
+    gtp_name, is_ayiya, is_l2tp, is_lisp, is_tzsp, read_ayiya, read_capwap, read_erspan, read_etherip, read_geneve,
+    read_gre, read_gtp, read_l2tp, read_lisp, read_nsh, read_teredo, read_tzsp, read_vxlan,
 )
+from wire cimport has, skip
 from wireless cimport is_avs, read_avs, read_prism, read_radiotap, read_wlan
 
 cdef enum:
@@ -108,6 +112,10 @@ cdef inline decode_status_t read_layer(cursor_t* cursor, packet_t* packet, uint3
     elif name == NAME_TZSP: return read_tzsp(cursor, packet)
     elif name == NAME_JUNIPER: return read_juniper(cursor, packet)
     elif name == NAME_ETHERIP: return read_etherip(cursor, packet)
+    elif name == NAME_AYIYA: return read_ayiya(cursor, packet)
+    elif name == NAME_AP1394: return read_ap1394(cursor, packet)
+    elif name == NAME_ATM: return read_sunatm(cursor, packet)
+    elif name == NAME_LANE: return read_lane(cursor, packet)
     elif name == NAME_ENC: return read_enc(cursor, packet)
     elif name == NAME_PFLOG: return read_pflog(cursor, packet)
     return DECODE_UNSUPPORTED
@@ -145,6 +153,10 @@ cdef inline void enter_as_shown(cursor_t* cursor, uint32_t name) noexcept nogil:
         return
     elif name == NAME_TZSP and not is_tzsp(&cursor.view):
         return
+    elif name == NAME_AYIYA and not is_ayiya(&cursor.view):
+        return
+    elif name == NAME_ETH and is_isl(&cursor.view):
+        name = NAME_ISL
     elif name == NAME_PRISM and is_avs(&cursor.view):
         name = NAME_AVS
     elif name == NAME_PW_ETH:
@@ -240,6 +252,8 @@ cdef inline void decode_frame(decoder_t* decoder, const uint8_t* frame, packet_t
     cursor.bare = 0
     cursor.quote.size = 0
     cursor.next = layer_of_link_type(packet.link_type)
+    if packet.link_type == LINK_PPP_WITH_DIRECTION and has(&cursor.view, 1):
+        skip(&cursor.view, 1)
     if cursor.next == NAME_NONE:
         status = unknown(&cursor, KIND_LINK_TYPE, packet.link_type, LAYER_LINK)
     else:

@@ -4,14 +4,14 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from cursor cimport cursor_t, enter, lacking, unknown
 from packet cimport DECODE_OK, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, NO_VLAN, decode_status_t, packet_t
 from paths cimport (
-    KIND_ETHERTYPE, KIND_LLC_SAP, NAME_8021AD, NAME_8021AH, NAME_8021CB, NAME_ARCNET, NAME_ARP, NAME_AVS, NAME_AVSP,
-    NAME_BATADV, NAME_CFP, NAME_CHDLC, NAME_CLIP, NAME_CMD, NAME_ENC, NAME_ETAG, NAME_ETH, NAME_FDDI, NAME_FR, NAME_HSR,
-    NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_JUNIPER, NAME_LLC, NAME_MACSEC, NAME_MPLS, NAME_NETLINK,
-    NAME_NFLOG, NAME_NONE, NAME_NSH, NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI, NAME_PPP, NAME_PPPOES, NAME_PRISM,
-    NAME_PW_ETH, NAME_PW_PLAIN, NAME_RADIOTAP, NAME_RAW, NAME_SLL, NAME_TR, NAME_TRILL, NAME_USER_DLT, NAME_VLAN,
-    NAME_VNTAG, NAME_WLAN,
+    KIND_ETHERTYPE, KIND_LLC_SAP, NAME_8021AD, NAME_8021AH, NAME_8021CB, NAME_AP1394, NAME_ARCNET, NAME_ARP, NAME_ATM,
+    NAME_AVS, NAME_AVSP, NAME_BATADV, NAME_CFP, NAME_CHDLC, NAME_CLIP, NAME_CMD, NAME_ENC, NAME_ETAG, NAME_ETH,
+    NAME_FDDI, NAME_FR, NAME_HSR, NAME_IP, NAME_IPNET, NAME_IPOIB, NAME_IPV6, NAME_JUNIPER, NAME_LLC, NAME_MACSEC,
+    NAME_MPLS, NAME_NETLINK, NAME_NFLOG, NAME_NONE, NAME_NSH, NAME_NULL, NAME_PFLOG, NAME_PKTAP, NAME_PPI, NAME_PPP,
+    NAME_PPPOES, NAME_PRISM, NAME_PW_ETH, NAME_PW_PLAIN, NAME_RADIOTAP, NAME_RAW, NAME_SLL, NAME_TR, NAME_TRILL,
+    NAME_USER_DLT, NAME_VLAN, NAME_VNTAG, NAME_WLAN,
 )
-from wire cimport be16, be32, clamp, has, skip, view_t
+from wire cimport be16, be32, clamp, cut_off, has, skip, view_t
 
 cdef enum:
     LINK_NULL = 0
@@ -35,9 +35,11 @@ cdef enum:
     LINK_FRELAY = 107
     LINK_LOOP = 108
     LINK_ENC = 109
+    LINK_C_HDLC_BSD = 112
     LINK_SLL = 113
     LINK_PFLOG = 117
     LINK_PRISM = 119
+    LINK_SUNATM = 123
     LINK_RADIOTAP = 127
     LINK_ARCNET_LINUX = 129
     LINK_USER_FIRST = 147
@@ -50,6 +52,7 @@ cdef enum:
     LINK_JUNIPER_ATM2 = 135
     LINK_JUNIPER_SERVICES = 136
     LINK_JUNIPER_ATM1 = 137
+    LINK_AP1394 = 138
     LINK_JUNIPER_PPPOE = 167
     LINK_JUNIPER_ETHER = 178
     LINK_JUNIPER_PPP = 179
@@ -57,6 +60,7 @@ cdef enum:
     LINK_JUNIPER_CHDLC = 181
     LINK_JUNIPER_VP = 183
     LINK_PPI = 192
+    LINK_PPP_WITH_DIRECTION = 204
     LINK_IPNET = 226
     LINK_IPV4 = 228
     LINK_IPV6 = 229
@@ -94,6 +98,10 @@ cdef enum:
     ETHERTYPE_TRILL = 0x22F3
     ETHERTYPE_VNTAG = 0x8926
     ETHERNET_HEADER = 14
+    FRAME_CHECK = 4
+    ISL_REST = 12               # of its header, behind the length
+    ISL_ETHERNET = 0
+    ISL_TOKEN_RING = 1
     BACKBONE_HEADER = 22        # tag, I-tag, the customer's addresses and ethertype
     LABEL_CHANNEL = 13          # behind it stands maintenance, no packet (RFC 5586)
     LABEL_ALERT = 14            # RFC 3429
@@ -117,9 +125,9 @@ cdef inline uint32_t layer_of_link_type(uint32_t link_type) noexcept nogil:
     elif link_type == LINK_IPV4: return NAME_IP
     elif link_type == LINK_IPV6: return NAME_IPV6
     elif link_type == LINK_SLL or link_type == LINK_SLL2: return NAME_SLL
-    elif link_type == LINK_PPP or link_type == LINK_PPP_HDLC: return NAME_PPP
+    elif link_type == LINK_PPP or link_type == LINK_PPP_HDLC or link_type == LINK_PPP_WITH_DIRECTION: return NAME_PPP
     elif link_type == LINK_PPP_ETHER: return NAME_PPPOES
-    elif link_type == LINK_C_HDLC: return NAME_CHDLC
+    elif link_type == LINK_C_HDLC or link_type == LINK_C_HDLC_BSD: return NAME_CHDLC
     elif link_type == LINK_FRELAY: return NAME_FR
     elif link_type == LINK_WLAN: return NAME_WLAN
     elif link_type == LINK_RADIOTAP: return NAME_RADIOTAP
@@ -132,6 +140,8 @@ cdef inline uint32_t layer_of_link_type(uint32_t link_type) noexcept nogil:
     elif link_type == LINK_ATM_CLIP or link_type == LINK_ATM_CLIP_LINUX or link_type == LINK_ATM_CLIP_BSD:
         return NAME_CLIP
     elif link_type == LINK_ATM_RFC1483 or link_type == LINK_ATM_RFC1483_BSD: return NAME_LLC
+    elif link_type == LINK_SUNATM: return NAME_ATM
+    elif link_type == LINK_AP1394: return NAME_AP1394
     elif link_type == LINK_IPNET: return NAME_IPNET
     elif link_type == LINK_IPOIB: return NAME_IPOIB
     elif link_type == LINK_NFLOG: return NAME_NFLOG
@@ -220,6 +230,36 @@ cdef inline bint is_tagged_fabric_path(const view_t* view, uint32_t kind) noexce
     return has(view, 18) and be16(view.data + 16) == ETHERTYPE_FABRIC_PATH
 
 
+cdef inline bint is_isl(const view_t* view) noexcept nogil:
+    """Whether Cisco's ISL stands where Ethernet was announced: by the group that it is sent to, and a length."""
+    cdef uint32_t group
+    if not has(view, ETHERNET_HEADER) or be16(view.data + 12) > LONGEST_802_3:
+        return False
+    group = be32(view.data)
+    return (group == 0x01000C00 or group == 0x0C000C00) and view.data[4] == 0
+
+
+cdef inline decode_status_t read_isl(cursor_t* cursor) noexcept nogil:
+    """ISL: a frame with its check sequence behind 26 bytes, of which the length leaves out the first 14."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t length = be16(view.data + 12), kind = view.data[5] >> 4
+    skip(view, ETHERNET_HEADER)
+    if length:
+        clamp(view, length)
+    if kind == ISL_TOKEN_RING:
+        if not has(view, ISL_REST + 5):
+            return lacking(view, ISL_REST + 5)
+        skip(view, ISL_REST + 5)
+        cursor.next = NAME_TR
+        return DECODE_OK
+    if not has(view, ISL_REST):
+        return lacking(view, ISL_REST)
+    if kind != ISL_ETHERNET:
+        return DECODE_UNSUPPORTED
+    cut_off(view, FRAME_CHECK)
+    return follow_frame(cursor, ISL_REST)
+
+
 cdef inline decode_status_t read_ethernet(cursor_t* cursor, packet_t* packet) noexcept nogil:
     """Ethernet II or IEEE 802.3 header."""
     cdef view_t* view = &cursor.view
@@ -228,6 +268,8 @@ cdef inline decode_status_t read_ethernet(cursor_t* cursor, packet_t* packet) no
     if not has(view, ETHERNET_HEADER):
         return lacking(view, ETHERNET_HEADER)
     kind = be16(view.data + 12)
+    if is_isl(view):
+        return read_isl(cursor)
     if kind == ETHERTYPE_FABRIC_PATH or is_tagged_fabric_path(view, kind):
         skip(view, ETHERNET_HEADER if kind == ETHERTYPE_FABRIC_PATH else ETHERNET_HEADER + 4)
         cursor.next = NAME_CFP

@@ -2,11 +2,11 @@
 from libc.stdint cimport uint32_t
 
 from cursor cimport cursor_t, lacking, unknown
-from link cimport LINK_ARCNET_LINUX, follow_ethertype
+from link cimport LINK_ARCNET_LINUX, follow_ethertype, follow_frame, follow_last_ethertype
 from packet cimport DECODE_OK, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t
 from paths cimport (
-    KIND_ARCNET, KIND_LLC_OUI, KIND_LLC_SAP, KIND_NLPID, NAME_ARP, NAME_ETH, NAME_FDDI, NAME_IP, NAME_IPV6, NAME_LLC,
-    NAME_TR,
+    KIND_ARCNET, KIND_LLC_OUI, KIND_LLC_SAP, KIND_NLPID, NAME_ARP, NAME_ETH, NAME_FDDI, NAME_IP, NAME_IPV6, NAME_LANE,
+    NAME_LLC, NAME_TR,
 )
 from wire cimport be16, be32, cut_off, has, skip, view_t
 
@@ -16,6 +16,11 @@ cdef enum:
     BRIDGE_PADDING = 2               # behind LLC
     CONTROL_UI = 0x03
     BRIDGE_CHECKSUM = 4              # bytes behind a bridged frame of Ethernet
+    AP1394_HEADER = 18               # two addresses of eight bytes, an ethertype
+    SUNATM_UNKNOWN = 0               # what a circuit carries
+    SUNATM_LANE = 1
+    SUNATM_LLC = 2
+    LANE_CONTROL = 0xFF00
 
 
 cdef inline decode_status_t read_llc(cursor_t* cursor, packet_t* packet) noexcept nogil:
@@ -126,6 +131,45 @@ cdef inline decode_status_t read_token_ring(cursor_t* cursor, packet_t* packet) 
     skip(view, length)
     cursor.next = NAME_LLC
     return DECODE_OK
+
+
+cdef inline decode_status_t read_ap1394(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """IP over IEEE 1394 as Apple captures it."""
+    cursor.layer = LAYER_LINK
+    return follow_last_ethertype(cursor, AP1394_HEADER)
+
+
+cdef inline decode_status_t read_sunatm(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """ATM: a byte of direction and kind, the circuit, and what was put together of its cells."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t kind
+    cursor.layer = LAYER_LINK
+    if not has(view, 4):
+        return lacking(view, 4)
+    kind = view.data[0] & 0x0F
+    skip(view, 4)
+    if kind == SUNATM_UNKNOWN:
+        if not has(view, 3):
+            return lacking(view, 3)
+        if be16(view.data) == 0xAAAA and view.data[2] == CONTROL_UI:
+            kind = SUNATM_LLC
+    if kind == SUNATM_LLC:
+        cursor.next = NAME_LLC
+    elif kind == SUNATM_LANE:
+        cursor.next = NAME_LANE
+    else:
+        return DECODE_UNSUPPORTED
+    return DECODE_OK
+
+
+cdef inline decode_status_t read_lane(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """LAN emulation over ATM: who sent a frame of Ethernet, or a frame of its own control."""
+    cursor.layer = LAYER_LINK
+    if not has(&cursor.view, 2):
+        return lacking(&cursor.view, 2)
+    if be16(cursor.view.data) == LANE_CONTROL:
+        return DECODE_UNSUPPORTED
+    return follow_frame(cursor, 2)
 
 
 cdef inline decode_status_t read_arcnet(cursor_t* cursor, packet_t* packet) noexcept nogil:

@@ -115,6 +115,11 @@ cdef enum layer_name_t:         # what the next bytes hold; also the token of a 
     NAME_CAPWAP
     NAME_TZSP
     NAME_JUNIPER
+    NAME_AYIYA
+    NAME_ISL
+    NAME_AP1394
+    NAME_ATM
+    NAME_LANE
     NAME_COUNT
 
 cdef enum token_kind_t:         # what the number of an unnamed layer is a number of
@@ -354,6 +359,11 @@ cdef inline const char* name_text(uint32_t name) noexcept nogil:
     elif name == NAME_CAPWAP: return "capwap.data"
     elif name == NAME_TZSP: return "tzsp"
     elif name == NAME_JUNIPER: return "juniper"
+    elif name == NAME_AYIYA: return "ayiya"
+    elif name == NAME_ISL: return "isl"
+    elif name == NAME_AP1394: return "ap1394"
+    elif name == NAME_ATM: return "atm"
+    elif name == NAME_LANE: return "lane"
     return ""
 
 

@@ -5,7 +5,7 @@ Most have a fixed length and end with the ethertype of what follows.
 from libc.stdint cimport uint32_t
 
 from cursor cimport cursor_t, lacking, unknown
-from link cimport ETHERTYPE_MACSEC, follow_frame, follow_last_ethertype, follow_type_or_length
+from link cimport ETHERTYPE_MACSEC, FRAME_CHECK, follow_frame, follow_last_ethertype, follow_type_or_length
 from packet cimport DECODE_TRUNCATED, DECODE_UNSUPPORTED, LAYER_LINK, LAYER_NETWORK, decode_status_t, packet_t
 from paths cimport KIND_ETHERTYPE, NAME_8021CB, NAME_CMD, NAME_ETAG, NAME_HSR
 from wire cimport be16, cut_off, has, skip, view_t
@@ -19,7 +19,6 @@ cdef enum:
     TIMESTAMP_64 = 0x10
     TIMESTAMP_48 = 0x20
     TIMESTAMP_UTC = 0x100
-    FRAME_CHECK = 4
     BATMAN_VERSION = 15
     BATMAN_BROADCAST = 0x01
     BATMAN_UNICAST = 0x40

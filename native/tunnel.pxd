@@ -14,9 +14,9 @@ from packet cimport (
     decode_status_t, packet_t,
 )
 from paths cimport (
-    KIND_ETHERTYPE, NAME_AVS, NAME_CAPWAP, NAME_ERSPAN, NAME_ETH, NAME_FR, NAME_GENEVE, NAME_GRE, NAME_GTP,
-    NAME_GTPPRIME, NAME_IP, NAME_IPV6, NAME_L2TP, NAME_LISP, NAME_MPLS, NAME_NONE, NAME_NSH, NAME_PPP, NAME_PRISM,
-    NAME_TEREDO, NAME_TZSP, NAME_VXLAN, NAME_WLAN,
+    KIND_ETHERTYPE, KIND_IP_PROTOCOL, NAME_AVS, NAME_AYIYA, NAME_CAPWAP, NAME_ERSPAN, NAME_ETH, NAME_FR, NAME_GENEVE,
+    NAME_GRE, NAME_GTP, NAME_GTPPRIME, NAME_IP, NAME_IPV6, NAME_L2TP, NAME_LISP, NAME_MPLS, NAME_NONE, NAME_NSH,
+    NAME_PPP, NAME_PRISM, NAME_TEREDO, NAME_TZSP, NAME_VXLAN, NAME_WLAN,
 )
 from wire cimport be16, clamp, has, skip, view_t
 
@@ -31,6 +31,7 @@ cdef enum:
     PORT_VXLAN_GPE = 4790
     PORT_GENEVE = 6081
     PORT_LISP = 4341                # RFC 6830
+    PORT_AYIYA = 5072
     PORT_CAPWAP = 5247              # RFC 5415, data
     PORT_MPLS = 6635                # RFC 7510
     PORT_TZSP = 37008               # TaZmen Sniffer Protocol
@@ -60,6 +61,10 @@ cdef enum:
     CAPWAP_KEEP_ALIVE = 0x08
     CAPWAP_FRAGMENT = 0x80
     CAPWAP_WLAN = 1                 # binding
+    IPPROTO_IPV4 = 4
+    IPPROTO_IPV6 = 41
+    AYIYA_FORWARD = 1               # the operation that carries a packet
+    AYIYA_METHODS = 4               # of authentication and of hashing, that exist
     TZSP_VERSION = 1
     TZSP_KEEP_ALIVE = 4             # of its packet types those without a frame
     TZSP_PORT = 5
@@ -85,6 +90,7 @@ cdef inline uint32_t tunnel_of_port(uint32_t port) noexcept nogil:
     elif port == PORT_GRE: return NAME_GRE
     elif port == PORT_MPLS: return NAME_MPLS
     elif port == PORT_LISP: return NAME_LISP
+    elif port == PORT_AYIYA: return NAME_AYIYA
     elif port == PORT_CAPWAP: return NAME_CAPWAP
     elif port == PORT_TZSP: return NAME_TZSP
     return NAME_NONE
@@ -490,6 +496,37 @@ cdef inline decode_status_t read_capwap(cursor_t* cursor, packet_t* packet) noex
         return DECODE_UNSUPPORTED
     cursor.next = NAME_WLAN
     cursor.swapped = 1
+    return DECODE_OK
+
+
+cdef inline bint is_ayiya(const view_t* view) noexcept nogil:
+    """Whether what came to AYIYA's port looks like it; tshark does not ask."""
+    return (
+        has(view, 4) and view.data[1] & 0x0F < AYIYA_METHODS and view.data[2] >> 4 < AYIYA_METHODS
+    )
+
+
+cdef inline decode_status_t read_ayiya(cursor_t* cursor, packet_t* packet) noexcept nogil:
+    """AYIYA (draft-massar-v6ops-ayiya): lengths, methods, operation, IP protocol, time, identity, signature, packet."""
+    cdef view_t* view = &cursor.view
+    cdef uint32_t length, operation, protocol
+    cursor.layer = LAYER_TRANSPORT
+    if not is_ayiya(view):
+        return DECODE_TRUNCATED if view.size < 4 and view.wire >= 4 else DECODE_OK
+    length = 8 + (1u << (view.data[0] >> 4)) + (view.data[1] >> 4) * 4
+    operation = view.data[2] & 0x0F
+    protocol = view.data[3]
+    if not has(view, length):
+        return lacking(view, length)
+    skip(view, length)
+    if operation != AYIYA_FORWARD:
+        return DECODE_OK
+    if protocol == IPPROTO_IPV4:
+        cursor.next = NAME_IP
+    elif protocol == IPPROTO_IPV6:
+        cursor.next = NAME_IPV6
+    else:
+        return unknown(cursor, KIND_IP_PROTOCOL, protocol, LAYER_TRANSPORT)
     return DECODE_OK
 
 

@@ -19,6 +19,7 @@ ENCAPSULATIONS = {
     "capwap.data": "capwap",
     "lisp-data": "lisp",
     "tzsp": "tzsp",
+    "ayiya": "ayiya",
     "nvgre": "nvgre",
 }
 # An IP layer directly inside another.

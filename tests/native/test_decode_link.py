@@ -25,6 +25,8 @@ from tests.native.frames import (
 P = inner()
 SIX = ipv6(tcp(1111, 80, b"abc"), 6)
 ADDRESSES = bytes(12)
+ISL = b"\x01\0\x0c\0\0\0" + bytes(6)
+ISL_REST = b"\xaa\xaa\x03" + bytes(9)
 PPPOE = struct.pack(">BBHH", 0x11, 0, 1, 2 + len(P)) + b"\x00\x21" + P
 RADIOTAP = struct.pack("<BBHI", 0, 0, 8, 0)
 WLAN = bytes([0x08, 0x01]) + bytes(22) + LLC_IPV4 + P
@@ -69,6 +71,14 @@ FRAMES = {
     "PPP without address and control": (9, b"\x00\x21" + P, ["ppp"]),
     "PPP with a short protocol": (9, b"\x21" + P, ["ppp"]),
     "C-HDLC": (104, b"\x0f\x00\x08\x00" + P, ["chdlc"]),
+    "C-HDLC, another number": (112, b"\x0f\x00\x08\x00" + P, ["chdlc"]),
+    "PPP with its direction": (204, b"\x01\xff\x03\x00\x21" + P, ["ppp"]),
+    "IEEE 1394": (138, bytes(16) + b"\x08\x00" + P, ["ap1394"]),
+    "SunATM": (123, b"\x82\0\0\x21" + LLC_IPV4 + P, ["atm", "llc"]),
+    "SunATM that does not say": (123, b"\0\0\0\x21" + LLC_IPV4 + P, ["atm", "llc"]),
+    "LAN emulation": (123, b"\x01\0\0\x21\0\1" + ethernet(P), ["atm", "lane", "eth"]),
+    "ISL": (1, ISL + struct.pack(">H", 30 + len(P)) + ISL_REST + ethernet(P) + bytes(8), ["isl", "eth"]),
+    "ISL without a length": (1, ISL + b"\0\0" + ISL_REST + ethernet(P) + bytes(4), ["isl", "eth"]),
     "Frame Relay": (107, b"\x18\x41\x03\xcc" + P, ["fr"]),
     "Frame Relay, Cisco": (107, b"\x18\x41\x08\x00" + P, ["fr"]),
     "SLL": (113, bytes(14) + b"\x08\x00" + P, ["sll"]),

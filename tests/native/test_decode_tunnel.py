@@ -63,6 +63,7 @@ TUNNELS = {
     "VXLAN-GPE": (over_udp(4790, b"\x0c\x00\x00\x01" + VXLAN[4:] + P), ["udp", "vxlan", "ip"]),
     "Geneve": (over_udp(6081, b"\x01\x00\x65\x58" + bytes(8) + ethernet(P)), ["udp", "geneve", "eth", "ip"]),
     "LISP": (over_udp(4341, b"\x80" + bytes(7) + P), ["udp", "lisp-data", "ip"]),
+    "AYIYA": (over_udp(5072, b"\x41\x52\x11\x04" + bytes(40) + P), ["udp", "ayiya", "ip"]),
     "CAPWAP": (over_udp(5247, b"\x00\x10\x02\x00" + bytes(4) + ethernet(P)), ["udp", "capwap.data", "eth", "ip"]),
     "CAPWAP of 802.11": (
         over_udp(5247, b"\x00\x20\x03\x10" + bytes(12) + b"\x01\x08" + bytes(22) + LLC_IPV4 + P),
@@ -126,6 +127,8 @@ def test_teredo_headers_are_stepped_over() -> None:
         (1701, b"\xc8\x02" + bytes(10), "l2tp"),
         (5247, b"\x00\x10\x02\x08" + bytes(12), "capwap.data"),
         (37008, b"\x01\x04\x00\x00", "tzsp"),
+        (5072, b"\x41\x52\x12\x3b" + bytes(40), "ayiya"),
+        (5072, b"REGISTER sip:a SIP/2.0", "udp"),
     ],
 )
 def test_a_signalling_message_is_complete_with_its_header(port: int, payload: bytes, name: str) -> None:

@@ -22,7 +22,8 @@ LAYERS = frozenset(
     "eth vlan ieee8021ad llc mpls pwethheuristic pwethcw pppoes ppp chdlc sll null raw fr fddi tr arcnet ipnet"  # noqa: SIM905
     " ipoib clip nflog netlink netlink-netfilter radiotap wlan_radio prism wlancap ppi wlan arp ip ipv6 ah tcp udp"
     " udplite sctp icmp icmpv6 gre erspan etherip vxlan geneve gtp gtpprime teredo l2tp nsh cmd pktap ieee8021ah"
-    " ieee8021cb vntag etag hsr macsec avsp trill cfp batadv bcp_bpdu mp lisp-data capwap.data tzsp juniper".split()
+    " ieee8021cb vntag etag hsr macsec avsp trill cfp batadv bcp_bpdu mp lisp-data capwap.data tzsp juniper ayiya isl"
+    " ap1394 atm lane".split()
 )
 SHIMS = ("ethertype", "pcap_pktdata", "user_dlt", "data")  # Wireshark's internal steps between two layers
 

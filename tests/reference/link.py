@@ -36,10 +36,33 @@ def type_or_length(decoder: Decoder, value: int) -> str:
     return "llc"
 
 
+def _is_isl(data: bytes) -> bool:
+    """Cisco's ISL stands where Ethernet was announced: by the group that it is sent to, and a length."""
+    return data[:5] in (b"\x01\0\x0c\0\0", b"\x0c\0\x0c\0\0") and len(data) >= 14 and u16(data, 12) <= 1500
+
+
+def _isl(decoder: Decoder) -> str:
+    decoder.name("isl")
+    view = decoder.view
+    header = view.take(14, LINK)
+    if u16(header, 12):
+        view.clamp(u16(header, 12))
+    if header[5] >> 4 == 1:
+        view.take(17, LINK)
+        return "token_ring"
+    view.take(12, LINK)
+    if header[5] >> 4:
+        raise End(UNSUPPORTED, LINK)
+    view.clamp(max(view.wire - 4, 0))
+    return "ethernet"
+
+
 @reads
 def ethernet(decoder: Decoder) -> str:
-    decoder.name("eth")
     data = decoder.view.data
+    if _is_isl(data):
+        return _isl(decoder)
+    decoder.name("eth")
     if len(data) >= 14 and u16(data, 12) == 0x8903:
         decoder.view.take(14, LINK)
         return "fabric_path"

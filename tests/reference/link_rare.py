@@ -57,6 +57,43 @@ def loop(decoder: Decoder) -> str:
 
 
 @reads
+def directed_ppp(decoder: Decoder) -> str:
+    """PPP behind a byte that tells which way it went."""
+    if decoder.view.data:
+        decoder.view.take(1, LINK)
+    return "ppp"
+
+
+@reads
+def ap1394(decoder: Decoder) -> str:
+    decoder.name("ap1394")
+    return ethertype(decoder, u16(decoder.view.take(18, LINK), 16))
+
+
+@reads
+def sunatm(decoder: Decoder) -> str:
+    decoder.name("atm")
+    kind = decoder.view.take(4, LINK)[0] & 0x0F
+    if kind == 0:
+        begin = decoder.view.take(3, LINK)
+        decoder.view.give_back(begin)
+        kind = 2 if begin == b"\xaa\xaa\x03" else 0
+    return following({1: "lane", 2: "llc"}, kind, LINK)
+
+
+@reads
+def lane(decoder: Decoder) -> str:
+    """LAN emulation over ATM."""
+    view = decoder.view
+    if view.data:
+        decoder.name("lane")
+    if view.data[:2] == b"\xff\0":
+        raise End(UNSUPPORTED, LINK)
+    view.take(2, LINK)
+    return "ethernet"
+
+
+@reads
 def raw(decoder: Decoder) -> str:
     """IP without link layer; the version tells which."""
     decoder.name("raw")

@@ -54,6 +54,7 @@ TUNNEL_PORTS: dict[int, str] = {
     4754: "gre",
     6635: "mpls",
     4341: "lisp",
+    5072: "ayiya",
     5247: "capwap",
     37008: "tzsp",
 }
@@ -72,6 +73,10 @@ LINK_LAYERS: dict[int, str] = {
     14: "raw",
     101: "raw",
     104: "chdlc",
+    112: "chdlc",
+    123: "sunatm",
+    138: "ap1394",
+    204: "directed_ppp",
     105: "wlan",
     18: "clip",
     19: "clip",
@@ -99,4 +104,4 @@ LINK_LAYERS: dict[int, str] = {
 # Of a frame in a frame. What the others look like stands in the record's own link type alone.
 FRAMED_LINK_LAYERS = {
     number: layer for number, layer in LINK_LAYERS.items() if layer not in ("arcnet", "user", "sll2", "juniper")
-}
+} | {204: "ppp"}

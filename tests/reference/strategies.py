@@ -186,7 +186,7 @@ def gre(draw: st.DrawFn, depth: int) -> bytes:
 
 @st.composite
 def udp_tunnels(draw: st.DrawFn, depth: int) -> bytes:
-    port = draw(st.sampled_from([4789, 6081, 2152, 3544, 4341, 5247, 37008]))
+    port = draw(st.sampled_from([4789, 6081, 2152, 3544, 4341, 5072, 5247, 37008]))
     if port == 4789:
         content = b"\x08" + bytes(7) + draw(ethernet(depth))
     elif port == 6081:
@@ -203,6 +203,11 @@ def udp_tunnels(draw: st.DrawFn, depth: int) -> bytes:
         content = draw(
             st.sampled_from([(b"\0\x10\2", draw(ethernet(depth))), (b"\0\x10\3", wireless)]).map(bytes(5).join)
         )
+    elif port == 5072:
+        header = draw(st.sampled_from([b"\x41\x52\x11", b"\0\0\x01", b"\x20\x13\x02"]))
+        rest = bytes(4 + (1 << (header[0] >> 4)) + 4 * (header[1] >> 4))
+        kind, inner = draw(st.one_of(numbered(4, ipv4_packets(depth)), numbered(41, ipv6_packets(depth))))
+        content = header + bytes([kind]) + rest + inner
     elif port == 37008:
         tags = draw(st.sampled_from([b"\1", b"\0\x0a\1\x05\1", b"\x28\2\0\0"]))
         content = struct.pack(">BBH", 1, draw(st.integers(0, 6)), draw(st.sampled_from([1, 1, 7, 0]))) + tags
@@ -292,6 +297,10 @@ LINKS: dict[int, Bytes] = {
     179: ipv4_packets().map(lambda packet: b"MGC\x01\xff\x03\0\x21" + packet),
     180: ipv4_packets().map(lambda packet: b"MGC\0\x18\x41\x03\xcc" + packet),
     181: ipv6_packets().map(lambda packet: b"MGC\x82\0\0\6\0\0\0" + packet),
+    112: ipv6_packets().map(lambda packet: b"\x0f\0\x86\xdd" + packet),
+    123: _prefixed(lambda kind: b"\x82\0\0\x21" + SNAP + struct.pack(">H", kind)),
+    138: _prefixed(lambda kind: bytes(16) + struct.pack(">H", kind)),
+    204: ipv4_packets().map(lambda packet: b"\1\xff\x03\0\x21" + packet),
     107: ipv4_packets().map(lambda packet: b"\x18\x41\x03\xcc" + packet),
     10: _prefixed(lambda kind: b"\x50" + bytes(12) + SNAP + struct.pack(">H", kind)),
     51: ipv4_packets().map(lambda packet: b"\x11\0\0\1" + struct.pack(">H", 2 + len(packet)) + b"\0\x21" + packet),

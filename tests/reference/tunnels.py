@@ -260,6 +260,22 @@ def capwap(decoder: Decoder) -> str | None:
 
 
 @reads
+def ayiya(decoder: Decoder) -> str | None:
+    """Its port may be any client's: where a method is none that exists, it is none, though Wireshark does not ask."""
+    view = decoder.view
+    if len(view.data) < 4 <= view.wire:
+        raise End(TRUNCATED, TRANSPORT)
+    if len(view.data) < 4 or view.data[1] & 15 > 3 or view.data[2] >> 4 > 3:
+        return None
+    decoder.name("ayiya")
+    header = view.data[:4]
+    view.take(8 + (1 << (header[0] >> 4)) + 4 * (header[1] >> 4), TRANSPORT)
+    if header[2] & 15 != 1:  # forward
+        return None
+    return following({4: "ipv4", 41: "ipv6"}, header[3], TRANSPORT)
+
+
+@reads
 def tzsp(decoder: Decoder) -> str | None:
     """Its port may be any client's: what does not look like it is none, though Wireshark does not ask."""
     view = decoder.view

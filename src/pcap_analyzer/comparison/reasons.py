@@ -11,10 +11,10 @@ from pcap_analyzer.comparison.marks import ANALYSIS_COLUMNS
 
 Rule = Callable[[str, TsharkPacket, Any, Any], bool]
 SECOND = 10**9
-PSEUDO_HEADERS = {"atm": 4}  # bytes in front of the frame that tshark does not count
+PSEUDO_HEADERS = {"atm": 4, "ppp": 1}  # bytes in front of the frame that tshark does not count
 LENGTHS = ("captured_length", "original_length")
 RECORD = ("timestamp", "interface_id", *LENGTHS)
-UDP_TUNNELS = {"vxlan", "gtp", "gtpprime", "geneve", "teredo", "l2tp", "lisp-data", "capwap.data", "tzsp"}
+UDP_TUNNELS = {"vxlan", "gtp", "gtpprime", "geneve", "teredo", "l2tp", "lisp-data", "capwap.data", "tzsp", "ayiya"}
 WELL_KNOWN_PORTS = 1024
 TSHARK_LONGEST = 2**31 - 1  # bytes of a frame
 
