@@ -10,13 +10,13 @@ from link cimport (
     ETHERTYPE_MPLS_UPPER, ETHERTYPE_NSH, follow_ethertype, follow_frame, layer_of_ethertype,
 )
 from packet cimport (
-    DECODE_MALFORMED, DECODE_OK, DECODE_TRUNCATED, DECODE_UNSUPPORTED, HAS_UDP, LAYER_NETWORK, LAYER_TRANSPORT,
-    decode_status_t, packet_t,
+    DECODE_MALFORMED, DECODE_OK, DECODE_TRUNCATED, DECODE_UNSUPPORTED, HAS_UDP, LAYER_LINK, LAYER_NETWORK,
+    LAYER_TRANSPORT, decode_status_t, packet_t,
 )
 from paths cimport (
-    KIND_ETHERTYPE, KIND_IP_PROTOCOL, NAME_AVS, NAME_AYIYA, NAME_CAPWAP, NAME_ERSPAN, NAME_ETH, NAME_FR, NAME_GENEVE,
-    NAME_GRE, NAME_GTP, NAME_GTPPRIME, NAME_IP, NAME_IPV6, NAME_L2TP, NAME_LISP, NAME_MPLS, NAME_NONE, NAME_NSH,
-    NAME_PPP, NAME_PRISM, NAME_TEREDO, NAME_TZSP, NAME_VXLAN, NAME_WLAN,
+    KIND_ETHERTYPE, KIND_IP_PROTOCOL, NAME_AVS, NAME_AYIYA, NAME_CAPWAP, NAME_CMD, NAME_ERSPAN, NAME_ETH, NAME_FR,
+    NAME_GENEVE, NAME_GRE, NAME_GTP, NAME_GTPPRIME, NAME_IP, NAME_IPV6, NAME_L2TP, NAME_LISP, NAME_MPLS, NAME_NONE,
+    NAME_NSH, NAME_PPP, NAME_PRISM, NAME_TEREDO, NAME_TZSP, NAME_VXLAN, NAME_WLAN,
 )
 from wire cimport be16, clamp, has, skip, view_t
 
@@ -184,6 +184,15 @@ cdef inline decode_status_t read_gre(cursor_t* cursor, packet_t* packet) noexcep
 cdef inline decode_status_t follow_gre(cursor_t* cursor, uint32_t kind, bint sequenced) noexcept nogil:
     """Go to what a GRE protocol type announces: mostly an ethertype."""
     cdef view_t* view = &cursor.view
+    if kind == ETHERTYPE_CMD:
+        # Of six bytes as elsewhere, but behind the type of what follows, not before it.
+        if has(view, 1):
+            enter(cursor, NAME_CMD)
+        cursor.layer = LAYER_LINK
+        if not has(view, 8):
+            return lacking(view, 8)
+        kind = be16(view.data)
+        skip(view, 8)
     if kind == GRE_ERSPAN_2 or kind == GRE_ERSPAN_3:
         cursor.next = NAME_ERSPAN
         if kind == GRE_ERSPAN_2 and not sequenced:
@@ -211,7 +220,7 @@ cdef inline decode_status_t follow_gre(cursor_t* cursor, uint32_t kind, bint seq
     if kind == GRE_ETHERNET_OLD:
         kind = ETHERTYPE_ETHERNET
     if kind == ETHERTYPE_IPV4 or kind == ETHERTYPE_IPV6 or kind == ETHERTYPE_ETHERNET or kind == ETHERTYPE_MPLS \
-            or kind == ETHERTYPE_MPLS_UPPER or kind == ETHERTYPE_ARP or kind == ETHERTYPE_NSH or kind == ETHERTYPE_CMD:
+            or kind == ETHERTYPE_MPLS_UPPER or kind == ETHERTYPE_ARP or kind == ETHERTYPE_NSH:
         cursor.next = layer_of_ethertype(kind)
         return DECODE_OK
     # Tags and PPPoE have no business here: tshark follows no other ethertype.

@@ -54,6 +54,7 @@ TUNNELS = {
     "GRE with source routes": (gre(0x4000, 0x0800, bytes(4) + b"\x00\x02\x00\x04abcd" + bytes(4) + P), ["gre", "ip"]),
     "NVGRE": (gre(0x2000, 0x6558, bytes(4) + ethernet(P)), ["gre", "eth", "ip"]),
     "PPTP": (gre(0x3081, 0x880B, bytes(12) + b"\xff\x03\x00\x21" + P), ["gre", "ppp", "ip"]),
+    "Cisco MetaData": (gre(0, 0x8909, b"\x08\0\1\1\0\1\0\7" + P), ["gre", "cmd", "ip"]),
     "WCCP": (gre(0, 0x883E, bytes(4) + P), ["gre", "ip"]),
     "ERSPAN I": (gre(0, 0x88BE, ethernet(P)), ["gre", "erspan", "eth", "ip"]),
     "ERSPAN II": (gre(0x1000, 0x88BE, bytes(4) + b"\x10" + bytes(7) + ethernet(P)), ["gre", "erspan", "eth", "ip"]),

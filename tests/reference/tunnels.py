@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.reference.frame import (
+    LINK,
     MALFORMED,
     TRANSPORT,
     TRUNCATED,
@@ -29,7 +30,6 @@ GRE_PROTOCOLS = {
     0x6559: "frame_relay",
     0x0806: "arp",
     0x894F: "nsh",
-    0x8909: "cisco_metadata",
 }
 
 
@@ -51,6 +51,10 @@ def gre(decoder: Decoder) -> str | None:
                 break
     if not flags & 0x1000 and not view.wire:  # Quirk: without a sequence number there may be no payload
         return None
+    if protocol == 0x8909:  # Cisco MetaData: the type of what follows stands before it here
+        if view.data:
+            decoder.name("cmd")
+        protocol = u16(view.take(8, LINK))
     if protocol == 0x88BE:
         return "erspan" if flags & 0x1000 else "erspan_bare"
     if 0x8200 <= protocol <= 0x8370 and protocol % 16 == 0:  # Aruba's access points
