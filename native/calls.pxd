@@ -21,6 +21,7 @@ from sip cimport (
     session_of,
     session_t,
     sip_t,
+    uses_port,
     was_heard,
 )
 from tcp cimport TCP_SYN
@@ -81,7 +82,7 @@ cdef inline void announce_all(
         if description.transport != TRANSPORT_RTP:
             announce(media, &end, frame, frame)
             if session.offer != NULL and not answers:
-                keep_offer(calls, session.offer.frame, description.announced, &end)
+                keep_offer(calls, session.offer.frame, description.position, &end)
             continue
         announce(media, &end, session.setup, frame)
         # Port 0, where it comes behind the last one, is announced too.
@@ -167,20 +168,17 @@ cdef inline void hear_sap(calls_t* calls, text_t payload, uint64_t frame) noexce
 
 
 cdef inline bint is_sap(const packet_t* packet) noexcept nogil:
-    return packet.present & HAS_UDP and (packet.dst_port == SAP_PORT or packet.src_port == SAP_PORT)
+    return packet.present & HAS_UDP and uses_port(packet, SAP_PORT)
 
 
 cdef inline bint is_opening(const packet_t* packet) noexcept nogil:
     """Whether a connection of SIP begins."""
-    return (
-        packet.present & HAS_TCP and packet.tcp_flags & TCP_SYN
-        and (packet.src_port == SIP_PORT or packet.dst_port == SIP_PORT)
-    )
+    return packet.present & HAS_TCP and packet.tcp_flags & TCP_SYN and uses_port(packet, SIP_PORT)
 
 
-cdef inline bint is_taken(uint16_t port) noexcept nogil:
-    """A port at which Wireshark reads text of another protocol, whatever it says."""
-    return port == HTTP_PORT or port == HTTP_PORT_TOO or port == RTSP_PORT
+cdef inline bint is_taken(const packet_t* packet) noexcept nogil:
+    """Whether it uses a port at which Wireshark reads text of another protocol, whatever it says."""
+    return uses_port(packet, HTTP_PORT) or uses_port(packet, HTTP_PORT_TOO) or uses_port(packet, RTSP_PORT)
 
 
 cdef inline bint may_speak(const window_t* window, const packet_t* packet) noexcept nogil:
@@ -203,9 +201,9 @@ cdef inline bint may_speak(const window_t* window, const packet_t* packet) noexc
         return True
     if not is_letter(payload[0]) or not is_letter(payload[1]) or not is_letter(payload[2]):
         return False
-    if datagram or packet.src_port == SIP_PORT or packet.dst_port == SIP_PORT:
+    if datagram or uses_port(packet, SIP_PORT):
         return True
-    return names_method(payload) and not is_taken(packet.src_port) and not is_taken(packet.dst_port)
+    return names_method(payload) and not is_taken(packet)
 
 
 cdef inline void hear_batch(calls_t* calls, const batch_t* batch) noexcept nogil:

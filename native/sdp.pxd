@@ -33,8 +33,7 @@ ctypedef struct description_t:       # one that is being read
     uint32_t port                    # 0: none
     uint32_t control_port            # of RTCP, where the medium says so; 0: the next one
     uint32_t media                   # that were read, and before them in an offer: MOST_MEDIA at most
-    uint32_t position                # of the medium that is being read: 1, 2, …
-    uint32_t announced               # and of the last one that can be sent
+    uint32_t position                # of the medium that is being read, or was read last: 1, 2, …
     uint32_t refused                 # the first media without a port: 1 << position
     uint32_t taken                   # of RTP, as many as `ports` has
     uint32_t ports[MOST_MEDIA]
@@ -122,7 +121,6 @@ cdef inline bint is_announced(description_t* description) noexcept nogil:
     cdef uint32_t at
     if description.transport == TRANSPORT_UNKNOWN or not description.port or not description.connection.ip_version:
         return False
-    description.announced = description.position
     if description.transport == TRANSPORT_FAX and description.connection.ip_version != 4:
         return False                             # Wireshark knows T.38 over IPv4 alone
     if description.transport == TRANSPORT_RTP:

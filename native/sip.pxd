@@ -4,7 +4,7 @@ An answer counts from its request on, as Wireshark has it: from the last request
 way between the same two ends, if that has its CSeq and nothing else came after it. A request that is sent again says
 nothing new. Over TCP neither is looked for, and every message counts from itself on.
 """
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from flow_key cimport mix
@@ -146,6 +146,11 @@ cdef inline bint read_sip(text_t* rest, sip_t* message) noexcept nogil:
     return True
 
 
+cdef inline bint uses_port(const packet_t* packet, uint16_t port) noexcept nogil:
+    """Whether it comes from a port or goes there."""
+    return packet.src_port == port or packet.dst_port == port
+
+
 cdef inline bint names_method(const uint8_t* payload) noexcept nogil:
     """Whether a response begins here, or a request with a method that is registered, by the first four bytes."""
     cdef uint32_t word = be32(payload)
@@ -282,7 +287,7 @@ cdef inline bint was_heard(keyed_t* dialogs, const packet_t* packet, const uint6
     cdef dialog_key_t key = segments_of(packet, seed, False)
     cdef uint32_t end = packet.tcp_seq + packet.payload_length
     cdef dialog_t* segments
-    cdef uint32_t reach = ANY_BEFORE if packet.src_port == SIP_PORT or packet.dst_port == SIP_PORT else SENT_AGAIN
+    cdef uint32_t reach = ANY_BEFORE if uses_port(packet, SIP_PORT) else SENT_AGAIN
     segments = dialog_of(dialogs, &key)
     if segments == NULL:
         return False
